@@ -1,0 +1,184 @@
+//! What every [`Store`] must do. An implementation's tests call this with a way to make an empty one.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+fn chunk(text: &str, start: u64) -> NewChunk {
+    NewChunk {
+        text: text.to_owned(),
+        page: Some(1),
+        last_page: Some(2),
+        headings: vec!["Title".into(), "Part".into()],
+        start,
+        end: start + text.len() as u64,
+        tokens: 3,
+    }
+}
+
+fn read(texts: &[&str]) -> ReadDocument {
+    let chunks = texts.iter().enumerate().map(|(i, text)| chunk(text, i as u64 * 100)).collect();
+    let outline = Outline { title: Some("Title".into()), opening: "It opens.".into(), headings: vec![] };
+    ReadDocument { chunks, outline, language: Some("en".into()), pages: Some(2) }
+}
+
+async fn collection(store: &dyn Store, name: &str) -> CollectionRecord {
+    let new = NewCollection { name: name.into(), origin: Origin::Api, language: None, settings: "{}".into() };
+    store.create_collection(new).await.expect("create")
+}
+
+async fn add(store: &dyn Store, collection: &CollectionId, bytes: &[u8]) -> AddedDocument {
+    let blob = store.staging().stage(bytes).await.expect("stage");
+    let new = NewDocument { collection: collection.clone(), filename: "a.txt".into(), blob };
+    store.add_document(new).await.expect("add")
+}
+
+pub(super) async fn store<S, F>(empty: impl Fn() -> F)
+where
+    S: Store,
+    F: Future<Output = S>,
+{
+    names_are_unique_and_deletion_is_complete(&empty().await).await;
+    equal_bytes_are_one_document(&empty().await).await;
+    a_document_goes_through_its_stages(&empty().await).await;
+    changes_are_told_since_a_revision_and_ids_are_never_used_twice(&empty().await).await;
+    vectors_of_deleted_chunks_are_dropped(&empty().await).await;
+    reading_back_keeps_order_and_to_its_limits(&empty().await).await;
+}
+
+async fn names_are_unique_and_deletion_is_complete(store: &dyn Store) {
+    let first = collection(store, "first").await;
+    let again =
+        NewCollection { name: "first".into(), origin: Origin::Api, language: None, settings: "{}".into() };
+    assert!(matches!(store.create_collection(again).await, Err(StoreError::NameTaken(_))));
+    let update = CollectionUpdate { language: Some("pt".into()), settings: None };
+    store.update_collection(&first.id, update).await.expect("update");
+    assert_eq!(store.collection(&first.id).await.expect("one").language.as_deref(), Some("pt"));
+    let added = add(store, &first.id, b"bytes").await.document;
+    let path = store.blob_path(&added.sha256);
+    assert_eq!(std::fs::read(&path).expect("the original"), b"bytes");
+    store.delete_collection(&first.id).await.expect("delete");
+    assert!(matches!(store.collection(&first.id).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(store.document(&first.id, &added.id).await, Err(StoreError::NotFound(_))));
+    assert!(!path.exists(), "the original goes with its last document");
+    assert!(store.take_job().await.expect("jobs").is_none());
+    assert_ne!(collection(store, "first").await.id, first.id);
+}
+
+async fn equal_bytes_are_one_document(store: &dyn Store) {
+    let (one, two) = (collection(store, "one").await, collection(store, "two").await);
+    let first = add(store, &one.id, b"same").await;
+    let again = add(store, &one.id, b"same").await;
+    assert!(first.created && !again.created);
+    assert_eq!(first.document.id, again.document.id);
+    let other = add(store, &two.id, b"same").await;
+    assert_ne!(other.document.id, first.document.id);
+    let path = store.blob_path(&first.document.sha256);
+    store.delete_document(&one.id, &first.document.id).await.expect("delete");
+    assert!(path.exists(), "another collection needs it");
+    assert!(matches!(store.delete_document(&one.id, &first.document.id).await, Err(StoreError::NotFound(_))));
+    store.delete_document(&two.id, &other.document.id).await.expect("delete");
+    assert!(!path.exists());
+}
+
+async fn a_document_goes_through_its_stages(store: &dyn Store) {
+    let c = collection(store, "c").await;
+    let document = add(store, &c.id, b"one").await.document;
+    assert_eq!(document.status, Status::InProgress);
+    let job = store.take_job().await.expect("job").expect("one job");
+    assert_eq!((job.stage, job.attempts, job.document.key), (Stage::Extract, 1, document.key));
+    assert!(store.take_job().await.expect("job").is_none(), "it is taken");
+    store.release_jobs().await.expect("as after a start");
+    assert_eq!(store.take_job().await.expect("job").expect("again").attempts, 2);
+    store.commit_chunks(document.key, read(&["alpha", "beta"]), Some(Stage::Embed)).await.expect("commit");
+    let job = store.take_job().await.expect("job").expect("next stage");
+    assert_eq!((job.stage, job.attempts, job.document.chunks), (Stage::Embed, 1, 2));
+    store.return_job(document.key).await.expect("return");
+    assert_eq!(store.take_job().await.expect("job").expect("again").attempts, 1);
+    store.complete_document(document.key).await.expect("complete");
+    let document = store.document(&c.id, &document.id).await.expect("one");
+    assert_eq!((document.status, document.pages), (Status::Completed, Some(2)));
+
+    let bad = add(store, &c.id, b"two").await.document;
+    let failure = Failure { code: "no_text".into(), message: "Nothing to read.".into() };
+    store.fail_document(bad.key, failure.clone()).await.expect("fail");
+    assert_eq!(store.document(&c.id, &bad.id).await.expect("one").failure, Some(failure));
+    let counts = store.document_counts(&c.id).await.expect("counts");
+    assert_eq!(counts, DocumentCounts { in_progress: 0, completed: 1, failed: 1, bytes: 6 });
+    assert!(store.take_job().await.expect("jobs").is_none());
+    let again = add(store, &c.id, b"two").await;
+    assert_eq!((again.created, again.document.status), (false, Status::InProgress));
+    assert!(store.take_job().await.expect("jobs").is_some(), "what failed is tried anew");
+}
+
+async fn changes_are_told_since_a_revision_and_ids_are_never_used_twice(store: &dyn Store) {
+    let c = collection(store, "c").await;
+    let document = add(store, &c.id, b"one").await.document;
+    store.commit_chunks(document.key, read(&["alpha", "beta"]), None).await.expect("commit");
+    let first = store.chunk_changes(&c.id, 0).await.expect("changes");
+    assert_eq!(first.added.len(), 2);
+    assert!(first.revision > 0 && first.removed.is_empty());
+    let ids: Vec<_> = first.added.iter().map(|a| a.id).collect();
+    let vectors = ids.iter().map(|id| (*id, vec![0.5, -0.5])).collect();
+    store.commit_vectors("f", vectors).await.expect("vectors");
+    let vectors = store.vector_changes(&c.id, "f", first.revision).await.expect("changes");
+    assert!(vectors.revision > first.revision);
+    assert_eq!(vectors.added[0], (ids[0], document.key, vec![0.5, -0.5]));
+    assert!(store.vector_changes(&c.id, "other", 0).await.expect("changes").added.is_empty());
+
+    store.delete_document(&c.id, &document.id).await.expect("delete");
+    let after = store.vector_changes(&c.id, "f", vectors.revision).await.expect("changes");
+    assert_eq!((after.removed, after.added.len()), (ids.clone(), 0));
+    let document = add(store, &c.id, b"one").await.document;
+    store.commit_chunks(document.key, read(&["gamma"]), None).await.expect("commit");
+    let last = store.chunk_changes(&c.id, first.revision).await.expect("changes");
+    assert_eq!(last.removed, ids);
+    assert!(last.added.iter().all(|a| !ids.contains(&a.id)));
+    let anew = store.chunk_changes(&c.id, 0).await.expect("changes");
+    assert_eq!((anew.removed.len(), anew.added.len()), (0, 1));
+}
+
+async fn vectors_of_deleted_chunks_are_dropped(store: &dyn Store) {
+    let c = collection(store, "c").await;
+    let document = add(store, &c.id, b"one").await.document;
+    store.commit_chunks(document.key, read(&["alpha", "beta"]), Some(Stage::Embed)).await.expect("commit");
+    let waiting = store.chunks_without_vector("f", Some(document.key), 10).await.expect("waiting");
+    assert_eq!(waiting.len(), 2);
+    assert_eq!(waiting[0].headings, ["Title", "Part"]);
+    store.commit_vectors("f", vec![(waiting[0].id, vec![1.0])]).await.expect("vectors");
+    assert_eq!(store.chunks_without_vector("f", None, 10).await.expect("waiting"), waiting[1..]);
+    store.delete_document(&c.id, &document.id).await.expect("delete");
+    store.commit_vectors("f", vec![(waiting[1].id, vec![1.0])]).await.expect("no error");
+    assert!(store.vector_changes(&c.id, "f", 0).await.expect("changes").added.is_empty());
+    assert!(matches!(
+        store.commit_chunks(document.key, read(&["late"]), None).await,
+        Err(StoreError::NotFound(_))
+    ));
+}
+
+async fn reading_back_keeps_order_and_to_its_limits(store: &dyn Store) {
+    let (c, other) = (collection(store, "c").await, collection(store, "other").await);
+    let document = add(store, &c.id, b"one").await.document;
+    store.commit_chunks(document.key, read(&["alpha", "beta"]), None).await.expect("commit");
+    let ids: Vec<_> =
+        store.chunk_changes(&c.id, 0).await.expect("changes").added.iter().map(|a| a.id).collect();
+    let asked = [ids[1], 9_999, ids[0]];
+    let found = store.read_chunks(&c.id, &asked, soon()).await.expect("read");
+    assert_eq!(found.iter().map(|f| f.id).collect::<Vec<_>>(), [ids[1], ids[0]]);
+    assert_eq!(found[0].chunk, chunk("beta", 100));
+    assert!(store.read_chunks(&other.id, &asked, soon()).await.expect("read").is_empty());
+    let past = Instant::now() - Duration::from_millis(1);
+    assert!(matches!(store.read_chunks(&c.id, &asked, past).await, Err(StoreError::Deadline)));
+    let whole = store.whole_documents(&c.id, None, 1_000, soon()).await.expect("read").expect("it fits");
+    assert_eq!(whole.iter().map(|f| f.chunk.text.as_str()).collect::<Vec<_>>(), ["alpha", "beta"]);
+    assert!(store.whole_documents(&c.id, None, 5, soon()).await.expect("read").is_none());
+    let foreign = store.whole_documents(&other.id, Some(&[document.key]), 1_000, soon()).await.expect("read");
+    assert!(foreign.is_none_or(|chunks| chunks.is_empty()));
+    let outlines = store.outlines(&c.id, None, 5, soon()).await.expect("outlines");
+    assert_eq!(outlines[0].outline, read(&[]).outline);
+}

@@ -1,0 +1,251 @@
+//! What the store holds, as plain data.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::StagedBlob;
+
+/// A collection's revision: raised by every change of its chunks or vectors, never lowered.
+pub type Revision = u64;
+/// A chunk's id: never used twice.
+pub type ChunkId = u64;
+/// A document's internal number: never used twice.
+pub type DocumentKey = i64;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// A collection's public id, `vs_` and 24 hexadecimal digits.
+    CollectionId
+);
+id!(
+    /// A document's public id, `file-` and 24 hexadecimal digits: the id of its file.
+    DocumentId
+);
+
+/// Where a collection's documents come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Uploaded and deleted through the API.
+    Api,
+    /// Kept equal to a folder; the API only reads.
+    Folder,
+}
+
+/// A collection to be created.
+#[derive(Clone, Debug)]
+pub struct NewCollection {
+    pub name: String,
+    pub origin: Origin,
+    /// ISO 639-1, or none until it is detected from the first document.
+    pub language: Option<String>,
+    /// JSON of the collection's settings; the store does not look inside.
+    pub settings: String,
+}
+
+/// What may change of a collection. `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct CollectionUpdate {
+    pub language: Option<String>,
+    pub settings: Option<String>,
+}
+
+/// A collection as it is stored.
+#[derive(Clone, Debug)]
+pub struct CollectionRecord {
+    pub id: CollectionId,
+    pub name: String,
+    pub origin: Origin,
+    pub language: Option<String>,
+    pub settings: String,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    pub revision: Revision,
+}
+
+/// A document to be added.
+#[derive(Debug)]
+pub struct NewDocument {
+    pub collection: CollectionId,
+    pub filename: String,
+    pub blob: StagedBlob,
+}
+
+/// The outcome of adding a document.
+#[derive(Clone, Debug)]
+pub struct AddedDocument {
+    pub document: DocumentRecord,
+    /// False when the collection held the same bytes already.
+    pub created: bool,
+}
+
+/// Where a document stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    InProgress,
+    Completed,
+    Failed,
+}
+
+/// Why a document failed: a code for programs, a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+}
+
+/// A document as it is stored.
+#[derive(Clone, Debug)]
+pub struct DocumentRecord {
+    pub key: DocumentKey,
+    pub id: DocumentId,
+    pub collection: CollectionId,
+    pub filename: String,
+    pub sha256: String,
+    pub bytes: u64,
+    pub status: Status,
+    pub failure: Option<Failure>,
+    pub language: Option<String>,
+    pub pages: Option<u32>,
+    pub chunks: u32,
+    /// Seconds since 1970.
+    pub created_at: i64,
+}
+
+/// How many documents of a collection stand where, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DocumentCounts {
+    pub in_progress: u32,
+    pub completed: u32,
+    pub failed: u32,
+    pub bytes: u64,
+}
+
+/// What is to be done next with a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Read the original and cut it into chunks.
+    Extract,
+    /// Compute the vectors that are missing.
+    Embed,
+}
+
+/// Work on one document that survives a restart.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub document: DocumentRecord,
+    pub stage: Stage,
+    /// Attempts at this stage, this one included.
+    pub attempts: u32,
+}
+
+/// What was read from a document.
+#[derive(Clone, Debug, Default)]
+pub struct ReadDocument {
+    pub chunks: Vec<NewChunk>,
+    pub outline: Outline,
+    pub language: Option<String>,
+    pub pages: Option<u32>,
+}
+
+/// A chunk to be stored: a piece of a document with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewChunk {
+    pub text: String,
+    /// First and last page, from 1.
+    pub page: Option<u32>,
+    pub last_page: Option<u32>,
+    /// From the document's title down to the nearest heading.
+    pub headings: Vec<String>,
+    /// Byte range in the document's text; neighbours may overlap.
+    pub start: u64,
+    pub end: u64,
+    /// In tokens of the embedding model.
+    pub tokens: u32,
+}
+
+/// A chunk as it is stored, with what a reader needs of its document.
+#[derive(Clone, Debug)]
+pub struct ChunkRecord {
+    pub id: ChunkId,
+    pub document: DocumentKey,
+    pub document_id: DocumentId,
+    pub filename: String,
+    pub chunk: NewChunk,
+}
+
+/// A chunk that waits for its vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnembeddedChunk {
+    pub id: ChunkId,
+    pub headings: Vec<String>,
+    pub text: String,
+}
+
+/// What a document is about, for questions about it as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outline {
+    pub title: Option<String>,
+    pub opening: String,
+    pub headings: Vec<OutlineHeading>,
+}
+
+/// One heading of an outline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutlineHeading {
+    /// From 1.
+    pub level: u8,
+    pub text: String,
+    pub page: Option<u32>,
+}
+
+/// An outline with what a reader needs of its document.
+#[derive(Clone, Debug)]
+pub struct OutlineRecord {
+    pub document: DocumentKey,
+    pub document_id: DocumentId,
+    pub filename: String,
+    pub outline: Outline,
+}
+
+/// Chunks that came and went after a revision.
+#[derive(Clone, Debug, Default)]
+pub struct ChunkChanges {
+    /// Where an index stands that applied all of these.
+    pub revision: Revision,
+    pub removed: Vec<ChunkId>,
+    pub added: Vec<IndexedChunk>,
+}
+
+/// What a lexical index needs of a chunk.
+#[derive(Clone, Debug)]
+pub struct IndexedChunk {
+    pub id: ChunkId,
+    pub document: DocumentKey,
+    pub headings: Vec<String>,
+    pub text: String,
+}
+
+/// Vectors that came and went after a revision.
+#[derive(Clone, Debug, Default)]
+pub struct VectorChanges {
+    /// Where an index stands that applied all of these.
+    pub revision: Revision,
+    pub removed: Vec<ChunkId>,
+    pub added: Vec<(ChunkId, DocumentKey, Vec<f32>)>,
+}

@@ -1,0 +1,124 @@
+//! Vectors, and what changed since a revision.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{collections, raise_revision};
+use crate::store::*;
+
+pub(super) fn without_vector(
+    t: &Transaction<'_>,
+    fingerprint: &str,
+    document: Option<DocumentKey>,
+    limit: usize,
+) -> Result<Vec<UnembeddedChunk>> {
+    let mut statement = t.prepare_cached(
+        "SELECT c.id, c.headings, c.text FROM chunks c
+         WHERE (?2 IS NULL OR c.document = ?2)
+           AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.fingerprint = ?1)
+         ORDER BY c.id LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![fingerprint, document, limit as i64], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    rows.map(|row| {
+        let (id, headings, text) = row?;
+        Ok(UnembeddedChunk { id: id as u64, headings: strings(&headings)?, text })
+    })
+    .collect()
+}
+
+pub(super) fn commit_vectors(
+    t: &Transaction<'_>,
+    fingerprint: &str,
+    vectors: &[(ChunkId, Vec<f32>)],
+) -> Result<()> {
+    let mut revisions: BTreeMap<String, i64> = BTreeMap::new();
+    for (chunk, vector) in vectors {
+        let collection: Option<String> = t
+            .prepare_cached("SELECT collection FROM chunks WHERE id = ?1")?
+            .query_row([*chunk as i64], |row| row.get(0))
+            .optional()?;
+        let Some(collection) = collection else { continue };
+        let revision = match revisions.get(&collection) {
+            Some(revision) => *revision,
+            None => {
+                let revision = raise_revision(t, &collection)?;
+                revisions.insert(collection.clone(), revision);
+                revision
+            }
+        };
+        let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+        t.prepare_cached(
+            "INSERT INTO vectors (chunk, fingerprint, collection, revision, vector) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (chunk, fingerprint) DO UPDATE SET vector = excluded.vector, revision = excluded.revision",
+        )?
+        .execute(params![*chunk as i64, fingerprint, collection, revision, bytes])?;
+    }
+    Ok(())
+}
+
+fn removed(t: &Transaction<'_>, collection: &CollectionId, since: Revision) -> Result<Vec<ChunkId>> {
+    // An index at revision 0 holds nothing that could have been removed.
+    if since == 0 {
+        return Ok(Vec::new());
+    }
+    let mut statement = t.prepare_cached(
+        "SELECT chunk FROM removals WHERE collection = ?1 AND revision > ?2 ORDER BY revision, chunk",
+    )?;
+    let rows = statement.query_map(params![collection.0, since as i64], |row| row.get::<_, i64>(0))?;
+    rows.map(|row| Ok(row? as u64)).collect()
+}
+
+pub(super) fn of_chunks(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    since: Revision,
+) -> Result<ChunkChanges> {
+    let revision = collections::one(t, collection)?.revision;
+    let mut statement = t.prepare_cached(
+        "SELECT id, document, headings, text FROM chunks WHERE collection = ?1 AND revision > ?2 ORDER BY id",
+    )?;
+    let rows = statement.query_map(params![collection.0, since as i64], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?))
+    })?;
+    let added = rows
+        .map(|row| {
+            let (id, document, headings, text) = row?;
+            Ok(IndexedChunk { id: id as u64, document, headings: strings(&headings)?, text })
+        })
+        .collect::<Result<_>>()?;
+    Ok(ChunkChanges { revision, removed: removed(t, collection, since)?, added })
+}
+
+pub(super) fn of_vectors(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    fingerprint: &str,
+    since: Revision,
+) -> Result<VectorChanges> {
+    let revision = collections::one(t, collection)?.revision;
+    let mut statement = t.prepare_cached(
+        "SELECT v.chunk, c.document, v.vector FROM vectors v JOIN chunks c ON c.id = v.chunk
+         WHERE v.collection = ?1 AND v.fingerprint = ?2 AND v.revision > ?3 ORDER BY v.chunk",
+    )?;
+    let rows = statement.query_map(params![collection.0, fingerprint, since as i64], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?))
+    })?;
+    let added = rows
+        .map(|row| {
+            let (id, document, bytes) = row?;
+            let (values, rest) = bytes.as_chunks::<4>();
+            if !rest.is_empty() {
+                return Err(StoreError::Damaged(format!("vector of chunk {id}")));
+            }
+            Ok((id as u64, document, values.iter().map(|b| f32::from_le_bytes(*b)).collect()))
+        })
+        .collect::<Result<_>>()?;
+    Ok(VectorChanges { revision, removed: removed(t, collection, since)?, added })
+}
+
+pub(super) fn strings(json: &str) -> Result<Vec<String>> {
+    serde_json::from_str(json).map_err(|e| StoreError::Damaged(e.to_string()))
+}

@@ -1,0 +1,371 @@
+//! The store on SQLite in WAL mode, with the originals as files beside it.
+//!
+//! One connection writes, behind a mutex that also guards the naming and removal of blobs; readers
+//! have connections of their own. All of it runs on blocking threads.
+
+mod changes;
+mod collections;
+mod documents;
+mod jobs;
+mod passages;
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::blobs::{self, Blobs};
+use super::*;
+
+/// [`Store`] on SQLite. Cheap to clone.
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    database: PathBuf,
+    blobs: Blobs,
+    staging: Staging,
+}
+
+/// Idle reading connections that are kept.
+const IDLE_READERS: usize = 4;
+
+impl SqliteStore {
+    /// Opens the data folder, creating it or bringing it to the newest format. The caller holds its [`DataLock`].
+    pub fn open(data: &Path) -> Result<Self> {
+        let (blobs, staging) = Blobs::open(data)?;
+        blobs::clear_staging(&staging)?;
+        let database = data.join("lastro.sqlite3");
+        let mut writer = connect(&database, OpenFlags::default())?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        // FULL: a commit in WAL mode is on the disk when it returns.
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        schema::migrate(&mut writer)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer: Mutex::new(writer),
+                readers: Mutex::new(Vec::new()),
+                database,
+                blobs,
+                staging,
+            }),
+        })
+    }
+
+    /// Removes originals that no file names: what a process left that died between naming and committing.
+    /// Only those older than `before`, when this process began. Returns how many.
+    pub async fn sweep(&self, before: SystemTime) -> Result<usize> {
+        self.blocking(move |inner| {
+            let mut removed = 0;
+            for sha256 in inner.blobs.older_than(before)? {
+                let writer = inner.writer.lock();
+                let known: bool = writer.query_row(
+                    "SELECT EXISTS (SELECT 1 FROM blobs WHERE sha256 = ?1)",
+                    [&sha256],
+                    |row| row.get(0),
+                )?;
+                if !known {
+                    inner.blobs.remove(&sha256)?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || work(&inner))
+            .await
+            .map_err(|e| StoreError::Worker(e.to_string()))?
+    }
+
+    /// One writing transaction; what it removed of blobs is unlinked after the commit.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, &Blobs) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| {
+            let mut writer = inner.writer.lock();
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction, &inner.blobs)?;
+            let orphans = take_orphan_blobs(&transaction)?;
+            transaction.commit()?;
+            for sha256 in orphans {
+                // The commit stands; a file that stays is swept at the next start.
+                if let Err(error) = inner.blobs.remove(&sha256) {
+                    tracing::warn!(%error, "an original could not be removed");
+                }
+            }
+            Ok(value)
+        })
+        .await
+    }
+
+    /// One reading transaction.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| {
+            let idle = inner.readers.lock().pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => connect(&inner.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            };
+            let transaction = connection.transaction()?;
+            let value = work(&transaction);
+            drop(transaction);
+            let mut readers = inner.readers.lock();
+            if readers.len() < IDLE_READERS {
+                readers.push(connection);
+            }
+            value
+        })
+        .await
+    }
+
+    async fn read_before<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        tokio::time::timeout_at(deadline.into(), self.read(work)).await.unwrap_or(Err(StoreError::Deadline))
+    }
+}
+
+fn connect(database: &Path, flags: OpenFlags) -> Result<Connection> {
+    let connection = Connection::open_with_flags(database, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn take_orphan_blobs(transaction: &Transaction<'_>) -> Result<Vec<String>> {
+    let mut statement = transaction.prepare_cached(
+        "DELETE FROM blobs WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.blob = blobs.sha256) RETURNING sha256",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Raises a collection's revision and returns it.
+fn raise_revision(transaction: &Transaction<'_>, collection: &str) -> Result<i64> {
+    transaction
+        .prepare_cached("UPDATE collections SET revision = revision + 1 WHERE id = ?1 RETURNING revision")?
+        .query_row([collection], |row| row.get(0))
+        .map_err(|e| not_found(e, "collection"))
+}
+
+fn not_found(error: rusqlite::Error, what: &'static str) -> StoreError {
+    match error {
+        rusqlite::Error::QueryReturnedNoRows => StoreError::NotFound(what),
+        error => StoreError::Database(error),
+    }
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+}
+
+fn fresh_id(prefix: &str) -> Result<String> {
+    let mut bytes = [0u8; 12];
+    getrandom::fill(&mut bytes).map_err(|e| StoreError::Worker(e.to_string()))?;
+    Ok(format!("{prefix}{}", hex::encode(bytes)))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_collection(&self, new: NewCollection) -> Result<CollectionRecord> {
+        self.write(move |t, _| collections::create(t, &new)).await
+    }
+
+    async fn collections(&self) -> Result<Vec<CollectionRecord>> {
+        self.read(collections::all).await
+    }
+
+    async fn collection(&self, id: &CollectionId) -> Result<CollectionRecord> {
+        let id = id.clone();
+        self.read(move |t| collections::one(t, &id)).await
+    }
+
+    async fn update_collection(&self, id: &CollectionId, update: CollectionUpdate) -> Result<()> {
+        let id = id.clone();
+        self.write(move |t, _| collections::update(t, &id, &update)).await
+    }
+
+    async fn delete_collection(&self, id: &CollectionId) -> Result<()> {
+        let id = id.clone();
+        self.write(move |t, _| collections::delete(t, &id)).await
+    }
+
+    async fn add_document(&self, new: NewDocument) -> Result<AddedDocument> {
+        self.write(move |t, blobs| documents::add(t, blobs, new)).await
+    }
+
+    async fn document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord> {
+        let (collection, id) = (collection.clone(), id.clone());
+        self.read(move |t| documents::one(t, &collection, &id)).await
+    }
+
+    async fn documents(&self, collection: &CollectionId) -> Result<Vec<DocumentRecord>> {
+        let collection = collection.clone();
+        self.read(move |t| documents::all(t, &collection)).await
+    }
+
+    async fn document_counts(&self, collection: &CollectionId) -> Result<DocumentCounts> {
+        let collection = collection.clone();
+        self.read(move |t| documents::counts(t, &collection)).await
+    }
+
+    async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()> {
+        let (collection, id) = (collection.clone(), id.clone());
+        self.write(move |t, _| documents::delete(t, &collection, &id)).await
+    }
+
+    fn blob_path(&self, sha256: &str) -> PathBuf {
+        self.inner.blobs.path(sha256)
+    }
+
+    fn staging(&self) -> Staging {
+        self.inner.staging.clone()
+    }
+
+    async fn take_job(&self) -> Result<Option<Job>> {
+        self.write(|t, _| jobs::take(t)).await
+    }
+
+    async fn release_jobs(&self) -> Result<()> {
+        self.write(|t, _| Ok(t.execute("UPDATE jobs SET taken = 0", []).map(|_| ())?)).await
+    }
+
+    async fn return_job(&self, document: DocumentKey) -> Result<()> {
+        self.write(move |t, _| jobs::put_back(t, document)).await
+    }
+
+    async fn commit_chunks(
+        &self,
+        document: DocumentKey,
+        read: ReadDocument,
+        next: Option<Stage>,
+    ) -> Result<()> {
+        self.write(move |t, _| jobs::commit_chunks(t, document, &read, next)).await
+    }
+
+    async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()> {
+        self.write(move |t, _| jobs::fail(t, document, &failure)).await
+    }
+
+    async fn complete_document(&self, document: DocumentKey) -> Result<()> {
+        self.write(move |t, _| jobs::complete(t, document)).await
+    }
+
+    async fn chunks_without_vector(
+        &self,
+        fingerprint: &str,
+        document: Option<DocumentKey>,
+        limit: usize,
+    ) -> Result<Vec<UnembeddedChunk>> {
+        let fingerprint = fingerprint.to_owned();
+        self.read(move |t| changes::without_vector(t, &fingerprint, document, limit)).await
+    }
+
+    async fn commit_vectors(&self, fingerprint: &str, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<()> {
+        let fingerprint = fingerprint.to_owned();
+        self.write(move |t, _| changes::commit_vectors(t, &fingerprint, &vectors)).await
+    }
+
+    async fn chunk_changes(&self, collection: &CollectionId, since: Revision) -> Result<ChunkChanges> {
+        let collection = collection.clone();
+        self.read(move |t| changes::of_chunks(t, &collection, since)).await
+    }
+
+    async fn vector_changes(
+        &self,
+        collection: &CollectionId,
+        fingerprint: &str,
+        since: Revision,
+    ) -> Result<VectorChanges> {
+        let (collection, fingerprint) = (collection.clone(), fingerprint.to_owned());
+        self.read(move |t| changes::of_vectors(t, &collection, &fingerprint, since)).await
+    }
+
+    async fn read_chunks(
+        &self,
+        collection: &CollectionId,
+        ids: &[ChunkId],
+        deadline: Instant,
+    ) -> Result<Vec<ChunkRecord>> {
+        let (collection, ids) = (collection.clone(), ids.to_vec());
+        self.read_before(deadline, move |t| passages::by_id(t, &collection, &ids)).await
+    }
+
+    async fn whole_documents(
+        &self,
+        collection: &CollectionId,
+        documents: Option<&[DocumentKey]>,
+        max_bytes: usize,
+        deadline: Instant,
+    ) -> Result<Option<Vec<ChunkRecord>>> {
+        let (collection, documents) = (collection.clone(), documents.map(<[_]>::to_vec));
+        self.read_before(deadline, move |t| passages::whole(t, &collection, documents.as_deref(), max_bytes))
+            .await
+    }
+
+    async fn outlines(
+        &self,
+        collection: &CollectionId,
+        documents: Option<&[DocumentKey]>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<OutlineRecord>> {
+        let (collection, documents) = (collection.clone(), documents.map(<[_]>::to_vec));
+        self.read_before(deadline, move |t| passages::outlines(t, &collection, documents.as_deref(), limit))
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn conforms() {
+        crate::store::conformance::store(|| async {
+            let folder = tempfile::tempdir().expect("a folder");
+            let store = SqliteStore::open(folder.path()).expect("a store");
+            // Kept until the process ends: the suite needs the store alone.
+            let _ = folder.keep();
+            store
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn originals_that_nothing_names_are_swept() -> Result<()> {
+        let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
+        let store = SqliteStore::open(folder.path())?;
+        let staged = store.staging().stage(b"left behind").await?;
+        let path = store.blob_path(&staged.sha256);
+        store.inner.blobs.adopt(staged)?;
+        assert_eq!(store.sweep(SystemTime::UNIX_EPOCH).await?, 0, "newer than the process");
+        assert!(path.exists());
+        let later = SystemTime::now() + std::time::Duration::from_secs(5);
+        assert_eq!(store.sweep(later).await?, 1);
+        assert!(!path.exists());
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Chunks and outlines read back for an answer.
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::changes::strings;
+use crate::store::*;
+
+const COLUMNS: &str =
+    "SELECT c.id, c.document, f.id, f.name, c.text, c.page, c.last_page, c.headings, c.start,
+        c.\"end\", c.tokens
+    FROM chunks c JOIN documents d ON d.key = c.document JOIN files f ON f.id = d.file";
+
+fn record(row: &Row<'_>) -> rusqlite::Result<(ChunkRecord, String)> {
+    let chunk = NewChunk {
+        text: row.get(4)?,
+        page: row.get(5)?,
+        last_page: row.get(6)?,
+        headings: Vec::new(),
+        start: row.get::<_, i64>(8)? as u64,
+        end: row.get::<_, i64>(9)? as u64,
+        tokens: row.get(10)?,
+    };
+    let record = ChunkRecord {
+        id: row.get::<_, i64>(0)? as u64,
+        document: row.get(1)?,
+        document_id: DocumentId(row.get(2)?),
+        filename: row.get(3)?,
+        chunk,
+    };
+    Ok((record, row.get(7)?))
+}
+
+fn finish((mut record, headings): (ChunkRecord, String)) -> Result<ChunkRecord> {
+    record.chunk.headings = strings(&headings)?;
+    Ok(record)
+}
+
+pub(super) fn by_id(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    ids: &[ChunkId],
+) -> Result<Vec<ChunkRecord>> {
+    let mut statement = t.prepare_cached(&format!("{COLUMNS} WHERE c.id = ?1 AND c.collection = ?2"))?;
+    let mut chunks = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(found) = statement.query_row(params![*id as i64, collection.0], record).optional()? {
+            chunks.push(finish(found)?);
+        }
+    }
+    Ok(chunks)
+}
+
+pub(super) fn whole(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    documents: Option<&[DocumentKey]>,
+    max_bytes: usize,
+) -> Result<Option<Vec<ChunkRecord>>> {
+    let keys = document_keys(t, collection, documents)?;
+    let mut statement = t.prepare_cached(&format!(
+        "{COLUMNS} WHERE c.document = ?1 AND c.collection = ?2 ORDER BY c.start, c.id"
+    ))?;
+    let mut chunks = Vec::new();
+    let mut bytes = 0;
+    for key in keys {
+        let rows = statement.query_map(params![key, collection.0], record)?;
+        for row in rows {
+            let chunk = finish(row?)?;
+            bytes += chunk.chunk.text.len();
+            if bytes > max_bytes {
+                return Ok(None);
+            }
+            chunks.push(chunk);
+        }
+    }
+    Ok(Some(chunks))
+}
+
+fn document_keys(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    documents: Option<&[DocumentKey]>,
+) -> Result<Vec<DocumentKey>> {
+    if let Some(documents) = documents {
+        return Ok(documents.to_vec());
+    }
+    let mut statement = t.prepare_cached("SELECT key FROM documents WHERE collection = ?1 ORDER BY key")?;
+    let rows = statement.query_map([&collection.0], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn outlines(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    documents: Option<&[DocumentKey]>,
+    limit: usize,
+) -> Result<Vec<OutlineRecord>> {
+    let mut statement = t.prepare_cached(
+        "SELECT d.key, f.id, f.name, o.outline FROM outlines o
+         JOIN documents d ON d.key = o.document JOIN files f ON f.id = d.file
+         WHERE o.document = ?1 AND d.collection = ?2 AND d.chunks > 0",
+    )?;
+    let mut outlines = Vec::new();
+    for key in document_keys(t, collection, documents)?.into_iter().take(limit) {
+        let found = statement
+            .query_row(params![key, collection.0], |row| {
+                Ok((row.get(0)?, DocumentId(row.get(1)?), row.get(2)?, row.get::<_, String>(3)?))
+            })
+            .optional()?;
+        if let Some((document, document_id, filename, json)) = found {
+            let outline = serde_json::from_str(&json).map_err(|e| StoreError::Damaged(e.to_string()))?;
+            outlines.push(OutlineRecord { document, document_id, filename, outline });
+        }
+    }
+    Ok(outlines)
+}
