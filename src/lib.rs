@@ -1,2 +1,4 @@
+pub mod access;
+pub mod collection;
 pub mod index;
 pub mod store;

@@ -1,0 +1,51 @@
+//! Collections: a catalog of them, their settings, and the search within.
+
+mod catalog;
+mod embedder;
+mod fusion;
+mod open;
+mod search;
+mod settings;
+
+pub use catalog::Catalog;
+pub use embedder::{Embedder, EmbedderError, EmbeddingModel};
+pub use open::{Collection, with_headings};
+pub use search::{Found, Hit, Query, Scope, Timings, search};
+pub use settings::{OnEmpty, Settings, SettingsError};
+
+use crate::index::IndexError;
+use crate::store::StoreError;
+
+/// Why a collection could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectionError {
+    /// Nothing of that name or id for this caller.
+    #[error("no collection '{0}'")]
+    Unknown(String),
+    /// Not a name that a collection may have.
+    #[error(
+        "'{0}' cannot name a collection: use 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit and not with 'vs_'"
+    )]
+    BadName(String),
+    /// The caller may not do this.
+    #[error("this key may not {0}")]
+    Forbidden(&'static str),
+    /// Documents of a synced folder are changed in the folder.
+    #[error("collection '{0}' is kept equal to a folder: change its documents there")]
+    Synced(String),
+    /// Settings that do not read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An index said no.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The deadline for retrieval passed.
+    #[error("retrieval did not finish in time")]
+    Deadline,
+    /// A worker thread died.
+    #[error("search worker: {0}")]
+    Worker(String),
+}

@@ -1,0 +1,238 @@
+//! One open collection: its settings, and its two indexes brought up to the store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::RwLock;
+
+use super::{CollectionError, EmbeddingModel, Settings};
+use crate::index::{
+    ExactScan, IndexError, LexicalBatch, LexicalIndex, LexicalRow, VectorBatch, VectorIndex, VectorRow,
+};
+use crate::store::{CollectionId, CollectionRecord, Origin, Store};
+
+/// Bringing an index up to date is bounded only by work, not by a waiting client.
+const APPLY_DEADLINE: Duration = Duration::from_secs(600);
+
+/// A collection that can be searched. Its indexes may lag behind the store and never lie:
+/// what they find is read back from the store before it is shown.
+pub struct Collection {
+    pub id: CollectionId,
+    pub name: String,
+    pub origin: Origin,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    folder: PathBuf,
+    described: RwLock<Described>,
+    indexes: RwLock<Indexes>,
+    /// One at a time brings the indexes up to date.
+    syncing: tokio::sync::Mutex<()>,
+}
+
+struct Described {
+    language: Option<String>,
+    settings: Arc<Settings>,
+}
+
+#[derive(Clone, Default)]
+struct Indexes {
+    lexical: Option<Lexical>,
+    dense: Option<Dense>,
+}
+
+#[derive(Clone)]
+struct Lexical {
+    index: Arc<LexicalIndex>,
+    language: Option<String>,
+    revision: u64,
+}
+
+#[derive(Clone)]
+pub(super) struct Dense {
+    pub index: Arc<dyn VectorIndex>,
+    pub model: Arc<EmbeddingModel>,
+}
+
+impl Collection {
+    pub(super) fn new(record: &CollectionRecord, indexes: &Path) -> Result<Self, CollectionError> {
+        Ok(Self {
+            id: record.id.clone(),
+            name: record.name.clone(),
+            origin: record.origin,
+            created_at: record.created_at,
+            folder: LexicalIndex::folder(indexes, &record.id.0),
+            described: RwLock::new(Described {
+                language: record.language.clone(),
+                settings: Arc::new(Settings::from_json(&record.settings)?),
+            }),
+            indexes: RwLock::default(),
+            syncing: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// What is set for it.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.described.read().settings.clone()
+    }
+
+    /// Its language, once known.
+    pub fn language(&self) -> Option<String> {
+        self.described.read().language.clone()
+    }
+
+    /// An error for a collection whose documents belong to a folder.
+    pub fn check_writable(&self) -> Result<(), CollectionError> {
+        match self.origin {
+            Origin::Api => Ok(()),
+            Origin::Folder => Err(CollectionError::Synced(self.name.clone())),
+        }
+    }
+
+    pub(super) fn lexical(&self) -> Option<Arc<LexicalIndex>> {
+        self.indexes.read().lexical.as_ref().map(|l| l.index.clone())
+    }
+
+    /// The vectors, if they are of this model and there are any.
+    pub(super) fn dense(&self, model: &EmbeddingModel) -> Option<Dense> {
+        let dense = self.indexes.read().dense.clone()?;
+        (dense.model.fingerprint == model.fingerprint && !dense.index.is_empty()).then_some(dense)
+    }
+
+    /// Brings both indexes to the store's revision, opening or rebuilding them where needed.
+    pub(super) async fn sync(
+        &self,
+        store: &dyn Store,
+        model: Option<Arc<EmbeddingModel>>,
+    ) -> Result<(), CollectionError> {
+        let _one_at_a_time = self.syncing.lock().await;
+        let record = store.collection(&self.id).await?;
+        {
+            let mut described = self.described.write();
+            described.language = record.language.clone();
+            described.settings = Arc::new(Settings::from_json(&record.settings)?);
+        }
+        self.sync_lexical(store, &record).await?;
+        if let Some(model) = model {
+            self.sync_dense(store, &record, model).await?;
+        }
+        Ok(())
+    }
+
+    /// Throws the lexical index away, so that the next [`Self::sync`] builds it from the store.
+    pub(super) async fn discard_lexical(&self) -> Result<(), CollectionError> {
+        let _one_at_a_time = self.syncing.lock().await;
+        self.indexes.write().lexical = None;
+        let folder = self.folder.clone();
+        blocking(move || LexicalIndex::remove(&folder)).await
+    }
+
+    async fn sync_lexical(
+        &self,
+        store: &dyn Store,
+        record: &CollectionRecord,
+    ) -> Result<(), CollectionError> {
+        let current = self.indexes.read().lexical.clone();
+        let mut lexical = match current {
+            Some(lexical) if lexical.language == record.language && lexical.revision <= record.revision => {
+                lexical
+            }
+            _ => self.open_lexical(record).await?,
+        };
+        if lexical.revision < record.revision {
+            let changes = store.chunk_changes(&self.id, lexical.revision).await?;
+            let batch = LexicalBatch {
+                revision: changes.revision,
+                removed: changes.removed,
+                added: changes
+                    .added
+                    .into_iter()
+                    .map(|chunk| LexicalRow {
+                        chunk: chunk.id,
+                        document: chunk.document,
+                        text: with_headings(&chunk.headings, &chunk.text),
+                    })
+                    .collect(),
+            };
+            lexical.revision = batch.revision;
+            // A revision raised by vectors alone changes no word: nothing to write.
+            if !batch.removed.is_empty() || !batch.added.is_empty() {
+                let index = lexical.index.clone();
+                blocking(move || index.apply(&batch)).await?;
+            }
+        }
+        self.indexes.write().lexical = Some(lexical);
+        Ok(())
+    }
+
+    async fn open_lexical(&self, record: &CollectionRecord) -> Result<Lexical, CollectionError> {
+        // The old one lets go of its files first.
+        self.indexes.write().lexical = None;
+        let (folder, language, newest) = (self.folder.clone(), record.language.clone(), record.revision);
+        let (index, revision) = blocking({
+            let language = language.clone();
+            move || {
+                let index = LexicalIndex::open(&folder, language.as_deref())?;
+                let revision = index.revision()?;
+                if revision <= newest {
+                    return Ok((index, revision));
+                }
+                // Ahead of the store: it belongs to another past.
+                drop(index);
+                LexicalIndex::remove(&folder)?;
+                Ok((LexicalIndex::open(&folder, language.as_deref())?, 0))
+            }
+        })
+        .await?;
+        Ok(Lexical { index: Arc::new(index), language, revision })
+    }
+
+    async fn sync_dense(
+        &self,
+        store: &dyn Store,
+        record: &CollectionRecord,
+        model: Arc<EmbeddingModel>,
+    ) -> Result<(), CollectionError> {
+        let current = self.indexes.read().dense.clone();
+        let dense = match current {
+            Some(dense)
+                if dense.model.fingerprint == model.fingerprint
+                    && dense.index.revision() <= record.revision =>
+            {
+                dense
+            }
+            _ => Dense { index: Arc::new(ExactScan::new(model.dimensions)), model: model.clone() },
+        };
+        let since = dense.index.revision();
+        if since < record.revision {
+            let changes = store.vector_changes(&self.id, &model.fingerprint, since).await?;
+            let added = changes
+                .added
+                .into_iter()
+                .map(|(chunk, document, vector)| VectorRow { chunk, document, vector })
+                .collect();
+            let batch = VectorBatch { revision: changes.revision, removed: changes.removed, added };
+            dense.index.apply(batch, Instant::now() + APPLY_DEADLINE).await?;
+        }
+        self.indexes.write().dense = Some(dense);
+        Ok(())
+    }
+}
+
+/// What is indexed of a chunk, by words and by meaning: its place first.
+pub fn with_headings(headings: &[String], text: &str) -> String {
+    if headings.is_empty() {
+        return text.to_owned();
+    }
+    format!("{}\n{text}", headings.join(" > "))
+}
+
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
+) -> Result<T, CollectionError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        // tantivy panics on some damaged files.
+        Err(error) => Err(IndexError::Damaged(error.to_string()).into()),
+    }
+}

@@ -1,0 +1,219 @@
+//! One question over one or several collections: both rankings, fused, and read back from the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join, try_join_all};
+
+use super::fusion::{self, Fused};
+use super::{Catalog, Collection, CollectionError, EmbeddingModel};
+use crate::index::{Filter, IndexError, Scored};
+use crate::store::{ChunkId, ChunkRecord, DocumentKey};
+
+/// How deep each ranking is read before fusing.
+const DEPTH: usize = 100;
+/// A chunk with the question's words may be this much less alike in meaning than the floor.
+const WORDS_MARGIN: f32 = 0.05;
+
+/// Where to search: a collection, or some of its documents.
+#[derive(Clone)]
+pub struct Scope {
+    pub collection: Arc<Collection>,
+    pub documents: Option<BTreeSet<DocumentKey>>,
+}
+
+/// What to search for.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    pub text: &'a str,
+    /// At most so many hits.
+    pub limit: usize,
+    pub deadline: Instant,
+    /// Whether hits under the floor are left out.
+    pub floor: bool,
+}
+
+/// A chunk that was found, alive in the store, with what each ranking said of it.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// Which of the scopes.
+    pub scope: usize,
+    pub chunk: ChunkRecord,
+    /// 0 to 1, comparable within one answer only.
+    pub score: f32,
+    /// BM25.
+    pub lexical: Option<f32>,
+    /// Cosine.
+    pub dense: Option<f32>,
+}
+
+/// Where the time went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timings {
+    pub embed: Option<Duration>,
+    pub lexical: Duration,
+    pub dense: Option<Duration>,
+}
+
+/// The outcome of a search.
+#[derive(Debug)]
+pub struct Found {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// False when words alone answered.
+    pub by_meaning: bool,
+    pub timings: Timings,
+}
+
+type Key = (usize, ChunkId);
+
+/// Searches the scopes together: their hits are pooled and normalised once.
+pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
+    let mut timings = Timings::default();
+    let embedding = async {
+        let started = Instant::now();
+        let vector =
+            tokio::time::timeout_at(query.deadline.into(), catalog.embedder().embed_question(query.text))
+                .await;
+        (vector, started.elapsed())
+    };
+    let words = async {
+        let started = Instant::now();
+        let found = try_join_all(
+            scopes.iter().enumerate().map(|(number, scope)| lexical(catalog, number, scope, query)),
+        )
+        .await;
+        (found, started.elapsed())
+    };
+    let ((vector, embed), (lexical, lexical_time)) = join(embedding, words).await;
+    timings.lexical = lexical_time;
+    let lexical = lexical?.concat();
+    let mut by_meaning = BTreeMap::new();
+    let mut dense = Vec::new();
+    match (vector, catalog.embedder().model()) {
+        (Err(_), _) => return Err(CollectionError::Deadline),
+        (Ok(Ok(vector)), Some(model)) => {
+            timings.embed = Some(embed);
+            let started = Instant::now();
+            let vector: Arc<[f32]> = vector.into();
+            for (number, scope) in scopes.iter().enumerate() {
+                if let Some(found) = dense_leg(scope, &model, vector.clone(), query.deadline).await? {
+                    by_meaning.insert(number, model.clone());
+                    dense.extend(found.into_iter().map(|s| ((number, s.chunk), s.score)));
+                }
+            }
+            timings.dense = Some(started.elapsed());
+        }
+        (Ok(Ok(_)), None) | (Ok(Err(super::EmbedderError::NotReady)), _) => {}
+        (Ok(Err(error)), _) => tracing::warn!(%error, "words alone answer"),
+    }
+    let weight = |key: &Key| match by_meaning.get(&key.0) {
+        None => 0.0,
+        Some(model) => {
+            let collection = &scopes[key.0].collection;
+            let default = fusion::default_dense_weight(model.speaks(collection.language().as_deref()));
+            collection.settings().dense_weight.unwrap_or(default)
+        }
+    };
+    let mut ranking = fusion::fuse(&lexical, &dense, weight);
+    if query.floor {
+        ranking.retain(|(key, fused)| {
+            by_meaning.get(&key.0).is_none_or(|model| is_relevant(&scopes[key.0].collection, model, fused))
+        });
+    }
+    // A few more than asked for: some may be gone from the store.
+    ranking.truncate(query.limit + query.limit / 2 + 8);
+    let mut hits = read_back(catalog, scopes, &ranking, query.deadline).await?;
+    hits.truncate(query.limit);
+    Ok(Found { hits, by_meaning: !by_meaning.is_empty(), timings })
+}
+
+fn is_relevant(collection: &Collection, model: &EmbeddingModel, fused: &Fused) -> bool {
+    let floor = collection.settings().floor.unwrap_or(model.floor);
+    let speaks = model.speaks(collection.language().as_deref());
+    match (fused.lexical, fused.dense) {
+        (Some(_), Some(dense)) => !speaks || dense >= floor - WORDS_MARGIN,
+        (Some(_), None) => true,
+        (None, Some(dense)) => dense >= floor,
+        (None, None) => false,
+    }
+}
+
+async fn lexical(
+    catalog: &Catalog,
+    number: usize,
+    scope: &Scope,
+    query: Query<'_>,
+) -> Result<Vec<(Key, f32)>, CollectionError> {
+    let found = match lexical_once(catalog, scope, query).await {
+        Err(CollectionError::Index(IndexError::Damaged(error))) => {
+            tracing::warn!(error, collection = scope.collection.name, "lexical index is rebuilt");
+            scope.collection.discard_lexical().await?;
+            lexical_once(catalog, scope, query).await?
+        }
+        found => found?,
+    };
+    Ok(found.into_iter().map(|s| ((number, s.chunk), s.score)).collect())
+}
+
+async fn lexical_once(
+    catalog: &Catalog,
+    scope: &Scope,
+    query: Query<'_>,
+) -> Result<Vec<Scored>, CollectionError> {
+    if scope.collection.lexical().is_none() {
+        tokio::time::timeout_at(query.deadline.into(), catalog.sync(&scope.collection))
+            .await
+            .map_err(|_| CollectionError::Deadline)??;
+    }
+    let Some(index) = scope.collection.lexical() else { return Ok(Vec::new()) };
+    let (text, filter) = (query.text.to_owned(), filter(scope));
+    let work = super::open::blocking(move || index.search(&text, DEPTH, &filter));
+    tokio::time::timeout_at(query.deadline.into(), work).await.map_err(|_| CollectionError::Deadline)?
+}
+
+async fn dense_leg(
+    scope: &Scope,
+    model: &EmbeddingModel,
+    vector: Arc<[f32]>,
+    deadline: Instant,
+) -> Result<Option<Vec<Scored>>, CollectionError> {
+    let Some(dense) = scope.collection.dense(model) else { return Ok(None) };
+    match dense.index.search(vector, DEPTH, filter(scope), deadline).await {
+        Ok(found) => Ok(Some(found)),
+        Err(IndexError::Deadline) => Err(CollectionError::Deadline),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn filter(scope: &Scope) -> Filter {
+    scope.documents.clone().map_or(Filter::Everything, Filter::Documents)
+}
+
+async fn read_back(
+    catalog: &Catalog,
+    scopes: &[Scope],
+    ranking: &[(Key, Fused)],
+    deadline: Instant,
+) -> Result<Vec<Hit>, CollectionError> {
+    let mut chunks: BTreeMap<Key, ChunkRecord> = BTreeMap::new();
+    for (number, scope) in scopes.iter().enumerate() {
+        let ids: Vec<ChunkId> =
+            ranking.iter().filter(|((scope, _), _)| *scope == number).map(|((_, id), _)| *id).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        for chunk in catalog.store().read_chunks(&scope.collection.id, &ids, deadline).await? {
+            // An index does not know of a narrower scope in the store; this holds the wall once more.
+            if scope.documents.as_ref().is_none_or(|documents| documents.contains(&chunk.document)) {
+                chunks.insert((number, chunk.id), chunk);
+            }
+        }
+    }
+    let hits = ranking.iter().filter_map(|(key, fused)| {
+        let chunk = chunks.remove(key)?;
+        Some(Hit { scope: key.0, chunk, score: fused.score, lexical: fused.lexical, dense: fused.dense })
+    });
+    Ok(hits.collect())
+}
