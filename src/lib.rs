@@ -1,4 +1,11 @@
 pub mod access;
 pub mod collection;
 pub mod index;
+pub mod openai;
+pub mod prompt;
+pub mod rag;
+pub mod relay;
+pub mod selection;
 pub mod store;
+pub mod trace;
+pub mod upstream;

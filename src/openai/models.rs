@@ -1,0 +1,84 @@
+//! The model list: upstream's, and the same models with a collection behind them.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct RawList<'a> {
+    #[serde(borrow)]
+    data: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawModel {
+    id: String,
+    /// vLLM.
+    #[serde(default)]
+    max_model_len: Option<u64>,
+    /// llama.cpp.
+    #[serde(default)]
+    meta: Option<RawMeta>,
+}
+
+#[derive(Deserialize)]
+struct RawMeta {
+    #[serde(default)]
+    n_ctx: Option<u64>,
+}
+
+/// Ids and windows in a `/v1/models` body. `None` if it is not one.
+pub fn read_models(body: &[u8]) -> Option<Vec<(String, Option<u64>)>> {
+    let list: RawList<'_> = serde_json::from_slice(body).ok()?;
+    let models = list.data.iter().filter_map(|raw| {
+        let model: RawModel = serde_json::from_str(raw.get()).ok()?;
+        let window = model.max_model_len.or(model.meta.and_then(|m| m.n_ctx)).filter(|w| *w > 0);
+        Some((model.id, window))
+    });
+    Some(models.collect())
+}
+
+/// Upstream's `/v1/models` body with `{model}@{collection}` added for each of both. Upstream's own bytes stay as they are.
+/// `None` if the body is not a model list.
+pub fn with_collections(body: &[u8], collections: &[String]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let list: RawList<'_> = serde_json::from_str(text).ok()?;
+    let Some(last) = list.data.last() else { return Some(body.to_vec()) };
+    let at = last.get().as_ptr() as usize - text.as_ptr() as usize + last.get().len();
+    let mut added = String::new();
+    for raw in &list.data {
+        let mut model: serde_json::Map<String, serde_json::Value> = serde_json::from_str(raw.get()).ok()?;
+        let id = model.get("id")?.as_str()?.to_owned();
+        for collection in collections {
+            model.insert("id".to_owned(), format!("{id}@{collection}").into());
+            added.push(',');
+            added.push_str(&serde_json::to_string(&model).ok()?);
+        }
+    }
+    Some([&body[..at], added.as_bytes(), &body[at..]].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VLLM: &str = r#"{"object":"list","data":[{"id":"qwen","object":"model","max_model_len":2048, "big":123456789012345678901234567890}]}"#;
+
+    #[test]
+    fn windows_are_found_where_vllm_and_llama_cpp_put_them() {
+        assert_eq!(read_models(VLLM.as_bytes()), Some(vec![("qwen".to_owned(), Some(2048))]));
+        let llama = br#"{"models":[{"name":"x"}],"data":[{"id":"x","meta":{"n_ctx":4096}},{"id":"y"}]}"#;
+        assert_eq!(read_models(llama), Some(vec![("x".to_owned(), Some(4096)), ("y".to_owned(), None)]));
+        assert_eq!(read_models(b"{\"detail\":\"Not Found\"}"), None);
+    }
+
+    #[test]
+    fn collections_are_added_and_upstreams_bytes_stay() {
+        let out = with_collections(VLLM.as_bytes(), &["a".into(), "b".into()]).expect("a list");
+        let out = String::from_utf8(out).expect("UTF-8");
+        assert!(out.starts_with(VLLM.trim_end_matches("]}")), "{out}");
+        let ids: Vec<_> = read_models(out.as_bytes()).expect("a list").into_iter().map(|m| m.0).collect();
+        assert_eq!(ids, ["qwen", "qwen@a", "qwen@b"]);
+        let empty = br#"{"data":[]}"#;
+        assert_eq!(with_collections(empty, &["a".into()]).as_deref(), Some(&empty[..]));
+    }
+}

@@ -1,0 +1,212 @@
+//! The product's story: a chat request and a choice of documents become a grounded request.
+
+mod intent;
+mod passages;
+mod report;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+
+use crate::collection::{Catalog, CollectionError, OnEmpty, Query, Scope, Settings, Timings, search};
+use crate::openai::{ChatRequest, Edits};
+use crate::prompt::{Budget, Passage, Template, Window, default_template, nothing_found};
+use crate::selection::Selection;
+use crate::trace::{Trace, TracedPassage};
+
+pub use report::{RagStatus, Spent, headers};
+
+/// Documents whose outlines go into one prompt.
+const MOST_OUTLINES: usize = 8;
+
+/// How the server grounds, where a collection does not say otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct RagSettings {
+    /// Passages given to the model.
+    pub passages: usize,
+    /// Retrieval ends by then.
+    pub deadline: Duration,
+}
+
+/// A request ready for upstream, and what was done to it.
+#[derive(Debug)]
+pub struct Grounded {
+    /// The original bytes with spans replaced.
+    pub body: Bytes,
+    pub status: RagStatus,
+    /// What the model sees, in order.
+    pub passages: Vec<Passage>,
+    pub collections: Vec<String>,
+    collection_ids: Vec<String>,
+    pub spent: Spent,
+    /// Nothing was found, and then the collection wants no answer.
+    pub refuse: bool,
+}
+
+/// Grounds a request. `model` is the name to write where the client's named a collection; `k` the number of passages that the client wants.
+pub async fn ground(
+    catalog: &Catalog,
+    window: &dyn Window,
+    defaults: RagSettings,
+    request: &ChatRequest,
+    selection: &Selection,
+    model: Option<&str>,
+    k: Option<usize>,
+) -> Result<Grounded, CollectionError> {
+    let deadline = Instant::now() + defaults.deadline;
+    let scopes = &selection.scopes;
+    let mut grounded = ungrounded(request, selection, model, RagStatus::Empty);
+    if !request.can_be_grounded() {
+        return Ok(grounded);
+    }
+    let settings: Vec<Arc<Settings>> = scopes.iter().map(|s| s.collection.settings()).collect();
+    let language = scopes.iter().find_map(|s| s.collection.language());
+    let own_template = settings.iter().find_map(|s| s.template.as_deref());
+    let template = own_template.map_or_else(|| default_template(language.as_deref()), Template::new);
+    let budget = Budget::new(request, model.or(request.model()), window).await;
+
+    if k.is_none()
+        && let Some(whole) = whole_documents(catalog, scopes, budget.most_bytes(), deadline).await?
+    {
+        let started = Instant::now();
+        if let Some(woven) = budget.fit(&whole, &template).await.filter(|woven| !woven.cut) {
+            grounded.spent.weave = started.elapsed();
+            grounded.status = RagStatus::Hit;
+            grounded.write(request, model, &woven.text, woven.passages);
+            return Ok(grounded);
+        }
+    }
+
+    let (found, by_meaning, timings) =
+        best_passages(catalog, scopes, request.question(), k, &settings, defaults, deadline).await?;
+    grounded.spent.search = Some(timings);
+    let started = Instant::now();
+    if found.is_empty() {
+        match settings.iter().find_map(|s| s.on_empty).unwrap_or_default() {
+            OnEmpty::Answer => {}
+            OnEmpty::Refuse => grounded.refuse = true,
+            OnEmpty::Note => {
+                grounded.write(request, model, nothing_found(language.as_deref()), Vec::new());
+            }
+        }
+        return Ok(grounded);
+    }
+    match budget.fit(&found, &template).await {
+        None => grounded.status = RagStatus::NoRoom,
+        Some(woven) => {
+            grounded.status = if by_meaning { RagStatus::Hit } else { RagStatus::Lexical };
+            grounded.write(request, model, &woven.text, woven.passages);
+        }
+    }
+    grounded.spent.weave = started.elapsed();
+    Ok(grounded)
+}
+
+/// The request without passages: only a model name of ours is put right.
+pub fn ungrounded(
+    request: &ChatRequest,
+    selection: &Selection,
+    model: Option<&str>,
+    status: RagStatus,
+) -> Grounded {
+    let collections = &selection.scopes;
+    Grounded {
+        body: request.edited(&Edits { model, before_question: None }),
+        status,
+        passages: Vec::new(),
+        collections: collections.iter().map(|s| s.collection.name.clone()).collect(),
+        collection_ids: collections.iter().map(|s| s.collection.id.0.clone()).collect(),
+        spent: Spent::default(),
+        refuse: false,
+    }
+}
+
+/// All that was selected in reading order, if it may fit.
+async fn whole_documents(
+    catalog: &Catalog,
+    scopes: &[Scope],
+    most_bytes: usize,
+    deadline: Instant,
+) -> Result<Option<Vec<Passage>>, CollectionError> {
+    let mut whole = Vec::new();
+    let mut left = most_bytes;
+    for scope in scopes {
+        let keys: Option<Vec<_>> = scope.documents.as_ref().map(|d| d.iter().copied().collect());
+        let id = &scope.collection.id;
+        let chunks = catalog.store().whole_documents(id, keys.as_deref(), left, deadline).await?;
+        let Some(chunks) = chunks else { return Ok(None) };
+        left = left.saturating_sub(chunks.iter().map(|c| c.chunk.text.len()).sum());
+        whole.extend(passages::stitch(scope, &chunks));
+    }
+    Ok((!whole.is_empty()).then_some(whole))
+}
+
+/// The best passages, after the outlines where the question is about a document as a whole.
+async fn best_passages(
+    catalog: &Catalog,
+    scopes: &[Scope],
+    question: &str,
+    k: Option<usize>,
+    settings: &[Arc<Settings>],
+    defaults: RagSettings,
+    deadline: Instant,
+) -> Result<(Vec<Passage>, bool, Timings), CollectionError> {
+    let limit = k.or_else(|| settings.iter().filter_map(|s| s.passages).max()).unwrap_or(defaults.passages);
+    let mut found = Vec::new();
+    if intent::is_about_the_whole(question) {
+        for scope in scopes {
+            let keys: Option<Vec<_>> = scope.documents.as_ref().map(|d| d.iter().copied().collect());
+            let id = &scope.collection.id;
+            let outlines = catalog.store().outlines(id, keys.as_deref(), MOST_OUTLINES, deadline).await?;
+            found.extend(outlines.iter().filter_map(|outline| passages::from_outline(scope, outline)));
+        }
+        found.truncate(MOST_OUTLINES);
+    }
+    let query = Query { text: question, limit, deadline, floor: true };
+    let searched = search(catalog, scopes, query).await?;
+    found.extend(searched.hits.iter().map(|hit| passages::from_hit(scopes, hit)));
+    Ok((found, searched.by_meaning, searched.timings))
+}
+
+impl Grounded {
+    fn write(&mut self, request: &ChatRequest, model: Option<&str>, text: &str, passages: Vec<Passage>) {
+        self.body = request.edited(&Edits { model, before_question: Some(text) });
+        self.passages = passages;
+    }
+
+    /// What is remembered of it under an id.
+    pub fn trace(&self, id: String, question: &str) -> Trace {
+        let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Trace {
+            id,
+            object: "rag.trace",
+            created_at: created.map_or(0, |d| d.as_secs() as i64),
+            status: self.status.name(),
+            collections: self.collections.clone(),
+            question: question.to_owned(),
+            passages: traced(&self.passages),
+            timings: self.spent.to_json(),
+            collection_ids: self.collection_ids.clone(),
+        }
+    }
+}
+
+/// Passages with their numbers, as traces and previews show them.
+pub fn traced(passages: &[Passage]) -> Vec<TracedPassage> {
+    let numbered = (1..).zip(passages);
+    numbered
+        .map(|(n, p)| TracedPassage {
+            n,
+            document: p.document.clone(),
+            document_id: p.document_id.clone(),
+            collection: p.collection.clone(),
+            page: p.page,
+            headings: p.headings.clone(),
+            score: p.score,
+            lexical: p.lexical,
+            dense: p.dense,
+            text: p.text.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,112 @@
+//! Whether a question is about a document as a whole, which no single passage answers.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Phrases in lower case without accents. A word's beginning matches, so that "summar" is summary and summarize.
+const PHRASES: &[&str] = &[
+    // English
+    "summar",
+    "tl;dr",
+    "tldr",
+    "what is this about",
+    "what is it about",
+    "what s this about",
+    "what are these documents about",
+    "what is this document",
+    "what is the document about",
+    "what does this document",
+    "what does the document",
+    "what does this file",
+    "what is in this document",
+    "what is in these documents",
+    "give me an overview",
+    "overview of th",
+    "main points",
+    "main topics",
+    "main ideas",
+    "key points",
+    "key takeaways",
+    "table of contents",
+    "which topics",
+    "what topics",
+    // Portuguese
+    "resum",
+    "sobre o que",
+    "sobre que e",
+    "do que se trata",
+    "do que trata",
+    "de que trata",
+    "de que se trata",
+    "o que diz est",
+    "o que diz ess",
+    "o que diz o documento",
+    "o que ha neste",
+    "o que ha nesse",
+    "o que contem",
+    "visao geral",
+    "principais pontos",
+    "principais temas",
+    "principais topicos",
+    "pontos principais",
+    "ideia central",
+    "qual o assunto",
+    "qual e o assunto",
+    "quais assuntos",
+    "sumario do",
+    "sumario dest",
+    "sintese d",
+    // Spanish
+    "de que va",
+    "sobre que trata",
+    "de que habla",
+    "puntos principales",
+    "vision general",
+];
+
+/// Longer questions say what they want to know.
+const LONGEST: usize = 160;
+
+/// Whether the question is about a document as a whole.
+pub(super) fn is_about_the_whole(question: &str) -> bool {
+    if question.chars().count() > LONGEST {
+        return false;
+    }
+    let folded: String = question
+        .nfd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+        .map(|c| if c.is_alphanumeric() || c == ';' { c } else { ' ' })
+        .collect();
+    let words = format!(" {}", folded.split_whitespace().collect::<Vec<_>>().join(" "));
+    PHRASES.iter().any(|phrase| words.contains(&format!(" {phrase}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_about_the_whole;
+
+    #[test]
+    fn questions_about_the_whole_are_told_from_questions_about_a_part() {
+        for whole in [
+            "Sobre o que é esse documento?",
+            "resuma",
+            "Resumo, por favor",
+            "what is this about",
+            "What's this about?",
+            "Summarize the document in three points.",
+            "Do que se trata?",
+            "QUAL É O ASSUNTO DO TEXTO?",
+        ] {
+            assert!(is_about_the_whole(whole), "{whole}");
+        }
+        for part in [
+            "Qual é o prazo de matrícula?",
+            "What is the fee for late registration?",
+            "Who presumably wrote chapter 3?",
+            "",
+        ] {
+            assert!(!is_about_the_whole(part), "{part}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What was found, as passages.
+
+use super::Scope;
+use crate::collection::Hit;
+use crate::prompt::Passage;
+use crate::store::{ChunkRecord, OutlineRecord};
+
+/// Consecutive chunks of one page are shown as one passage up to this many bytes.
+const LONGEST_STITCHED: usize = 4_000;
+/// Headings listed of one document.
+const MOST_HEADINGS: usize = 40;
+
+/// A hit as a passage.
+pub(super) fn from_hit(scopes: &[Scope], hit: &Hit) -> Passage {
+    let mut passage = from_chunk(&scopes[hit.scope], &hit.chunk);
+    passage.score = Some(hit.score);
+    passage.lexical = hit.lexical;
+    passage.dense = hit.dense;
+    passage
+}
+
+fn from_chunk(scope: &Scope, chunk: &ChunkRecord) -> Passage {
+    Passage {
+        collection: scope.collection.name.clone(),
+        document: chunk.filename.clone(),
+        document_id: chunk.document_id.0.clone(),
+        page: chunk.chunk.page,
+        headings: chunk.chunk.headings.clone(),
+        text: chunk.chunk.text.clone(),
+        ..Passage::default()
+    }
+}
+
+/// Whole documents in reading order, without what neighbouring chunks repeat of each other.
+pub(super) fn stitch(scope: &Scope, chunks: &[ChunkRecord]) -> Vec<Passage> {
+    let mut passages: Vec<Passage> = Vec::new();
+    let mut last: Option<&ChunkRecord> = None;
+    for chunk in chunks {
+        let before = last.filter(|l| l.document == chunk.document);
+        let repeated = before.map_or(0, |l| l.chunk.end.saturating_sub(chunk.chunk.start)) as usize;
+        // Offsets that do not fit the text would be a damaged record: then the chunk is shown whole.
+        let text = chunk.chunk.text.get(repeated..).unwrap_or(&chunk.chunk.text);
+        let continues = before.is_some_and(|l| {
+            l.chunk.last_page == chunk.chunk.page && l.chunk.headings == chunk.chunk.headings
+        });
+        match passages.last_mut() {
+            Some(passage) if continues && passage.text.len() + text.len() <= LONGEST_STITCHED => {
+                if repeated == 0 {
+                    passage.text.push_str("\n\n");
+                }
+                passage.text.push_str(text);
+            }
+            _ if text.trim().is_empty() => {}
+            _ => {
+                let mut passage = from_chunk(scope, chunk);
+                passage.text = text.trim_start().to_owned();
+                passages.push(passage);
+            }
+        }
+        last = Some(chunk);
+    }
+    passages
+}
+
+/// A document's outline as a passage.
+pub(super) fn from_outline(scope: &Scope, record: &OutlineRecord) -> Option<Passage> {
+    let outline = &record.outline;
+    let mut text = String::new();
+    if let Some(title) = &outline.title {
+        text.push_str(title);
+        text.push_str("\n\n");
+    }
+    text.push_str(&outline.opening);
+    for heading in outline.headings.iter().take(MOST_HEADINGS) {
+        let indent = "  ".repeat(usize::from(heading.level.saturating_sub(1)).min(3));
+        text.push_str(&format!("\n{indent}- {}", heading.text));
+    }
+    let text = text.trim().to_owned();
+    (!text.is_empty()).then(|| Passage {
+        collection: scope.collection.name.clone(),
+        document: record.filename.clone(),
+        document_id: record.document_id.0.clone(),
+        headings: vec!["Outline".to_owned()],
+        text,
+        ..Passage::default()
+    })
+}

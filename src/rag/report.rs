@@ -1,0 +1,165 @@
+//! What is said about an answer's grounding: status, sources, timings.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::collection::Timings;
+use crate::prompt::Passage;
+
+/// How the grounding of an answer went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RagStatus {
+    /// Passages found, by words and meaning or because all fitted.
+    Hit,
+    /// Passages found by words alone.
+    Lexical,
+    /// Nothing relevant.
+    Empty,
+    /// No room for a passage in the model's window.
+    NoRoom,
+    /// Switched off for this request.
+    Off,
+    /// Retrieval broke.
+    Error,
+}
+
+impl RagStatus {
+    /// As in `X-RAG-Status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Lexical => "lexical",
+            Self::Empty => "empty",
+            Self::NoRoom => "no_room",
+            Self::Off => "off",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Longest `X-RAG-Sources`: many clients and proxies limit all headers together to 8 KB.
+const LONGEST_SOURCES: usize = 4096;
+
+/// Where the time went before upstream was asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    pub search: Option<Timings>,
+    pub weave: Duration,
+}
+
+impl Spent {
+    /// Milliseconds by stage.
+    pub fn stages(&self) -> Vec<(&'static str, f64)> {
+        let ms = |d: Duration| (d.as_secs_f64() * 1e6).round() / 1e3;
+        let search = self.search.unwrap_or_default();
+        let mut stages = Vec::new();
+        stages.extend(search.embed.map(|d| ("embed", ms(d))));
+        stages.extend(self.search.map(|s| ("lexical", ms(s.lexical))));
+        stages.extend(search.dense.map(|d| ("dense", ms(d))));
+        stages.push(("weave", ms(self.weave)));
+        stages
+    }
+
+    /// The same as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.stages()
+            .into_iter()
+            .map(|(stage, ms)| (stage.to_owned(), ms.into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    }
+}
+
+/// Headers of a chat that a collection was chosen for.
+pub fn headers(
+    status: RagStatus,
+    collections: &[String],
+    passages: &[Passage],
+    trace: Option<&str>,
+    spent: &Spent,
+    upstream: Option<Duration>,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::with_capacity(8);
+    let mut add = |name: &'static str, value: &str| match HeaderValue::from_str(value) {
+        Ok(value) => headers.push((HeaderName::from_static(name), value)),
+        // Names are ASCII and sources are escaped: a value that is no header would be a defect here.
+        Err(error) => tracing::error!(%error, name, "header left out"),
+    };
+    add("x-rag-status", status.name());
+    add("x-rag-collection", &collections.join(","));
+    add("x-rag-hits", &passages.len().to_string());
+    if let Some(trace) = trace {
+        add("x-rag-trace-id", trace);
+    }
+    add("x-rag-sources", &sources(passages));
+    let upstream = upstream.map(|d| ("upstream", (d.as_secs_f64() * 1e6).round() / 1e3));
+    let timing: Vec<String> =
+        spent.stages().into_iter().chain(upstream).map(|(stage, ms)| format!("{stage};dur={ms}")).collect();
+    add("server-timing", &timing.join(", "));
+    add("x-accel-buffering", "no");
+    add("cache-control", "no-cache, no-transform");
+    headers
+}
+
+/// Compact ASCII JSON of number, document and page; as many sources as fit.
+fn sources(passages: &[Passage]) -> String {
+    #[derive(Serialize)]
+    struct Source<'a> {
+        n: usize,
+        document: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        page: Option<u32>,
+    }
+    let mut list = String::from("[");
+    for (n, passage) in (1..).zip(passages) {
+        let source = Source { n, document: &passage.document, page: passage.page };
+        let Ok(json) = serde_json::to_string(&source) else { break };
+        let json = ascii(&json);
+        if list.len() + json.len() + 2 > LONGEST_SOURCES {
+            break;
+        }
+        if n > 1 {
+            list.push(',');
+        }
+        list.push_str(&json);
+    }
+    list.push(']');
+    list
+}
+
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if matches!(c, ' '..='~') {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_short_ascii_json_whatever_the_names() {
+        let name = "relatório 📄 \"1\"\u{7f}.pdf";
+        let one = Passage { document: name.into(), page: Some(3), ..Passage::default() };
+        let text = sources(std::slice::from_ref(&one));
+        assert!(text.is_ascii() && HeaderValue::from_str(&text).is_ok(), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(json[0]["document"], name);
+        assert_eq!((&json[0]["n"], &json[0]["page"]), (&1.into(), &3.into()));
+        let many = sources(&vec![one; 500]);
+        assert!(many.len() <= LONGEST_SOURCES);
+        assert!(serde_json::from_str::<Vec<serde_json::Value>>(&many).is_ok());
+        assert_eq!(sources(&[]), "[]");
+    }
+}

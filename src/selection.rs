@@ -1,0 +1,168 @@
+//! Which collections and documents a chat is about.
+//!
+//! Ordered rules, each one row of [`RULES`]. The first ones are explicit: two that disagree are an error.
+//! The last is the server's default, which gives way to any of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::access::Access;
+use crate::collection::{Catalog, Collection, CollectionError, Scope};
+use crate::store::StoreError;
+
+/// What a request says about its collections, in its own words.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// `/c/{collection}/v1/...`
+    pub path: Option<String>,
+    /// `X-RAG-Collection`
+    pub header: Option<String>,
+    /// The part after `@` of a model name that upstream does not have.
+    pub model: Option<String>,
+    /// The server's default.
+    pub default: Option<String>,
+    /// `X-RAG-Document`
+    pub documents: Option<String>,
+}
+
+/// Which collections, and whether the client chose them.
+pub struct Selection {
+    pub scopes: Vec<Scope>,
+    pub explicit: bool,
+}
+
+/// A choice that cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectionError {
+    #[error("the {first} names {first_value:?} and the {second} names {second_value:?}: name one")]
+    Conflict { first: &'static str, first_value: String, second: &'static str, second_value: String },
+    #[error("the {0} names no collection")]
+    Empty(&'static str),
+    #[error("no document '{document}' in {collections}, or more than one of that name")]
+    UnknownDocument { document: String, collections: String },
+    #[error(
+        "X-RAG-Document needs a collection: name it by path, X-RAG-Collection or {{model}}@{{collection}}"
+    )]
+    DocumentWithoutCollection,
+    #[error(transparent)]
+    Collection(#[from] CollectionError),
+}
+
+struct Rule {
+    name: &'static str,
+    explicit: bool,
+    named: fn(&Asked) -> Option<&str>,
+}
+
+const RULES: &[Rule] = &[
+    Rule { name: "path", explicit: true, named: |asked| asked.path.as_deref() },
+    Rule { name: "header X-RAG-Collection", explicit: true, named: |asked| asked.header.as_deref() },
+    Rule { name: "model name", explicit: true, named: |asked| asked.model.as_deref() },
+    Rule { name: "server's default", explicit: false, named: |asked| asked.default.as_deref() },
+];
+
+/// Follows the rules. `None` when nothing is chosen: a plain relay.
+pub async fn select(
+    catalog: &Catalog,
+    access: &Access,
+    asked: &Asked,
+) -> Result<Option<Selection>, SelectionError> {
+    let mut chosen: Option<(&Rule, &str, Vec<Arc<Collection>>)> = None;
+    for rule in RULES {
+        let Some(named) = (rule.named)(asked) else { continue };
+        if chosen.is_some() && !rule.explicit {
+            continue;
+        }
+        let collections = find(catalog, access, rule.name, named)?;
+        match &chosen {
+            None => chosen = Some((rule, named, collections)),
+            Some((first, first_value, already)) => {
+                if ids(already) != ids(&collections) {
+                    return Err(SelectionError::Conflict {
+                        first: first.name,
+                        first_value: (*first_value).to_owned(),
+                        second: rule.name,
+                        second_value: named.to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    let Some((rule, _, collections)) = chosen else {
+        return match asked.documents {
+            Some(_) => Err(SelectionError::DocumentWithoutCollection),
+            None => Ok(None),
+        };
+    };
+    let mut scopes: Vec<Scope> =
+        collections.into_iter().map(|collection| Scope { collection, documents: None }).collect();
+    if let Some(documents) = &asked.documents {
+        scopes = narrow(catalog, scopes, documents).await?;
+    }
+    Ok(Some(Selection { scopes, explicit: rule.explicit }))
+}
+
+fn find(
+    catalog: &Catalog,
+    access: &Access,
+    rule: &'static str,
+    named: &str,
+) -> Result<Vec<Arc<Collection>>, SelectionError> {
+    let mut found: Vec<Arc<Collection>> = Vec::new();
+    for name in named.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let collection = catalog.find(access, name)?;
+        if !found.iter().any(|c| c.id == collection.id) {
+            found.push(collection);
+        }
+    }
+    if found.is_empty() { Err(SelectionError::Empty(rule)) } else { Ok(found) }
+}
+
+fn ids(collections: &[Arc<Collection>]) -> BTreeSet<&str> {
+    collections.iter().map(|c| c.id.0.as_str()).collect()
+}
+
+/// Keeps the documents that are named, and the collections that hold one.
+async fn narrow(catalog: &Catalog, scopes: Vec<Scope>, named: &str) -> Result<Vec<Scope>, SelectionError> {
+    // A whole value first: names of files may hold commas.
+    let narrowed = narrow_to(catalog, &scopes, &[named.trim()]).await;
+    let parts: Vec<&str> = named.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    match narrowed {
+        Err(SelectionError::UnknownDocument { .. }) if parts.len() > 1 => {
+            narrow_to(catalog, &scopes, &parts).await
+        }
+        narrowed => narrowed,
+    }
+}
+
+async fn narrow_to(
+    catalog: &Catalog,
+    scopes: &[Scope],
+    documents: &[&str],
+) -> Result<Vec<Scope>, SelectionError> {
+    let mut keys: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); scopes.len()];
+    for document in documents {
+        let mut known = false;
+        for (scope, keys) in scopes.iter().zip(&mut keys) {
+            match catalog.document(&scope.collection, document).await {
+                Ok(found) => {
+                    keys.insert(found.key);
+                    known = true;
+                }
+                Err(CollectionError::Store(StoreError::NotFound(_))) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !known {
+            let names: Vec<&str> = scopes.iter().map(|s| s.collection.name.as_str()).collect();
+            return Err(SelectionError::UnknownDocument {
+                document: (*document).to_owned(),
+                collections: names.join(", "),
+            });
+        }
+    }
+    let narrowed = scopes.iter().zip(keys).filter(|(_, keys)| !keys.is_empty());
+    Ok(narrowed
+        .map(|(scope, keys)| Scope { collection: scope.collection.clone(), documents: Some(keys) })
+        .collect())
+}
