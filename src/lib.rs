@@ -1,11 +1,60 @@
+//! lastro: an OpenAI-compatible server that grounds streamed answers in your documents.
+//!
+//! # Three sentences
+//! 1. Requests that we do not understand go upstream untouched, and upstream's bytes come back untouched.
+//! 2. The store is the truth; every index is derived from it and may be deleted.
+//! 3. [`rag`] is the product's story, in one short file.
+//!
+//! # The map
+//! One chat, left to right:
+//! `Bytes -> ChatRequest -> (Access, Selection, Query) -> two rankings -> passages -> bytes with spans replaced -> upstream -> body`.
+//! One upload: `multipart -> blob on disk -> committed job -> child reads -> chunks and outline -> vectors -> store -> indexes`.
+//!
+//! | room | what it is | it uses |
+//! |---|---|---|
+//! | [`commands`] | `ingest`, `ask`, `search`: clients of a server | [`app`], [`server`] |
+//! | [`server`] | the listening side: layers, limits, the end | [`api`] |
+//! | [`api`] | routes and handlers; errors to status and body | everything below |
+//! | [`app`] | the components, opened and joined | everything below |
+//! | [`rag`] | select, search, weave | [`selection`], [`collection`], [`prompt`] |
+//! | [`selection`] | which collections and documents: ordered rules | [`collection`] |
+//! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
+//! | [`ingest`] | jobs, formats, the limited child, chunking, synced folders | [`collection`], [`embed`] |
+//! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
+//! | [`trace`] | what was found, kept a while | |
+//! | [`relay`] | head and body from upstream to client | |
+//! | [`access`], [`config`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`] | leaves: they do not know one another | |
+//!
+//! # Words
+//! A *catalog* of *collections* (OpenAI: vector stores). A *blob* is bytes by their SHA-256; a *file* points to one; a
+//! *document* is a file in a collection. A *chunk* is a stored piece with its place; an *outline* a document's title,
+//! opening and headings. A *hit* is a chunk with the scores that found it; a *passage* is text and source, ready to be
+//! shown to a model. *Upstream* is the LLM server, with its *window*. A *trace* remembers what was found.
+//!
+//! # Promises
+//! - Without our asking for more, the body that a client receives is the one that upstream sent, frame by frame.
+//! - A client that leaves cancels upstream, and its place in the embedding queue.
+//! - An acknowledged upload survives `kill -9`; a deleted document never comes back; an index may lag and never lies.
+//! - Every operation on a collection takes an [`access::Access`]; unknown and forbidden look the same.
+//! - A grounded prompt stays within the model's window where the question alone would have.
+//! - Document text enters the prompt between delimiters that it cannot forge.
+//! - Files are parsed in a child process with limits; the server outlives any file.
+
 pub mod access;
+pub mod api;
+pub mod app;
 pub mod collection;
+pub mod commands;
+pub mod config;
+pub mod embed;
 pub mod index;
+pub mod ingest;
 pub mod openai;
 pub mod prompt;
 pub mod rag;
 pub mod relay;
 pub mod selection;
+pub mod server;
 pub mod store;
 pub mod trace;
 pub mod upstream;

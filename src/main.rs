@@ -1,1 +1,168 @@
-fn main() {}
+//! The commands. Wiring only.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use lastro::app::App;
+use lastro::config::{Config, Options};
+use lastro::{commands, ingest, server};
+use tokio::net::TcpListener;
+
+/// Chat with your own documents through any OpenAI client: an OpenAI-compatible server in front of vLLM.
+#[derive(Parser)]
+#[command(name = "lastro", version)]
+struct Cli {
+    /// Settings file [default: ./lastro.toml if it exists]
+    #[arg(long, env = "LASTRO_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the OpenAI API in front of the LLM server
+    Serve,
+    /// Put files and folders into a collection, which is made where it is missing
+    Ingest {
+        collection: String,
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Ask a collection one question
+    Ask {
+        collection: String,
+        question: String,
+        /// Model of the LLM server's [default: its first]
+        #[arg(long)]
+        model: Option<String>,
+    },
+    /// Show the passages of a collection that match best
+    Search {
+        collection: String,
+        query: String,
+        /// How many
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+        limit: u8,
+    },
+    /// Parse one file: the server starts itself with this, in a process with limits
+    #[command(name = ingest::child::COMMAND, hide = true)]
+    ExtractDocument,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::ExtractDocument) {
+        return ingest::child::child_main();
+    }
+    let config = match Config::load(cli.options, cli.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return fail(&error, 2),
+    };
+    start_log(&config, matches!(cli.command, Command::Serve));
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, 1),
+    };
+    let done = runtime.block_on(run(cli.command, config));
+    // Loading a model cannot be interrupted; the process need not wait for it.
+    runtime.shutdown_background();
+    done
+}
+
+async fn run(command: Command, config: Config) -> ExitCode {
+    match command {
+        Command::Serve => serve(config).await,
+        Command::Ingest { collection, paths } => match commands::ingest(config, &collection, &paths).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => fail(&error, 1),
+        },
+        Command::Ask { collection, question, model } => {
+            outcome(commands::ask(config, &collection, &question, model).await)
+        }
+        Command::Search { collection, query, limit } => {
+            outcome(commands::search(config, &collection, &query, limit.into()).await)
+        }
+        Command::ExtractDocument => ExitCode::FAILURE,
+    }
+}
+
+async fn serve(config: Config) -> ExitCode {
+    let (listen, data) = (config.server.listen, config.data.clone());
+    let app = match App::open(config).await {
+        Ok(app) => app,
+        Err(error) => return fail(&error, 1),
+    };
+    let bound = TcpListener::bind(listen).await.and_then(|listener| {
+        let address = listener.local_addr()?;
+        commands::ServerFile::write(&data, address)?;
+        Ok((listener, address))
+    });
+    let (listener, address) = match bound {
+        Ok(bound) => bound,
+        Err(error) => {
+            return fail(&format!("cannot listen on {listen}: {error}; choose another with --listen"), 1);
+        }
+    };
+    app.describe_holder(&format!("process {} at http://{address}", std::process::id()));
+    println!("listening on http://{address}");
+    tracing::info!(upstream = app.upstream.base(), data = %data.display(), "lastro {}", env!("CARGO_PKG_VERSION"));
+    if app.embeddings.is_none() {
+        tracing::info!("no --embedding-model: search is by words alone");
+    }
+    let served = server::run(listener, app, told_to_stop()).await;
+    commands::ServerFile::remove(&data);
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
+    }
+}
+
+/// Until Ctrl-C, or the signal by which containers are stopped.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM will end the server at once");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+    tracing::info!("stopping: open answers are finished first");
+}
+
+fn start_log(config: &Config, serving: bool) {
+    use tracing_subscriber::EnvFilter;
+    let default = if serving { "info,tantivy=warn" } else { "error" };
+    let filter = EnvFilter::try_from_env("LASTRO_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    if config.log_json { log.json().init() } else { log.init() }
+}
+
+fn outcome(done: Result<(), commands::CommandError>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("lastro: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,244 @@
+//! `POST /v1/chat/completions`, and the same without asking the model: `POST /v1/rag/preview`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::ApiError;
+use super::params::{Caller, RagHeaders};
+use crate::access::Access;
+use crate::app::App;
+use crate::collection::CollectionError;
+use crate::openai::ChatRequest;
+use crate::rag::{self, Grounded, RagStatus};
+use crate::selection::{Asked, Selection, SelectionError, select};
+use crate::trace::TracedPassage;
+use crate::{relay, upstream};
+
+pub async fn completions(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    complete(&app, &access, None, &headers, body).await
+}
+
+pub async fn completions_of(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path(collection): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    complete(&app, &access, Some(collection), &headers, body).await
+}
+
+pub async fn preview(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Preview>, ApiError> {
+    show(&app, &access, None, &headers, body).await
+}
+
+pub async fn preview_of(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path(collection): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Preview>, ApiError> {
+    show(&app, &access, Some(collection), &headers, body).await
+}
+
+/// A chat as it would go to the model.
+#[derive(Serialize)]
+pub struct Preview {
+    object: &'static str,
+    status: &'static str,
+    collections: Vec<String>,
+    request: Box<RawValue>,
+    passages: Vec<TracedPassage>,
+    timings: serde_json::Value,
+}
+
+/// A chat request and what it is about.
+struct Chat {
+    bytes: Bytes,
+    /// What is written in place of a model name of ours.
+    model: Option<String>,
+    passages: Option<usize>,
+    off: bool,
+    grounding: Option<(ChatRequest, Selection)>,
+}
+
+async fn complete(
+    app: &Arc<App>,
+    access: &Access,
+    path: Option<String>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let chat = read(app, access, path, headers, body).await?;
+    let forwarded = relay::request_headers(headers);
+    let Some((request, selection)) = &chat.grounding else {
+        let response = app.upstream.send(Method::POST, "/chat/completions", forwarded, chat.bytes.into());
+        return Ok(relay::response(response.await?, &[]));
+    };
+    let grounded = ground(app, &chat, request, selection).await?;
+    if grounded.refuse {
+        return Err(ApiError::nothing_relevant());
+    }
+    let trace = Arc::new(grounded.trace(new_trace_id()?, request.question()));
+    app.traces.keep(trace.clone());
+    let started = Instant::now();
+    let response = app
+        .upstream
+        .send(Method::POST, "/chat/completions", forwarded, grounded.body.clone().into())
+        .await?;
+    let added = rag::headers(
+        grounded.status,
+        &grounded.collections,
+        &grounded.passages,
+        Some(&trace.id),
+        &grounded.spent,
+        Some(started.elapsed()),
+    );
+    Ok(relay::response(response, &added))
+}
+
+async fn show(
+    app: &Arc<App>,
+    access: &Access,
+    path: Option<String>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Json<Preview>, ApiError> {
+    let chat = read(app, access, path, headers, body).await?;
+    let Some((request, selection)) = &chat.grounding else {
+        let message = "name a collection: by path, X-RAG-Collection or {model}@{collection}";
+        return Err(ApiError::bad_request("no_collection", message));
+    };
+    let grounded = ground(app, &chat, request, selection).await?;
+    let request = std::str::from_utf8(&grounded.body)
+        .ok()
+        .and_then(|text| RawValue::from_string(text.to_owned()).ok())
+        .ok_or_else(|| ApiError::bad_request("invalid_json", "the body is not JSON"))?;
+    Ok(Json(Preview {
+        object: "rag.preview",
+        status: grounded.status.name(),
+        passages: rag::traced(&grounded.passages),
+        timings: grounded.spent.to_json(),
+        collections: grounded.collections,
+        request,
+    }))
+}
+
+async fn ground(
+    app: &App,
+    chat: &Chat,
+    request: &ChatRequest,
+    selection: &Selection,
+) -> Result<Grounded, ApiError> {
+    let model = chat.model.as_deref();
+    if chat.off {
+        return Ok(rag::ungrounded(request, selection, model, RagStatus::Off));
+    }
+    let grounded = rag::ground(
+        &app.catalog,
+        &*app.window,
+        app.config.rag,
+        request,
+        selection,
+        model,
+        chat.passages,
+    );
+    match grounded.await {
+        Ok(grounded) => Ok(grounded),
+        Err(error) => {
+            tracing::error!(%error, "retrieval failed");
+            if selection.explicit {
+                return Err(ApiError::rag_unavailable());
+            }
+            Ok(rag::ungrounded(request, selection, model, RagStatus::Error))
+        }
+    }
+}
+
+/// Reads the body, and finds out which collections it is about. A body that cannot be understood is an error
+/// only when a collection was chosen; otherwise it is upstream's to judge.
+async fn read(
+    app: &Arc<App>,
+    access: &Access,
+    path: Option<String>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Chat, ApiError> {
+    let RagHeaders { mut asked, off, passages } = RagHeaders::read(headers)?;
+    asked.path = path;
+    asked.default = app.config.default_collection.clone();
+    let bytes = read_body(body, app.config.server.max_body).await?;
+    let parsed = ChatRequest::parse(bytes.clone());
+    let mut model = None;
+    if let Some(asked_model) = parsed.as_ref().ok().and_then(ChatRequest::model)
+        && let Some((upstream_model, collection)) = asked_model.rsplit_once('@')
+        && !upstream_has(&app.upstream, asked_model).await
+    {
+        model = Some(upstream_model.to_owned());
+        asked.model = Some(collection.to_owned());
+    }
+    let selection = match select(&app.catalog, access, &asked).await {
+        // The server's own default is gone: its users get answers without it, and are told.
+        Err(error) if is_missing_default(&error, &asked) => {
+            tracing::error!(%error, "the default collection does not exist");
+            None
+        }
+        selection => selection?,
+    };
+    let grounding = match selection {
+        None => None,
+        Some(selection) => Some((parsed?, selection)),
+    };
+    Ok(Chat { bytes, model, passages, off, grounding })
+}
+
+fn is_missing_default(error: &SelectionError, asked: &Asked) -> bool {
+    let explicit = asked.path.is_some() || asked.header.is_some() || asked.model.is_some();
+    !explicit && matches!(error, SelectionError::Collection(CollectionError::Unknown(_)))
+}
+
+async fn upstream_has(upstream: &Arc<upstream::Upstream>, model: &str) -> bool {
+    match upstream.models().await {
+        Ok(models) => models.iter().any(|(id, _)| id == model),
+        // Whether it is down shows when the request is sent.
+        Err(_) => false,
+    }
+}
+
+async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(ApiError::too_large("the body", limit as u64, "--max-body-mib"))
+        }
+        Err(error) => Err(ApiError::broken_body(&upstream::root_cause(&*error))),
+    }
+}
+
+fn new_trace_id() -> Result<String, ApiError> {
+    let mut bytes = [0u8; 12];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| CollectionError::Worker(format!("no random bytes: {e}")))?;
+    Ok(format!("trace_{}", hex::encode(bytes)))
+}

@@ -1,0 +1,163 @@
+//! `/v1/vector_stores/{collection}/documents`: upload, list, read, delete.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Multipart, Path, Query, State};
+use serde::Deserialize;
+
+use super::ApiError;
+use super::params::Caller;
+use crate::app::App;
+use crate::ingest::clean_filename;
+use crate::openai::{Deleted, DocumentObject, LastError, List};
+use crate::store::{DocumentRecord, StagedBlob, Status};
+
+/// Nobody waits longer for an answer.
+const LONGEST_WAIT: f64 = 600.0;
+/// Files in one request.
+const MOST_FILES: usize = 1_000;
+
+#[derive(Deserialize)]
+pub struct UploadQuery {
+    /// Seconds to wait for the documents to be read.
+    #[serde(default)]
+    wait: f64,
+    /// Whether a collection that is missing is made.
+    #[serde(default)]
+    create: bool,
+}
+
+pub async fn upload(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path(name): Path<String>,
+    query: Result<Query<UploadQuery>, QueryRejection>,
+    multipart: Result<Multipart, MultipartRejection>,
+) -> Result<Json<List<DocumentObject>>, ApiError> {
+    let Query(query) = query.map_err(|e| ApiError::bad_request("invalid_query", e.body_text()))?;
+    if !(0.0..=LONGEST_WAIT).contains(&query.wait) {
+        let message = format!("wait must be 0 to {LONGEST_WAIT} seconds");
+        return Err(ApiError::bad_request("invalid_query", message).with_param("wait"));
+    }
+    let multipart = multipart.map_err(|_| {
+        ApiError::bad_request("invalid_body", "send the files as multipart/form-data, as in: curl -F file=@report.pdf")
+    })?;
+    if !query.create {
+        app.catalog.find(&access, &name)?;
+    }
+    // All of them are on disk before the first is committed: a request that breaks off changes nothing.
+    let files = stage(&app, multipart).await?;
+    if files.is_empty() {
+        return Err(ApiError::bad_request("no_file", "the form has no file: send it in a field named 'file'"));
+    }
+    let collection = match query.create {
+        true => app.catalog.find_or_create(&access, &name).await?,
+        false => app.catalog.find(&access, &name)?,
+    };
+    collection.check_writable()?;
+    let mut ids = Vec::with_capacity(files.len());
+    for (filename, blob) in files {
+        let id = app.ingest.submit(&collection, &filename, blob).await?.document.id;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    let deadline = Instant::now() + Duration::from_secs_f64(query.wait);
+    let documents = app.ingest.wait(&collection, &ids, deadline).await?;
+    Ok(Json(List::whole(documents.into_iter().map(object).collect(), |d| &d.id)))
+}
+
+async fn stage(app: &App, mut multipart: Multipart) -> Result<Vec<(String, StagedBlob)>, ApiError> {
+    let mut files = Vec::new();
+    while let Some(field) = multipart.next_field().await.map_err(broken_form)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "file" | "files" | "file[]" | "files[]" => {}
+            // What OpenAI's clients send along with a file.
+            "purpose" => continue,
+            other => {
+                let message = format!("field {other:?} is not known: send files in fields named 'file'");
+                return Err(ApiError::bad_request("unknown_field", message));
+            }
+        }
+        if files.len() == MOST_FILES {
+            let message = format!("more than {MOST_FILES} files: send them in several requests");
+            return Err(ApiError::bad_request("too_many_files", message));
+        }
+        let filename = clean_filename(field.file_name().unwrap_or_default());
+        files.push((filename, stage_one(app, field).await?));
+    }
+    Ok(files)
+}
+
+async fn stage_one(app: &App, mut field: Field<'_>) -> Result<StagedBlob, ApiError> {
+    let limit = app.config.server.max_file;
+    let mut writer = app.store().staging().begin().await?;
+    while let Some(bytes) = field.chunk().await.map_err(broken_form)? {
+        if writer.bytes() + bytes.len() as u64 > limit {
+            return Err(ApiError::too_large("the file", limit, "--max-file-mib"));
+        }
+        writer.write(&bytes).await?;
+    }
+    Ok(writer.finish().await?)
+}
+
+fn broken_form(error: MultipartError) -> ApiError {
+    ApiError::broken_body(&error.body_text())
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path(collection): Path<String>,
+) -> Result<Json<List<DocumentObject>>, ApiError> {
+    let collection = app.catalog.find(&access, &collection)?;
+    let documents = app.store().documents(&collection.id).await?;
+    Ok(Json(List::whole(documents.into_iter().map(object).collect(), |d| &d.id)))
+}
+
+pub async fn one(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path((collection, document)): Path<(String, String)>,
+) -> Result<Json<DocumentObject>, ApiError> {
+    let collection = app.catalog.find(&access, &collection)?;
+    Ok(Json(object(app.catalog.document(&collection, &document).await?)))
+}
+
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path((collection, document)): Path<(String, String)>,
+) -> Result<Json<Deleted>, ApiError> {
+    let collection = app.catalog.find(&access, &collection)?;
+    collection.check_writable()?;
+    let document = app.catalog.document(&collection, &document).await?;
+    app.catalog.delete_document(&collection, &document.id).await?;
+    Ok(Json(Deleted::new(&document.id.0, "vector_store.document.deleted")))
+}
+
+fn object(document: DocumentRecord) -> DocumentObject {
+    let status = match document.status {
+        Status::InProgress => "in_progress",
+        Status::Completed => "completed",
+        Status::Failed => "failed",
+    };
+    DocumentObject {
+        id: document.id.0,
+        object: "vector_store.document".to_owned(),
+        vector_store_id: document.collection.0,
+        filename: document.filename,
+        status: status.to_owned(),
+        last_error: document.failure.map(|f| LastError { code: f.code, message: f.message }),
+        created_at: document.created_at,
+        bytes: document.bytes,
+        pages: document.pages,
+        chunks: document.chunks,
+        language: document.language,
+    }
+}

@@ -1,0 +1,211 @@
+//! Inner errors to status and OpenAI body: the one place that knows both.
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, http::StatusCode};
+
+use crate::collection::CollectionError;
+use crate::openai::{ChatRequestError, ErrorBody};
+use crate::selection::SelectionError;
+use crate::store::StoreError;
+use crate::upstream::UpstreamError;
+
+/// What a client is told. The cause of a server's error is in the log, not here.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    body: ErrorBody,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        let kind = match status.as_u16() {
+            404 => "not_found_error",
+            413 | 400..=499 => "invalid_request_error",
+            502..=504 => "upstream_error",
+            _ => "server_error",
+        };
+        Self { status, body: ErrorBody::new(message, kind, code) }
+    }
+
+    /// The request cannot be understood.
+    pub fn bad_request(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// Names the field at fault.
+    pub fn with_param(mut self, param: &str) -> Self {
+        self.body.error.param = Some(param.to_owned());
+        self
+    }
+
+    /// More bytes than are accepted.
+    pub fn too_large(what: &str, limit: u64, setting: &str) -> Self {
+        let message = format!("{what} is larger than {} MiB, the limit set by {setting}", limit >> 20);
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    }
+
+    /// The client went away or sent a broken body.
+    pub fn broken_body(cause: &str) -> Self {
+        Self::bad_request("broken_body", format!("the body could not be read to its end: {cause}"))
+    }
+
+    /// Retrieval broke for a collection that the client chose.
+    pub fn rag_unavailable() -> Self {
+        let message = "the collection could not be searched just now: try again, or send X-RAG: off to ask without it; the server's log has the cause";
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "rag_unavailable", message) }
+    }
+
+    /// Nothing relevant, and the collection wants no answer then.
+    pub fn nothing_relevant() -> Self {
+        let message = "no passage of the collection has to do with the question";
+        Self::new(StatusCode::NOT_FOUND, "no_relevant_passages", message)
+    }
+
+    /// No such trace for this caller.
+    pub fn unknown_trace(id: &str) -> Self {
+        let message = format!("no trace '{id}': traces are kept for an hour at most");
+        Self::new(StatusCode::NOT_FOUND, "trace_not_found", message)
+    }
+
+    /// A web page or another name for this machine.
+    pub fn foreign_host(host: &str) -> Self {
+        let message = format!(
+            "requests for host {host:?} are refused while there are no keys: use 127.0.0.1 or localhost, or start the server with --allow-remote-without-keys"
+        );
+        Self::new(StatusCode::FORBIDDEN, "foreign_host", message)
+    }
+
+    /// A web page of another origin.
+    pub fn foreign_origin(origin: &str) -> Self {
+        let message = format!("requests from pages of {origin:?} are refused");
+        Self::new(StatusCode::FORBIDDEN, "foreign_origin", message)
+    }
+
+    fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "request failed");
+        let message = "something went wrong in the server; its log has the cause";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body)).into_response()
+    }
+}
+
+impl From<CollectionError> for ApiError {
+    fn from(error: CollectionError) -> Self {
+        let message = error.to_string();
+        match error {
+            CollectionError::Unknown(_) => Self::new(
+                StatusCode::NOT_FOUND,
+                "collection_not_found",
+                format!("{message}: GET /v1/vector_stores lists them"),
+            ),
+            CollectionError::BadName(_) => Self::bad_request("invalid_name", message),
+            CollectionError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", message),
+            CollectionError::Synced(_) => Self::new(StatusCode::CONFLICT, "synced_collection", message),
+            CollectionError::Settings(_) => Self::bad_request("invalid_settings", message),
+            CollectionError::Store(error) => error.into(),
+            CollectionError::Index(_) | CollectionError::Worker(_) => Self::internal(&message),
+            CollectionError::Deadline => {
+                tracing::warn!("a search passed its deadline");
+                Self::rag_unavailable()
+            }
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::NotFound(what) => {
+                Self::new(StatusCode::NOT_FOUND, &format!("{what}_not_found"), message)
+            }
+            StoreError::NameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
+            StoreError::Deadline => Self::rag_unavailable(),
+            StoreError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                full_disk(&message)
+            }
+            StoreError::Database(rusqlite::Error::SqliteFailure(ref code, _))
+                if code.code == rusqlite::ErrorCode::DiskFull =>
+            {
+                full_disk(&message)
+            }
+            _ => Self::internal(&message),
+        }
+    }
+}
+
+fn full_disk(error: &str) -> ApiError {
+    tracing::error!(error, "no space left");
+    let message = "the server's disk is full: nothing was stored; free space in its data folder and try again";
+    ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message)
+}
+
+impl From<SelectionError> for ApiError {
+    fn from(error: SelectionError) -> Self {
+        let message = error.to_string();
+        match error {
+            SelectionError::Collection(error) => error.into(),
+            SelectionError::Conflict { .. } => Self::bad_request("conflicting_collections", message),
+            SelectionError::Empty(_) => Self::bad_request("empty_collection_name", message),
+            SelectionError::DocumentWithoutCollection => {
+                Self::bad_request("document_without_collection", message)
+            }
+            SelectionError::UnknownDocument { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "document_not_found", message)
+            }
+        }
+    }
+}
+
+impl From<ChatRequestError> for ApiError {
+    fn from(error: ChatRequestError) -> Self {
+        let (code, param) = match &error {
+            ChatRequestError::NotJson(_) => ("invalid_json", None),
+            ChatRequestError::Missing(key) => ("missing_field", Some(*key)),
+            ChatRequestError::Duplicate(key) => ("duplicate_field", Some(*key)),
+            ChatRequestError::Messages(_) => ("invalid_messages", Some("messages")),
+            ChatRequestError::Type(key) => ("invalid_type", Some(*key)),
+        };
+        let error = Self::bad_request(code, error.to_string());
+        match param {
+            Some(param) => error.with_param(param),
+            None => error,
+        }
+    }
+}
+
+impl From<UpstreamError> for ApiError {
+    fn from(error: UpstreamError) -> Self {
+        tracing::warn!(%error, "upstream failed");
+        let (status, code) = match error {
+            UpstreamError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+            UpstreamError::Unreachable { .. } => (StatusCode::BAD_GATEWAY, "upstream_unreachable"),
+            UpstreamError::Broken { .. } => (StatusCode::BAD_GATEWAY, "upstream_broken"),
+            UpstreamError::NotModels { .. } => (StatusCode::BAD_GATEWAY, "upstream_not_openai"),
+        };
+        let todo = "start the LLM server (for example `vllm serve`), or point --upstream at it";
+        Self::new(status, code, format!("{error}; {todo}"))
+    }
+}
+
+/// No such route.
+pub async fn unknown_route(request: Request) -> ApiError {
+    let message = format!(
+        "no route {} {}: chats are at /v1/chat/completions, collections at /v1/vector_stores",
+        request.method(),
+        request.uri().path()
+    );
+    ApiError::new(StatusCode::NOT_FOUND, "unknown_url", message)
+}
+
+/// No such method on a route.
+pub async fn unknown_method(request: Request) -> ApiError {
+    let message = format!("{} is not a method of {}", request.method(), request.uri().path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}

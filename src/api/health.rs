@@ -1,0 +1,44 @@
+//! `/health`: the process answers. `/ready`: and everything it needs is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::embed;
+
+/// A probe does not wait longer for the LLM server.
+const UPSTREAM_PATIENCE: Duration = Duration::from_secs(1);
+
+pub async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// 503 while the embedding model is loading: until then words alone answer. A model that could not be loaded, and
+/// an LLM server that does not answer, are said but do not make the server unready: what is there works.
+pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
+    let (embedding, loading) = match app.embeddings.as_ref().map(embed::Embeddings::state) {
+        None => (json!({ "status": "none" }), false),
+        Some(embed::State::Loading) => (json!({ "status": "loading" }), true),
+        Some(embed::State::Failed(reason)) => (json!({ "status": "failed", "message": reason }), false),
+        Some(embed::State::Ready(info)) => (
+            json!({ "status": "ready", "model": info.name, "dimensions": info.dimensions, "device": info.device }),
+            false,
+        ),
+    };
+    let models = tokio::time::timeout(UPSTREAM_PATIENCE, app.upstream.models()).await;
+    let upstream = match models {
+        Ok(Ok(models)) => {
+            let ids: Vec<&str> = models.iter().map(|(id, _)| id.as_str()).collect();
+            json!({ "status": "ready", "address": app.upstream.base(), "models": ids })
+        }
+        Ok(Err(error)) => json!({ "status": "failed", "message": error.to_string() }),
+        Err(_) => json!({ "status": "failed", "message": "no answer in time" }),
+    };
+    let status = if loading { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(json!({ "ready": !loading, "embedding": embedding, "upstream": upstream })))
+}

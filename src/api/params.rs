@@ -1,0 +1,77 @@
+//! What requests say outside their bodies: who asks, and our own headers.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use percent_encoding::percent_decode;
+
+use super::ApiError;
+use crate::access::Access;
+use crate::selection::Asked;
+
+/// Who asks. There are no keys yet: whoever gets past the server's first layer may do everything.
+pub struct Caller(pub Access);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        Ok(Self(Access::everything()))
+    }
+}
+
+/// `X-RAG`, `X-RAG-Collection`, `X-RAG-Document` and `X-RAG-K`.
+#[derive(Debug, Default)]
+pub struct RagHeaders {
+    pub asked: Asked,
+    /// `X-RAG: off`.
+    pub off: bool,
+    /// Passages wanted.
+    pub passages: Option<usize>,
+}
+
+/// Most passages that a client may ask for.
+const MOST_PASSAGES: usize = 50;
+
+impl RagHeaders {
+    /// Reads and checks them.
+    pub fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let off = match text(headers, "x-rag")?.as_deref().map(str::trim) {
+            None | Some("on") => false,
+            Some("off") => true,
+            Some(other) => {
+                return Err(ApiError::bad_request("invalid_header", format!("X-RAG: {other:?} is neither on nor off")));
+            }
+        };
+        let passages = match text(headers, "x-rag-k")? {
+            None => None,
+            Some(k) => match k.trim().parse() {
+                Ok(k) if (1..=MOST_PASSAGES).contains(&k) => Some(k),
+                _ => {
+                    let message = format!("X-RAG-K: {k:?} is not a number from 1 to {MOST_PASSAGES}");
+                    return Err(ApiError::bad_request("invalid_header", message));
+                }
+            },
+        };
+        let asked = Asked {
+            header: text(headers, "x-rag-collection")?,
+            documents: text(headers, "x-rag-document")?,
+            ..Asked::default()
+        };
+        Ok(Self { asked, off, passages })
+    }
+}
+
+/// A header's value as text: UTF-8, plain or percent-encoded. Given twice it is an error.
+fn text(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(HeaderName::from_static(name)).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let bad = |problem: &str| ApiError::bad_request("invalid_header", format!("{name} {problem}"));
+    if values.next().is_some() {
+        return Err(bad("is given more than once"));
+    }
+    match percent_decode(value.as_bytes()).decode_utf8() {
+        Ok(text) => Ok(Some(text.into_owned())),
+        Err(_) => Err(bad("is not UTF-8: percent-encode it")),
+    }
+}

@@ -1,0 +1,52 @@
+//! Everything under `/v1` that is not ours, streamed both ways without being read.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+
+use super::ApiError;
+use super::params::Caller;
+use crate::app::App;
+use crate::relay;
+
+pub async fn everything_else(
+    State(app): State<Arc<App>>,
+    _caller: Caller,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let path = path_after(&request, "/v1");
+    forward(&app, path, request).await
+}
+
+/// The same for clients whose base address names a collection.
+pub async fn everything_else_of(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path((collection, _)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    app.catalog.find(&access, &collection)?;
+    // The collection's name as it was spelled, which may be percent-encoded.
+    let path = request.uri().path();
+    let spelled = path.split('/').nth(2).unwrap_or_default();
+    let path = path_after(&request, &format!("/c/{spelled}/v1"));
+    forward(&app, path, request).await
+}
+
+fn path_after(request: &Request, prefix: &str) -> String {
+    let path = request.uri().path_and_query().map_or("", |p| p.as_str());
+    path.strip_prefix(prefix).unwrap_or(path).to_owned()
+}
+
+async fn forward(app: &App, path: String, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let headers = relay::request_headers(&parts.headers);
+    // A body of unknown length would be sent in chunks, which a request without one does not have.
+    let body = match http_body::Body::size_hint(&body).exact() {
+        Some(0) => reqwest::Body::default(),
+        _ => reqwest::Body::wrap_stream(body.into_data_stream()),
+    };
+    let response = app.upstream.send(parts.method, &path, headers, body).await?;
+    Ok(relay::response(response, &[]))
+}

@@ -1,0 +1,201 @@
+//! The components, opened and joined.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use crate::collection::{Catalog, CollectionError, Embedder, EmbedderError, EmbeddingModel};
+use crate::config::Config;
+use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo, State};
+use crate::ingest::{self, Ingest};
+use crate::openai;
+use crate::prompt::Window;
+use crate::store::{DataLock, SqliteStore, Store, StoreError};
+use crate::trace::Traces;
+use crate::upstream::Upstream;
+
+/// A connection to the LLM server that does not come about in this time is given up.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Traces kept, and for how long.
+const TRACES: (usize, Duration) = (1_000, Duration::from_secs(3_600));
+
+/// Everything that requests need.
+pub struct App {
+    pub config: Config,
+    pub catalog: Arc<Catalog>,
+    pub ingest: Arc<Ingest>,
+    pub upstream: Arc<Upstream>,
+    pub window: Arc<dyn Window>,
+    pub traces: Traces,
+    pub embeddings: Option<Embeddings>,
+    store: SqliteStore,
+    lock: Mutex<DataLock>,
+    opened: SystemTime,
+}
+
+/// Why the app could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Collection(#[from] CollectionError),
+    #[error("HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+impl App {
+    /// Opens the data folder, and starts loading the embedding model. Nothing is worked on yet.
+    pub async fn open(config: Config) -> Result<Arc<Self>, AppError> {
+        let opened = SystemTime::now();
+        let embeddings = config.embedding.as_ref().map(|e| Embeddings::start(e.folder.clone(), e.device));
+        let lock = DataLock::take(&config.data)?;
+        let data = config.data.clone();
+        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&data))
+            .await
+            .map_err(|e| StoreError::Worker(e.to_string()))??;
+        let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
+        let indexes = config.data.join("indexes");
+        let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);
+        let upstream = Arc::new(Upstream::new(
+            http_client()?,
+            &config.upstream.base,
+            config.upstream.key.clone(),
+            config.upstream.window,
+            openai::read_models,
+        ));
+        Ok(Arc::new(Self {
+            ingest: Arc::new(Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone())),
+            window: Arc::new(UpstreamWindow(upstream.clone())),
+            traces: Traces::new(TRACES.0, TRACES.1),
+            config,
+            catalog,
+            upstream,
+            embeddings,
+            store,
+            lock: Mutex::new(lock),
+            opened,
+        }))
+    }
+
+    /// What goes on beside requests, until dropped: opening indexes, syncing the folder, ingestion.
+    pub async fn work(self: Arc<Self>) {
+        self.catalog.sync_all().await;
+        let housekeeping = async {
+            match self.store.sweep(self.opened).await {
+                Ok(0) => {}
+                Ok(files) => tracing::info!(files, "originals that no document names were removed"),
+                Err(error) => tracing::warn!(%error, "originals were not swept"),
+            }
+            if let Err(error) = self.upstream.models().await {
+                tracing::warn!(%error, "search works, chats will fail until the LLM server answers");
+            }
+        };
+        let folder = async {
+            if let Some(root) = &self.config.collections {
+                self.sync_folder(root).await;
+            }
+        };
+        tokio::join!(self.ingest.clone().run(), folder, housekeeping);
+    }
+
+    async fn sync_folder(&self, root: &Path) {
+        match ingest::sync_folder(&self.catalog, &self.ingest, root).await {
+            Ok(synced) => tracing::info!(
+                added = synced.added,
+                removed = synced.removed,
+                kept = synced.kept,
+                folder = %root.display(),
+                "collections synced"
+            ),
+            Err(error) => tracing::error!(%error, folder = %root.display(), "collections not synced"),
+        }
+    }
+
+    /// Tells the next process that asks for the data folder who holds it.
+    pub fn describe_holder(&self, holder: &str) {
+        if let Err(error) = self.lock.lock().describe(holder) {
+            tracing::warn!(%error, "the data folder's lock was not described");
+        }
+    }
+
+    /// The store, for what has no access to check.
+    pub fn store(&self) -> &dyn Store {
+        &self.store
+    }
+}
+
+/// The one HTTP client. Redirects are the client's to follow, and a proxy would be upstream's own.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    // Fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_PATIENCE)
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(256)
+        .build()
+}
+
+/// What search needs of the embedding thread.
+struct QuestionEmbedder {
+    embeddings: Option<Embeddings>,
+    model: Mutex<Option<Arc<EmbeddingModel>>>,
+}
+
+impl QuestionEmbedder {
+    fn new(embeddings: Option<Embeddings>) -> Self {
+        Self { embeddings, model: Mutex::new(None) }
+    }
+}
+
+fn as_model(info: &ModelInfo) -> EmbeddingModel {
+    EmbeddingModel {
+        fingerprint: info.fingerprint.clone(),
+        dimensions: info.dimensions,
+        floor: info.floor,
+        languages: match &info.languages {
+            Languages::Only(codes) => Some(codes.clone()),
+            Languages::Multilingual => None,
+        },
+    }
+}
+
+#[async_trait]
+impl Embedder for QuestionEmbedder {
+    fn model(&self) -> Option<Arc<EmbeddingModel>> {
+        let mut model = self.model.lock();
+        if model.is_none()
+            && let Some(State::Ready(info)) = self.embeddings.as_ref().map(Embeddings::state)
+        {
+            *model = Some(Arc::new(as_model(&info)));
+        }
+        model.clone()
+    }
+
+    async fn embed_question(&self, text: &str) -> Result<Vec<f32>, EmbedderError> {
+        let embeddings = self.embeddings.as_ref().ok_or(EmbedderError::NotReady)?;
+        embeddings.embed_query(text).await.map_err(|error| match error {
+            EmbedError::NotReady | EmbedError::NoModel(_) => EmbedderError::NotReady,
+            EmbedError::Failed(cause) => EmbedderError::Failed(cause),
+        })
+    }
+}
+
+/// What the prompt needs of the LLM server.
+struct UpstreamWindow(Arc<Upstream>);
+
+#[async_trait]
+impl Window for UpstreamWindow {
+    async fn tokens(&self, model: Option<&str>) -> Option<u64> {
+        self.0.window(model).await
+    }
+
+    async fn count(&self, model: Option<&str>, messages: &str, tools: Option<&str>) -> Option<u64> {
+        self.0.count_tokens(model, messages, tools).await
+    }
+}

@@ -1,0 +1,109 @@
+//! `lastro ask`: one question, the answer as it streams, then its sources.
+
+use std::io::Write;
+
+use eventsource_stream::Eventsource;
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::CommandError;
+use super::connection::{Connection, checked};
+use crate::config::Config;
+use crate::openai::read_models;
+
+#[derive(Deserialize)]
+struct Frame {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    #[serde(default)]
+    error: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    delta: Delta,
+}
+
+#[derive(Default, Deserialize)]
+struct Delta {
+    #[serde(default)]
+    content: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    n: usize,
+    document: String,
+    page: Option<u32>,
+}
+
+/// Asks a collection, and prints answer and sources.
+pub async fn ask(
+    config: Config,
+    collection: &str,
+    question: &str,
+    model: Option<String>,
+) -> Result<(), CommandError> {
+    let connection = Connection::open(config).await?;
+    connection.until_ready().await?;
+    let model = match model {
+        Some(model) => model,
+        None => first_model(&connection).await?,
+    };
+    let body = json!({ "model": model, "stream": true, "messages": [{ "role": "user", "content": question }] });
+    let request = connection.client.post(connection.url("/v1/chat/completions"));
+    let response = checked(request.header("X-RAG-Collection", collection).json(&body).send().await?).await?;
+    let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let (status, sources) = (header("x-rag-status"), header("x-rag-sources"));
+    let mut frames = response.bytes_stream().eventsource();
+    let mut out = std::io::stdout();
+    let mut ended = false;
+    while let Some(frame) = frames.next().await {
+        let frame = frame.map_err(|e| CommandError::Refused(format!("the answer broke off: {e}")))?;
+        if frame.data == "[DONE]" {
+            ended = true;
+            break;
+        }
+        let Ok(frame) = serde_json::from_str::<Frame>(&frame.data) else { continue };
+        if let Some(error) = frame.error {
+            return Err(CommandError::Refused(format!("the answer broke off: {error}")));
+        }
+        for choice in frame.choices {
+            write!(out, "{}", choice.delta.content.unwrap_or_default())?;
+            out.flush()?;
+        }
+    }
+    writeln!(out)?;
+    if !ended {
+        return Err(CommandError::Refused("the answer broke off before its end".to_owned()));
+    }
+    print_sources(status.as_deref(), sources.as_deref());
+    Ok(())
+}
+
+fn print_sources(status: Option<&str>, sources: Option<&str>) {
+    let sources: Vec<Source> = sources.and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
+    match (status, sources.is_empty()) {
+        (Some("empty"), _) => println!("\nNo relevant passage was found."),
+        (Some("no_room"), _) => println!("\nThe model's window has no room for a passage."),
+        (_, true) => println!("\nWithout sources."),
+        (status, false) => {
+            let how = if status == Some("lexical") { " (found by words alone)" } else { "" };
+            println!("\nSources{how}:");
+            for source in sources {
+                let page = source.page.map(|p| format!(", page {p}")).unwrap_or_default();
+                println!("  [{}] {}{page}", source.n, source.document);
+            }
+        }
+    }
+}
+
+async fn first_model(connection: &Connection) -> Result<String, CommandError> {
+    let response = checked(connection.client.get(connection.url("/v1/models")).send().await?).await?;
+    let models = read_models(&response.bytes().await?).unwrap_or_default();
+    // Upstream's own come first.
+    let first = models.into_iter().next().map(|(id, _)| id);
+    first.ok_or_else(|| CommandError::Refused("the LLM server lists no model: name one with --model".to_owned()))
+}

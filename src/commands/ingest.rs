@@ -1,0 +1,104 @@
+//! `lastro ingest`: files and folders into a collection.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::multipart::{Form, Part};
+
+use super::CommandError;
+use super::connection::{Connection, checked, segment};
+use crate::config::Config;
+use crate::ingest::files_below;
+use crate::openai::{DocumentObject, List};
+
+const POLL: Duration = Duration::from_millis(200);
+
+/// Uploads what is named, waits until it is read, and prints what became of it. False when something failed.
+pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Result<bool, CommandError> {
+    let files = files(paths)?;
+    let connection = Connection::open(config).await?;
+    let base = connection.url(&format!("/v1/vector_stores/{}/documents", segment(collection)));
+    let bar = ProgressBar::new(files.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{prefix:>9} [{bar:30}] {pos}/{len} {wide_msg}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix("uploading");
+    let mut failed: Vec<(String, String)> = Vec::new();
+    let mut waiting: Vec<DocumentObject> = Vec::new();
+    for file in &files {
+        let name = file.display().to_string();
+        bar.set_message(name.clone());
+        match upload(&connection, &base, file).await {
+            Ok(document) => waiting.push(document),
+            Err(error) => failed.push((name, error.to_string())),
+        }
+        bar.inc(1);
+    }
+    bar.set_prefix("reading");
+    bar.set_position(0);
+    bar.set_length(waiting.len() as u64);
+    let (mut documents, mut pages, mut chunks) = (0u64, 0u64, 0u64);
+    for document in &waiting {
+        bar.set_message(document.filename.clone());
+        let document = until_read(&connection, &base, &document.id).await?;
+        match document.last_error {
+            Some(error) => failed.push((document.filename, error.message)),
+            None => {
+                documents += 1;
+                pages += u64::from(document.pages.unwrap_or(0));
+                chunks += u64::from(document.chunks);
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let of_pages = if pages > 0 { format!(", {pages} pages") } else { String::new() };
+    println!("{documents} of {} documents are in {collection}{of_pages}, {chunks} passages.", files.len());
+    for (name, why) in &failed {
+        println!("failed: {name}: {why}");
+    }
+    Ok(failed.is_empty())
+}
+
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CommandError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(files_below(path).map_err(|e| CommandError::Usage(e.to_string()))?);
+        } else if path.is_file() {
+            files.push(path.clone());
+        } else {
+            return Err(CommandError::Usage(format!("{}: no such file or folder", path.display())));
+        }
+    }
+    files.sort();
+    files.dedup();
+    if files.is_empty() {
+        return Err(CommandError::Usage("there are no files in what was named".to_owned()));
+    }
+    Ok(files)
+}
+
+async fn upload(connection: &Connection, base: &str, file: &Path) -> Result<DocumentObject, CommandError> {
+    let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let length = tokio::fs::metadata(file).await?.len();
+    let stream = tokio_util::io::ReaderStream::new(tokio::fs::File::open(file).await?);
+    let part = Part::stream_with_length(reqwest::Body::wrap_stream(stream), length).file_name(name);
+    let form = Form::new().part("file", part);
+    let request = connection.client.post(format!("{base}?create=true")).multipart(form);
+    let uploaded: List<DocumentObject> = checked(request.send().await?).await?.json().await?;
+    let first = uploaded.data.into_iter().next();
+    first.ok_or_else(|| CommandError::Refused("the server took no document".to_owned()))
+}
+
+async fn until_read(connection: &Connection, base: &str, id: &str) -> Result<DocumentObject, CommandError> {
+    loop {
+        let response = connection.client.get(format!("{base}/{}", segment(id))).send().await?;
+        let document: DocumentObject = checked(response).await?.json().await?;
+        if document.status != "in_progress" {
+            return Ok(document);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}

@@ -1,0 +1,28 @@
+//! The commands that are not `serve`. All of them are clients: of the server that runs on the data folder, or else
+//! of one of their own, started for as long as they need it.
+
+mod ask;
+mod connection;
+mod ingest;
+mod search;
+
+pub use ask::ask;
+pub use connection::ServerFile;
+pub use ingest::ingest;
+pub use search::search;
+
+/// Why a command ended without doing what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    App(#[from] crate::app::AppError),
+    #[error("the server could not be asked: {}", crate::upstream::root_cause(.0))]
+    Http(#[from] reqwest::Error),
+    /// The server said no; this is its message.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Usage(String),
+}

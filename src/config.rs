@@ -1,0 +1,325 @@
+//! Settings from flags, `LASTRO_*` variables and `lastro.toml`, in this order.
+//!
+//! [`Options`] is all three at once: every field is a flag, a variable and a key. [`Config`] is what comes of them, one part a component.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::embed::DeviceChoice;
+use crate::ingest::{ExtractLimits, IngestSettings};
+use crate::rag::RagSettings;
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {problem}")]
+    Syntax { path: PathBuf, problem: String },
+    #[error("{key}: {problem}")]
+    Value { key: &'static str, problem: String },
+}
+
+macro_rules! options {
+    ($($(#[$attribute:meta])* $name:ident: $kind:ty,)*) => {
+        /// What can be set. Everything is optional.
+        #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Options {
+            $($(#[$attribute])* pub $name: Option<$kind>,)*
+        }
+
+        impl Options {
+            /// These, and the others where these say nothing.
+            fn or(self, other: Self) -> Self {
+                Self { $($name: self.$name.or(other.$name),)* }
+            }
+        }
+    };
+}
+
+options! {
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "LASTRO_LISTEN", global = true)]
+    listen: SocketAddr,
+    /// The LLM server's OpenAI address [default: http://127.0.0.1:8000/v1]
+    #[arg(long, env = "LASTRO_UPSTREAM", global = true)]
+    upstream: String,
+    /// Key that the LLM server asks for; sent in place of the client's
+    #[arg(long, env = "LASTRO_UPSTREAM_KEY", hide_env_values = true, global = true)]
+    upstream_key: String,
+    /// Tokens of the model's window, where the LLM server does not tell
+    #[arg(long, env = "LASTRO_WINDOW", global = true)]
+    window: u64,
+    /// Folder for everything that is kept [default: ./data]
+    #[arg(long, env = "LASTRO_DATA", global = true)]
+    data: PathBuf,
+    /// Folder of synced collections, a subfolder each [default: ./collections if it exists]
+    #[arg(long, env = "LASTRO_COLLECTIONS", global = true)]
+    collections: PathBuf,
+    /// Collection for chats that name none [default: none, a plain relay]
+    #[arg(long, env = "LASTRO_DEFAULT_COLLECTION", global = true)]
+    default_collection: String,
+    /// Folder of a BERT-type embedding model [default: none, search by words alone]
+    #[arg(long, env = "LASTRO_EMBEDDING_MODEL", global = true)]
+    embedding_model: PathBuf,
+    /// Where embeddings are computed: auto, cpu or cuda [default: auto]
+    #[arg(long, env = "LASTRO_DEVICE", global = true, value_parser = parse_device)]
+    device: DeviceChoice,
+    /// Passages given to the model [default: 8]
+    #[arg(long, env = "LASTRO_PASSAGES", global = true)]
+    passages: usize,
+    /// Milliseconds after which retrieval is given up [default: 5000]
+    #[arg(long, env = "LASTRO_RETRIEVAL_TIMEOUT_MS", global = true)]
+    retrieval_timeout_ms: u64,
+    /// Largest request body in MiB, uploads apart [default: 16]
+    #[arg(long, env = "LASTRO_MAX_BODY_MIB", global = true)]
+    max_body_mib: usize,
+    /// Largest file in MiB [default: 256]
+    #[arg(long, env = "LASTRO_MAX_FILE_MIB", global = true)]
+    max_file_mib: usize,
+    /// Seconds that reading one file may take [default: 60]
+    #[arg(long, env = "LASTRO_PARSE_TIMEOUT", global = true)]
+    parse_timeout: u64,
+    /// Memory in MiB that reading one file may take [default: 1024]
+    #[arg(long, env = "LASTRO_PARSE_MEMORY_MIB", global = true)]
+    parse_memory_mib: u64,
+    /// PDFium's library, where it is not in one of the usual places
+    #[arg(long, env = "LASTRO_PDFIUM", global = true)]
+    pdfium: PathBuf,
+    /// Serve other machines although there are no keys: everybody who reaches the address may do everything
+    #[arg(long, env = "LASTRO_ALLOW_REMOTE_WITHOUT_KEYS", global = true, num_args = 0..=1, default_missing_value = "true")]
+    allow_remote_without_keys: bool,
+    /// Log lines as JSON
+    #[arg(long, env = "LASTRO_LOG_JSON", global = true, num_args = 0..=1, default_missing_value = "true")]
+    log_json: bool,
+}
+
+fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    match text {
+        "auto" => Ok(DeviceChoice::Auto),
+        "cpu" => Ok(DeviceChoice::Cpu),
+        "cuda" => Ok(DeviceChoice::Cuda),
+        _ => Err("must be auto, cpu or cuda".to_owned()),
+    }
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub upstream: UpstreamConfig,
+    pub data: PathBuf,
+    pub collections: Option<PathBuf>,
+    pub default_collection: Option<String>,
+    pub embedding: Option<EmbeddingConfig>,
+    pub rag: RagSettings,
+    pub ingest: IngestSettings,
+    pub log_json: bool,
+}
+
+/// The listening side.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    /// Bytes of a body that is read whole.
+    pub max_body: usize,
+    /// Bytes of one uploaded file.
+    pub max_file: u64,
+    pub allow_remote_without_keys: bool,
+}
+
+/// The LLM server.
+#[derive(Clone, Debug)]
+pub struct UpstreamConfig {
+    /// Ends in `/v1`.
+    pub base: String,
+    pub key: Option<http::HeaderValue>,
+    pub window: Option<u64>,
+}
+
+/// The embedding model.
+#[derive(Clone, Debug)]
+pub struct EmbeddingConfig {
+    pub folder: PathBuf,
+    pub device: DeviceChoice,
+}
+
+impl Config {
+    /// Reads the file, which must exist where it is named, and checks everything.
+    pub fn load(options: Options, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let default = Path::new("lastro.toml");
+        let file = file.or_else(|| default.exists().then_some(default));
+        let options = match file {
+            Some(path) => options.or(read(path)?),
+            None => options,
+        };
+        Self::resolve(options)
+    }
+
+    fn resolve(o: Options) -> Result<Self, ConfigError> {
+        let listen = o.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let allow_remote_without_keys = o.allow_remote_without_keys.unwrap_or(false);
+        if !listen.ip().is_loopback() && !allow_remote_without_keys {
+            return Err(value(
+                "listen",
+                format!("{listen} can be reached by others, and there are no keys; listen on 127.0.0.1, or say --allow-remote-without-keys"),
+            ));
+        }
+        let max_file = positive("max_file_mib", o.max_file_mib, 256)? << 20;
+        let limits = ExtractLimits {
+            timeout: Duration::from_secs(positive("parse_timeout", o.parse_timeout.map(|s| s as usize), 60)? as u64),
+            memory_bytes: (positive("parse_memory_mib", o.parse_memory_mib.map(|m| m as usize), 1024)? as u64) << 20,
+            ..ExtractLimits::default()
+        };
+        let program = std::env::current_exe()
+            .map_err(|source| ConfigError::Io { path: "this program".into(), source })?;
+        let passages = o.passages.unwrap_or(8);
+        if !(1..=50).contains(&passages) {
+            return Err(value("passages", "must be 1 to 50"));
+        }
+        let collections = match o.collections {
+            Some(folder) if !folder.is_dir() => {
+                return Err(value("collections", format!("{} is not a folder", folder.display())));
+            }
+            None => Some(PathBuf::from("collections")).filter(|folder| folder.is_dir()),
+            folder => folder,
+        };
+        Ok(Self {
+            server: ServerConfig {
+                listen,
+                max_body: positive("max_body_mib", o.max_body_mib, 16)? << 20,
+                max_file: max_file as u64,
+                allow_remote_without_keys,
+            },
+            upstream: upstream(o.upstream, o.upstream_key, o.window)?,
+            data: o.data.unwrap_or_else(|| "data".into()),
+            collections,
+            default_collection: o.default_collection.filter(|name| !name.is_empty()),
+            embedding: o
+                .embedding_model
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .map(|folder| EmbeddingConfig { folder, device: o.device.unwrap_or_default() }),
+            rag: RagSettings {
+                passages,
+                deadline: Duration::from_millis(
+                    positive("retrieval_timeout_ms", o.retrieval_timeout_ms.map(|m| m as usize), 5_000)? as u64,
+                ),
+            },
+            ingest: IngestSettings { limits, pdfium: o.pdfium, program },
+            log_json: o.log_json.unwrap_or(false),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Options, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|error| ConfigError::Syntax { path: path.to_owned(), problem: error.to_string() })
+}
+
+fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key, problem: problem.into() }
+}
+
+fn positive(key: &'static str, found: Option<usize>, default: usize) -> Result<usize, ConfigError> {
+    match found.unwrap_or(default) {
+        0 => Err(value(key, "must be more than 0")),
+        // 16 TiB, or half a million years: a slip, and it would overflow further on.
+        huge if huge > 1 << 24 => Err(value(key, format!("{huge} is too much"))),
+        found => Ok(found),
+    }
+}
+
+fn upstream(
+    base: Option<String>,
+    key: Option<String>,
+    window: Option<u64>,
+) -> Result<UpstreamConfig, ConfigError> {
+    let base = base.unwrap_or_else(|| "http://127.0.0.1:8000/v1".to_owned());
+    let base = base.trim_end_matches('/').to_owned();
+    let url = reqwest::Url::parse(&base).map_err(|error| value("upstream", format!("{base}: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(value("upstream", format!("{base} must begin with http:// or https://")));
+    }
+    if !url.path().ends_with("/v1") {
+        return Err(value("upstream", format!("{base} must end in /v1, as in http://127.0.0.1:8000/v1")));
+    }
+    let key = match key.filter(|key| !key.is_empty()) {
+        None => None,
+        Some(key) => {
+            let mut header = http::HeaderValue::from_str(&format!("Bearer {key}"))
+                .map_err(|_| value("upstream_key", "holds characters that no header can carry"))?;
+            header.set_sensitive(true);
+            Some(header)
+        }
+    };
+    if window == Some(0) {
+        return Err(value("window", "must be more than 0"));
+    }
+    Ok(UpstreamConfig { base, key, window })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(toml: &str) -> Result<Config, String> {
+        let options: Options = toml::from_str(toml).map_err(|e| e.to_string())?;
+        Config::resolve(options).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_readme() {
+        let config = config("").expect("defaults");
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.upstream.base, "http://127.0.0.1:8000/v1");
+        assert_eq!(config.data, Path::new("data"));
+        assert!(config.embedding.is_none() && config.default_collection.is_none());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (toml, says) in [
+            ("listne = \"127.0.0.1:1\"", "listne"),
+            ("listen = \"0.0.0.0:8080\"", "--allow-remote-without-keys"),
+            ("upstream = \"localhost:8000\"", "upstream"),
+            ("upstream = \"http://localhost:8000\"", "/v1"),
+            ("passages = 0", "1 to 50"),
+            ("max_file_mib = 0", "more than 0"),
+            ("collections = \"/nonexistent\"", "not a folder"),
+            ("device = \"gpu\"", "auto"),
+        ] {
+            let error = config(toml).expect_err(toml);
+            assert!(error.contains(says), "{toml}: {error}");
+        }
+        assert!(config("listen = \"0.0.0.0:8080\"\nallow_remote_without_keys = true").is_ok());
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let file: Options = toml::from_str("passages = 3\nwindow = 9").expect("options");
+        let flags = Options { passages: Some(5), ..Options::default() };
+        let both = flags.or(file);
+        assert_eq!((both.passages, both.window), (Some(5), Some(9)));
+    }
+
+    #[test]
+    fn the_example_explains_every_key() {
+        let example = include_str!("../lastro.example.toml");
+        let uncommented: String = example
+            .lines()
+            .filter_map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ')).or(Some(line)))
+            .filter(|line| line.contains(" = ") && !line.starts_with('#'))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let table: toml::Table = toml::from_str(&uncommented).expect("the example is TOML");
+        toml::from_str::<Options>(&uncommented).expect("the example's keys are options");
+        let all = include_str!("config.rs").matches("env = \"LASTRO_").count() - 1;
+        assert_eq!(table.len(), all, "{:?}", table.keys());
+    }
+}

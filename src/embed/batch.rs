@@ -1,0 +1,134 @@
+//! Texts of several callers, computed together; and what a failure of the computation becomes.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::sync::oneshot;
+
+use super::EmbedError;
+use super::model::{Model, Side};
+
+pub type Reply = Result<Vec<Vec<f32>>, EmbedError>;
+
+/// Texts of one caller, answered all at once.
+pub struct Job {
+    texts: VecDeque<String>,
+    vectors: Vec<Vec<f32>>,
+    reply: oneshot::Sender<Reply>,
+    /// The next text's tokens, where it did not fit into the last batch.
+    ahead: Option<Vec<u32>>,
+}
+
+/// The next texts of the first jobs of a queue.
+pub struct Batch {
+    pub texts: Vec<Vec<u32>>,
+    /// How many texts are of each job, from the queue's front.
+    shares: Vec<usize>,
+    pub tokens: usize,
+}
+
+impl Batch {
+    /// Takes texts from the front of `jobs` up to `budget` tokens, at least one. Jobs without a
+    /// caller are dropped, and those whose text cannot be tokenised are answered.
+    pub fn take(jobs: &mut VecDeque<Job>, model: &Model, side: Side, budget: usize) -> Self {
+        jobs.retain(|job| !job.reply.is_closed());
+        let mut batch = Batch { texts: Vec::new(), shares: Vec::new(), tokens: 0 };
+        let mut full = false;
+        while !full && batch.shares.len() < jobs.len() {
+            let at = batch.shares.len();
+            let before = batch.texts.len();
+            match batch.fill(&mut jobs[at], model, side, budget) {
+                Ok(more) => {
+                    full = !more;
+                    batch.shares.push(batch.texts.len() - before);
+                }
+                Err(error) => {
+                    batch.tokens -= batch.texts.drain(before..).map(|ids| ids.len()).sum::<usize>();
+                    if let Some(job) = jobs.remove(at) {
+                        job.answer(Err(error));
+                    }
+                }
+            }
+        }
+        batch
+    }
+
+    /// Takes texts of one job. False once the budget is used up.
+    fn fill(&mut self, job: &mut Job, model: &Model, side: Side, budget: usize) -> Result<bool, EmbedError> {
+        loop {
+            let ids = match (job.ahead.take(), job.texts.pop_front()) {
+                (None, None) => return Ok(true),
+                (Some(ids), next) => {
+                    next.into_iter().for_each(|text| job.texts.push_front(text));
+                    ids
+                }
+                (None, Some(text)) => catch(|| model.encode(side, &text).map_err(|e| e.to_string()))?,
+            };
+            if !self.texts.is_empty() && self.tokens + ids.len() > budget {
+                job.ahead = Some(ids);
+                return Ok(false);
+            }
+            self.tokens += ids.len();
+            self.texts.push(ids);
+        }
+    }
+
+    /// Computes the batch, and answers and removes the jobs that are complete.
+    pub fn run(self, jobs: &mut VecDeque<Job>, model: &Model, pause: &mut dyn FnMut()) {
+        let result = catch(|| model.embed(&self.texts, pause).map_err(|e| e.to_string()));
+        let mut vectors = match &result {
+            Ok(vectors) => vectors.iter().cloned(),
+            Err(_) => [].iter().cloned(),
+        };
+        let mut unfinished = VecDeque::new();
+        for (mut job, share) in jobs.drain(..self.shares.len()).zip(&self.shares) {
+            job.vectors.extend(vectors.by_ref().take(*share));
+            match &result {
+                Err(error) => job.answer(Err(error.clone())),
+                Ok(_) if job.texts.is_empty() && job.ahead.is_none() => {
+                    let vectors = std::mem::take(&mut job.vectors);
+                    job.answer(Ok(vectors));
+                }
+                Ok(_) => unfinished.push_back(job),
+            }
+        }
+        unfinished.append(jobs);
+        *jobs = unfinished;
+    }
+}
+
+impl Job {
+    pub fn new(texts: Vec<String>, reply: oneshot::Sender<Reply>) -> Self {
+        Job { texts: texts.into(), vectors: Vec::new(), reply, ahead: None }
+    }
+
+    fn answer(self, reply: Reply) {
+        // The caller may have left since; then nobody needs the answer.
+        let _left = self.reply.send(reply);
+    }
+}
+
+/// Runs `work`, a panic being an error as well.
+pub fn catch<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, EmbedError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(reason(&*panic)))
+        .map_err(EmbedError::Failed)
+}
+
+fn reason(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or(panic.downcast_ref::<String>().map(String::as_str));
+    format!("the computation panicked: {}", text.unwrap_or("without a message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let error = catch::<()>(|| panic!("by a test")).expect_err("fails");
+        assert!(error.to_string().contains("by a test"), "{error}");
+    }
+}

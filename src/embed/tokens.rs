@@ -1,0 +1,146 @@
+//! Text to token ids, cut at the model's window, and the places of tokens in a text.
+
+use std::ops::Range;
+use std::path::Path;
+
+use tokenizers::Tokenizer;
+
+use super::model::ModelError;
+
+/// No tokenizer reads much more than this many bytes into one token on average, so a text longer
+/// than the window times this is cut before it is tokenised: the cost of an enormous text is bounded.
+const BYTES_PER_TOKEN: usize = 64;
+
+/// A model's tokenizer. May be used from several threads at once.
+pub struct Tokens {
+    tokenizer: Tokenizer,
+    /// Special tokens that every sequence begins with (`[CLS]` or `<s>`).
+    before: Vec<u32>,
+    /// Special tokens that every sequence ends with (`[SEP]` or `</s>`).
+    after: Vec<u32>,
+    /// The most tokens of one sequence, special ones included.
+    window: usize,
+}
+
+impl Tokens {
+    /// Parses a `tokenizer.json` for a model that takes `window` tokens.
+    pub fn parse(path: &Path, json: &[u8], window: usize) -> Result<Self, ModelError> {
+        let broken = |why: String| ModelError::broken(path, &why);
+        let mut tokenizer =
+            Tokenizer::from_bytes(json).map_err(|e| broken(format!("it is not a tokenizer ({e})")))?;
+        // Files come with the padding and the cut of whoever saved them; ours are the model's.
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|e| broken(format!("its truncation cannot be turned off ({e})")))?;
+        let ids = |specials: bool| -> Result<Vec<u32>, ModelError> {
+            let encoding = tokenizer.encode_fast("a", specials);
+            Ok(encoding.map_err(|e| broken(format!("it cannot encode text ({e})")))?.get_ids().to_vec())
+        };
+        let (bare, whole) = (ids(false)?, ids(true)?);
+        let split = whole.windows(bare.len().max(1)).position(|part| part == bare);
+        let Some(split) = split else {
+            return Err(broken("its special tokens are not before and after the text".to_owned()));
+        };
+        let (before, after) = (whole[..split].to_vec(), whole[split + bare.len()..].to_vec());
+        if before.is_empty() && after.is_empty() {
+            return Err(broken("it adds no special tokens, which a BERT-type model needs".to_owned()));
+        }
+        if before.len() + after.len() >= window {
+            return Err(broken(format!("a window of {window} tokens leaves no room for text")));
+        }
+        Ok(Tokens { tokenizer, before, after, window })
+    }
+
+    /// The ids of `prefix` and `text` as one sequence with its special tokens, cut at the window.
+    pub fn encode(&self, prefix: &str, text: &str) -> Result<Vec<u32>, tokenizers::Error> {
+        let text = clip(text, self.window * BYTES_PER_TOKEN);
+        let encoding = match prefix {
+            "" => self.tokenizer.encode_fast(text, false)?,
+            prefix => self.tokenizer.encode_fast(format!("{prefix}{text}"), false)?,
+        };
+        let room = self.window - self.before.len() - self.after.len();
+        let ids = encoding.get_ids();
+        Ok([&self.before, &ids[..ids.len().min(room)], &self.after].concat())
+    }
+
+    /// The number of tokens that there are, added ones included.
+    pub fn vocabulary(&self) -> usize {
+        self.tokenizer.get_vocab_size(true)
+    }
+
+    /// How many tokens of a text fit beside `prefix` and the special tokens.
+    pub fn room(&self, prefix: &str) -> Result<usize, tokenizers::Error> {
+        let taken = self.encode(prefix, "")?.len();
+        Ok(self.window.saturating_sub(taken))
+    }
+
+    /// The byte ranges of the tokens of `text`, in order, without special tokens. A range may be
+    /// empty or repeat where several tokens share a character; together they tell how many tokens
+    /// a piece of the text has.
+    pub fn spans(&self, text: &str) -> Result<Vec<Range<usize>>, tokenizers::Error> {
+        let encoding = self.tokenizer.encode(text, false)?;
+        Ok(encoding.get_offsets().iter().map(|&(start, end)| start..end).collect())
+    }
+}
+
+/// The longest part of `text` from its start with at most `bytes` bytes.
+fn clip(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(window: usize) -> Tokens {
+        let json = include_bytes!("../../tests/fixtures/embedding/tiny-tokenizer.json");
+        Tokens::parse(Path::new("tokenizer.json"), json, window).expect("the fixture parses")
+    }
+
+    #[test]
+    fn a_sequence_is_cut_at_the_window_and_keeps_its_special_tokens() {
+        let tokens = tokens(6);
+        let whole = tokens.encode("", "cats sit").expect("encodes");
+        assert_eq!(whole.len(), 4);
+        let cut = tokens.encode("", "cats sit on mats and cats sit on mats").expect("encodes");
+        assert_eq!(cut.len(), 6);
+        assert_eq!((cut[0], cut[5]), (whole[0], whole[3]));
+    }
+
+    #[test]
+    fn a_prefix_counts_towards_the_window() {
+        let tokens = tokens(6);
+        assert_eq!(tokens.room("").expect("counts"), 4);
+        assert_eq!(tokens.room("query : ").expect("counts"), 2);
+        let asked = tokens.encode("query : ", "cats sit on mats").expect("encodes");
+        assert_eq!(asked.len(), 6);
+        assert_ne!(asked, tokens.encode("", "cats sit on mats").expect("encodes"));
+    }
+
+    #[test]
+    fn spans_are_bytes_of_the_text() {
+        let text = "Cats sât on mats";
+        let spans = tokens(6).spans(text).expect("spans");
+        let words: Vec<_> = spans.iter().map(|span| &text[span.clone()]).collect();
+        assert_eq!(words, ["Cats", "sât", "on", "mats"]);
+    }
+
+    #[test]
+    fn an_enormous_text_is_clipped_at_a_character() {
+        assert_eq!(clip("aé", 2), "a");
+        assert_eq!(clip("aé", 3), "aé");
+        assert_eq!(tokens(6).encode("", &"é".repeat(5_000_000)).expect("encodes").len(), 3);
+    }
+
+    #[test]
+    fn a_window_without_room_for_text_is_refused() {
+        let json = include_bytes!("../../tests/fixtures/embedding/tiny-tokenizer.json");
+        let error = Tokens::parse(Path::new("tokenizer.json"), json, 2).err().expect("refused");
+        assert!(error.to_string().contains("no room for text"), "{error}");
+    }
+}

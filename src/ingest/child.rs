@@ -1,0 +1,299 @@
+//! Files are parsed in a process of their own, so that the server outlives any file.
+//!
+//! The parent opens the file and gives it to the child as standard input, so no name of a file
+//! becomes part of a command. The child limits itself before it reads a byte, answers with one JSON
+//! object on standard output, and ends.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rlimit::Resource;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Command;
+
+use super::extract::{self, ExtractError, ExtractErrorKind, ExtractOptions, Extracted};
+use super::pdf::LIBRARY_VARIABLE;
+
+/// The command of our own program that parses a file; not one for people.
+pub const COMMAND: &str = "extract-document";
+/// Carries a [`Task`] to the child.
+const TASK_VARIABLE: &str = "LASTRO_EXTRACT";
+/// What a child may inherit: where libraries are found, and what its log shows.
+const INHERITED: &[&str] =
+    &[LIBRARY_VARIABLE, "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "RUST_LOG", "RUST_BACKTRACE"];
+/// Parsers recurse along the nesting of their input. Address space only, until it is used.
+const STACK_BYTES: usize = 64 << 20;
+/// The last of what a child says on standard error is kept for the log.
+const STDERR_TAIL: usize = 4 << 10;
+/// What JSON and the structure of a document add to its text at most: escapes of six bytes a
+/// character, and a fixed part.
+const ANSWER_BYTES_PER_CHARACTER: usize = 6;
+const ANSWER_BYTES: usize = 16 << 20;
+
+/// What one file may cost.
+#[derive(Debug, Clone)]
+pub struct ExtractLimits {
+    /// Time on the clock; processor time is held to the same.
+    pub timeout: Duration,
+    /// Address space on top of what the program takes by itself.
+    pub memory_bytes: u64,
+    /// The longest text to accept.
+    pub max_characters: usize,
+}
+
+impl Default for ExtractLimits {
+    fn default() -> Self {
+        let max_characters = ExtractOptions::default().max_characters;
+        Self { timeout: Duration::from_secs(60), memory_bytes: 1 << 30, max_characters }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Task {
+    filename: String,
+    max_characters: usize,
+    memory_bytes: u64,
+    processor_seconds: u64,
+}
+
+/// Reads a file in a child process: `program extract-document`.
+///
+/// `filename` is what its owner calls it, `path` where its bytes are. Dropping the future ends the child.
+pub async fn extract_in_child(
+    path: &Path,
+    filename: &str,
+    limits: &ExtractLimits,
+    pdfium: Option<&Path>,
+    program: &Path,
+) -> Result<Extracted, ExtractError> {
+    let broken = |what: &str, error: &dyn std::fmt::Display| {
+        tracing::error!(path = %path.display(), %error, "{what}");
+        crashed(&format!("{what}; see the server's log."))
+    };
+    let file = match tokio::fs::File::open(path).await {
+        Ok(file) => file.into_std().await,
+        Err(error) => return Err(broken("The stored file could not be opened", &error)),
+    };
+    let task = Task {
+        // Enough for the extension, which is all that matters of it.
+        filename: filename
+            .chars()
+            .rev()
+            .take(255)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .filter(|c| *c != '\0')
+            .collect(),
+        max_characters: limits.max_characters,
+        memory_bytes: limits.memory_bytes,
+        processor_seconds: limits.timeout.as_secs().saturating_add(1),
+    };
+    let task =
+        serde_json::to_string(&task).map_err(|error| broken("The task could not be written", &error))?;
+    let mut command = Command::new(program);
+    command.arg(COMMAND).env_clear().env(TASK_VARIABLE, task);
+    command.envs(INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
+    if let Some(pdfium) = pdfium {
+        command.env(LIBRARY_VARIABLE, OsString::from(pdfium));
+    }
+    // Each arena of glibc reserves 64 MiB of address space.
+    command.env("MALLOC_ARENA_MAX", "1").env("RAYON_NUM_THREADS", "1");
+    command.stdin(Stdio::from(file)).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| broken("The parser could not be started", &error))?;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(crashed("The parser's output could not be read."));
+    };
+    let answer_limit =
+        limits.max_characters.saturating_mul(ANSWER_BYTES_PER_CHARACTER).saturating_add(ANSWER_BYTES);
+    let work = async {
+        // An answer over the limit closes the pipe, which ends the child.
+        let (answer, complaint) = tokio::join!(read_up_to(stdout, answer_limit), read_tail(stderr));
+        (answer, complaint, child.wait().await)
+    };
+    let Ok((answer, complaint, status)) = tokio::time::timeout(limits.timeout, work).await else {
+        return Err(timeout());
+    };
+    let answer = answer.map_err(|error| broken("The parser's answer could not be read", &error))?;
+    let status = status.map_err(|error| broken("The parser's end could not be learnt", &error))?;
+    if !complaint.is_empty() {
+        tracing::debug!(path = %path.display(), complaint, "the parser complained");
+    }
+    let Some(answer) = answer else { return Err(extract::too_large(limits.max_characters)) };
+    if !status.success() {
+        tracing::warn!(path = %path.display(), %status, complaint, "the parser did not survive a file");
+        return Err(cause_of_death(status, &complaint));
+    }
+    serde_json::from_slice::<Result<Extracted, ExtractError>>(&answer)
+        .unwrap_or_else(|error| Err(broken("The parser's answer makes no sense", &error)))
+}
+
+async fn read_up_to(source: impl AsyncRead + Unpin, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    source.take(limit as u64 + 1).read_to_end(&mut bytes).await?;
+    Ok((bytes.len() <= limit).then_some(bytes))
+}
+
+async fn read_tail(mut source: impl AsyncRead + Unpin) -> String {
+    let mut tail = Vec::new();
+    let mut buffer = [0; 1024];
+    while let Ok(read @ 1..) = source.read(&mut buffer).await {
+        tail.extend_from_slice(&buffer[..read]);
+        if tail.len() > 2 * STDERR_TAIL {
+            tail.drain(..tail.len() - STDERR_TAIL);
+        }
+    }
+    String::from_utf8_lossy(&tail).trim().to_owned()
+}
+
+fn cause_of_death(status: ExitStatus, complaint: &str) -> ExtractError {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal: Option<i32> = None;
+    // Signal numbers 9 and 24 are SIGKILL (the system ran out of memory) and SIGXCPU on Linux and macOS.
+    match signal {
+        Some(24) => timeout(),
+        Some(9) => out_of_memory(),
+        _ if ["memory allocation of", "bad_alloc", "out of memory", "Out of memory"]
+            .iter()
+            .any(|it| complaint.contains(it)) =>
+        {
+            out_of_memory()
+        }
+        _ => crashed(
+            "The file broke the parser. It may be damaged: open it and save it again, or export it to PDF.",
+        ),
+    }
+}
+
+fn timeout() -> ExtractError {
+    ExtractError::new(
+        ExtractErrorKind::Timeout,
+        "The file took too long to read. Split it into smaller files, or save it again from the program it was made with.",
+    )
+}
+
+fn out_of_memory() -> ExtractError {
+    ExtractError::new(
+        ExtractErrorKind::OutOfMemory,
+        "The file needs more memory to read than it may use. Split it into smaller files, or save it again without pictures.",
+    )
+}
+
+fn crashed(message: &str) -> ExtractError {
+    ExtractError::new(ExtractErrorKind::ParserCrashed, message)
+}
+
+/// The child: limits itself, reads the file on standard input, writes the result to standard output.
+pub fn child_main() -> ExitCode {
+    // The log of a library goes to standard error, whose tail the parent keeps; a second subscriber is no loss.
+    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).try_init();
+    let task = std::env::var(TASK_VARIABLE).ok().and_then(|task| serde_json::from_str::<Task>(&task).ok());
+    let Some(task) = task else {
+        tracing::error!("`{COMMAND}` is for lastro's own use: the server runs it to read one file");
+        return ExitCode::from(64);
+    };
+    if let Err(error) = limit_self(&task) {
+        tracing::error!(%error, "the limits of the parser could not be set");
+        return ExitCode::from(71);
+    }
+    let parse = move || {
+        let mut bytes = Vec::new();
+        if let Err(error) = std::io::stdin().lock().read_to_end(&mut bytes) {
+            return Err(match error.kind() {
+                std::io::ErrorKind::OutOfMemory => out_of_memory(),
+                _ => crashed(&format!("The stored file could not be read: {error}.")),
+            });
+        }
+        let options = ExtractOptions { pdfium: None, max_characters: task.max_characters };
+        catch_unwind(AssertUnwindSafe(|| extract::extract(&bytes, &task.filename, &options))).unwrap_or_else(
+            |_| Err(crashed("The file broke the parser. Open it and save it again, or export it to PDF.")),
+        )
+    };
+    let answer = std::thread::Builder::new().name("parser".to_owned()).stack_size(STACK_BYTES).spawn(parse);
+    let Ok(Ok(answer)) = answer.map(std::thread::JoinHandle::join) else {
+        return ExitCode::FAILURE;
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let written =
+        serde_json::to_writer(&mut out, &answer).map_err(std::io::Error::from).and_then(|()| out.flush());
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Holds this process to what its task allows; the limits cannot be raised again.
+fn limit_self(task: &Task) -> std::io::Result<()> {
+    let space = address_space().saturating_add(STACK_BYTES as u64).saturating_add(task.memory_bytes);
+    let limits = [
+        (Resource::CORE, 0),
+        (Resource::FSIZE, 0),
+        (Resource::NOFILE, 32),
+        (Resource::CPU, task.processor_seconds),
+        #[cfg(target_os = "linux")]
+        (Resource::AS, space),
+    ];
+    for (resource, limit) in limits {
+        let (_, hard) = resource.get()?;
+        resource.set(limit.min(hard), limit.min(hard))?;
+    }
+    Ok(())
+}
+
+/// The address space that this process has before it does anything (`man 5 proc`, statm, in pages).
+fn address_space() -> u64 {
+    const USUAL: u64 = 256 << 20;
+    const PAGE: u64 = 4096;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = statm.and_then(|statm| statm.split_whitespace().next()?.parse::<u64>().ok());
+    pages.map_or(USUAL, |pages| pages.saturating_mul(PAGE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_is_not_ours_is_an_error_and_not_a_success() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let limits = ExtractLimits { timeout: Duration::from_millis(300), ..ExtractLimits::default() };
+        for (program, code) in [
+            ("/bin/true", "parser_crashed"),
+            ("/bin/false", "parser_crashed"),
+            ("/nowhere", "parser_crashed"),
+        ] {
+            let error =
+                extract_in_child(file.path(), "a.txt", &limits, None, Path::new(program)).await.unwrap_err();
+            assert_eq!(error.code(), code, "{program}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_parser_that_hangs_is_stopped_and_one_that_floods_is_cut() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let limits = ExtractLimits {
+            timeout: Duration::from_millis(700),
+            max_characters: 10,
+            ..ExtractLimits::default()
+        };
+        for (script, code) in [
+            ("exec sleep 30", "timeout"),
+            ("exec /bin/cat /dev/zero", "too_large"),
+            ("kill -9 $$", "out_of_memory"),
+            ("kill -11 $$", "parser_crashed"),
+        ] {
+            let program = folder.path().join(code);
+            std::fs::write(&program, format!("#!/bin/sh\nPATH=/bin:/usr/bin\n{script}\n")).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let started = std::time::Instant::now();
+            let error = extract_in_child(&program, "a.txt", &limits, None, &program).await.unwrap_err();
+            assert_eq!(error.code(), code, "{script}");
+            assert!(started.elapsed() < Duration::from_secs(5));
+        }
+    }
+}

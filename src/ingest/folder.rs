@@ -1,0 +1,188 @@
+//! Collections kept equal to a folder: one subfolder each, with an optional `collection.toml`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::Ingest;
+use crate::access::Access;
+use crate::collection::{Catalog, Collection, CollectionError, Settings};
+use crate::store::Origin;
+
+/// Subfolders within a collection's folder are read this deep.
+const DEEPEST: usize = 16;
+
+/// What a sync changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    pub added: usize,
+    pub removed: usize,
+    pub kept: usize,
+}
+
+/// Why a folder could not be synced.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path}: {problem}")]
+    Settings { path: PathBuf, problem: String },
+    #[error("folder '{0}' has the name of an uploaded collection: rename one of them")]
+    NameTaken(String),
+    #[error(transparent)]
+    Collection(#[from] CollectionError),
+}
+
+/// Makes the collections of a folder equal to it: new, changed and removed files, told by their content. A
+/// collection that cannot be synced is logged and left as it was; the others go on.
+pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Result<Synced, FolderError> {
+    let access = Access::everything();
+    let mut total = Synced::default();
+    let mut present = Vec::new();
+    for folder in list(root)? {
+        let Some(name) = folder.file_name().and_then(|n| n.to_str()).map(str::to_owned) else { continue };
+        if name.starts_with('.') || !folder.is_dir() {
+            continue;
+        }
+        match sync_one(catalog, ingest, &access, &folder, &name).await {
+            Ok(synced) => {
+                total.added += synced.added;
+                total.removed += synced.removed;
+                total.kept += synced.kept;
+            }
+            Err(error) => tracing::error!(%error, folder = %folder.display(), "collection not synced"),
+        }
+        present.push(name);
+    }
+    for collection in catalog.list(&access) {
+        if collection.origin == Origin::Folder && !present.contains(&collection.name) {
+            catalog.delete(&collection).await?;
+            tracing::info!(collection = collection.name, "removed with its folder");
+        }
+    }
+    Ok(total)
+}
+
+async fn sync_one(
+    catalog: &Catalog,
+    ingest: &Ingest,
+    access: &Access,
+    folder: &Path,
+    name: &str,
+) -> Result<Synced, FolderError> {
+    let settings = read_settings(folder)?;
+    let collection = open(catalog, access, name, &settings).await?;
+    let folder = folder.to_owned();
+    let files = tokio::task::spawn_blocking(move || hash_files(&folder))
+        .await
+        .map_err(|e| CollectionError::Worker(e.to_string()))??;
+    let mut synced = Synced::default();
+    let mut missing = files;
+    for document in catalog.store().documents(&collection.id).await.map_err(CollectionError::from)? {
+        match missing.get(&document.sha256) {
+            Some((filename, _)) if *filename == document.filename => {
+                missing.remove(&document.sha256);
+                synced.kept += 1;
+            }
+            _ => {
+                catalog.delete_document(&collection, &document.id).await?;
+                synced.removed += 1;
+            }
+        }
+    }
+    // In order of their names, so that ingestion does not depend on the file system.
+    let mut missing: Vec<_> = missing.into_values().collect();
+    missing.sort();
+    for (filename, path) in missing {
+        let bytes = tokio::fs::read(&path)
+            .await
+            .map_err(|source| FolderError::Io { path: path.clone(), source })?;
+        let blob = catalog.store().staging().stage(&bytes).await.map_err(CollectionError::from)?;
+        ingest.submit(&collection, &filename, blob).await?;
+        synced.added += 1;
+    }
+    Ok(synced)
+}
+
+fn read_settings(folder: &Path) -> Result<Settings, FolderError> {
+    let path = folder.join("collection.toml");
+    match fs::read_to_string(&path) {
+        Ok(text) => Settings::from_toml(&text)
+            .map_err(|error| FolderError::Settings { path, problem: error.to_string() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Settings::default()),
+        Err(source) => Err(FolderError::Io { path, source }),
+    }
+}
+
+async fn open(
+    catalog: &Catalog,
+    access: &Access,
+    name: &str,
+    settings: &Settings,
+) -> Result<Arc<Collection>, FolderError> {
+    match catalog.find(access, name) {
+        Err(CollectionError::Unknown(_)) => {
+            Ok(catalog.create(access, name, Origin::Folder, settings).await?)
+        }
+        Ok(collection) if collection.origin == Origin::Api => Err(FolderError::NameTaken(name.to_owned())),
+        Ok(collection) => {
+            if *collection.settings() != *settings {
+                catalog.configure(&collection, settings).await?;
+            }
+            Ok(collection)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Content hash to name within the folder and path. Equal files are one document, under the first name.
+fn hash_files(folder: &Path) -> Result<BTreeMap<String, (String, PathBuf)>, FolderError> {
+    let mut files = BTreeMap::new();
+    for path in files_below(folder)? {
+        let mut file =
+            fs::File::open(&path).map_err(|source| FolderError::Io { path: path.clone(), source })?;
+        let mut hash = Sha256::new();
+        io::copy(&mut file, &mut hash).map_err(|source| FolderError::Io { path: path.clone(), source })?;
+        let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+        files.entry(hex::encode(hash.finalize())).or_insert((name, path));
+    }
+    Ok(files)
+}
+
+/// The files below a folder that a sync would take, in order of their paths.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    let mut files = Vec::new();
+    walk(folder, 0, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+/// Regular files below a folder, but hidden ones and the collection's own settings. Links are not followed:
+/// they could lead out of the folder.
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), FolderError> {
+    for path in list(folder)? {
+        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        let kind = fs::symlink_metadata(&path)
+            .map_err(|source| FolderError::Io { path: path.clone(), source })?
+            .file_type();
+        if hidden || (depth == 0 && path.ends_with("collection.toml")) {
+            continue;
+        }
+        if kind.is_file() {
+            files.push(path);
+        } else if kind.is_dir() && depth < DEEPEST {
+            walk(&path, depth + 1, files)?;
+        }
+    }
+    Ok(())
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    let entries = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect::<io::Result<Vec<_>>>());
+    entries.map_err(|source| FolderError::Io { path: folder.to_owned(), source })
+}

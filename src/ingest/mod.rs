@@ -1,0 +1,147 @@
+//! From bytes to searchable chunks.
+//!
+//! An upload is acknowledged once its bytes and its job are committed. Workers then take one job after the
+//! other: a child process reads the file, the text is cut into chunks, words are searchable at once, and vectors follow.
+
+pub mod child;
+pub mod chunking;
+mod chunk_units;
+mod extract;
+mod folder;
+mod format;
+mod html;
+mod html_depth;
+mod html_reader;
+mod html_walk;
+mod jobs;
+mod markdown;
+mod mend;
+mod outline;
+mod pdf;
+mod text;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use crate::collection::{Catalog, Collection, CollectionError};
+use crate::embed::Embeddings;
+use crate::store::{AddedDocument, DocumentId, DocumentRecord, NewDocument, StagedBlob, Status, StoreError};
+
+pub use child::ExtractLimits;
+pub use folder::{FolderError, Synced, files_below, sync_folder};
+
+/// How documents are read.
+#[derive(Clone, Debug)]
+pub struct IngestSettings {
+    pub limits: ExtractLimits,
+    /// PDFium's library, where it is not in one of the usual places.
+    pub pdfium: Option<PathBuf>,
+    /// This program, which is started again to read a file.
+    pub program: PathBuf,
+}
+
+/// The way in for documents.
+pub struct Ingest {
+    catalog: Arc<Catalog>,
+    embeddings: Option<Embeddings>,
+    settings: IngestSettings,
+    wake: Notify,
+    changed: watch::Sender<u64>,
+}
+
+impl Ingest {
+    /// Nothing is worked on before [`Self::run`].
+    pub fn new(catalog: Arc<Catalog>, embeddings: Option<Embeddings>, settings: IngestSettings) -> Self {
+        Self { catalog, embeddings, settings, wake: Notify::new(), changed: watch::Sender::new(0) }
+    }
+
+    /// Commits a document. When this returns it survives a crash.
+    pub async fn submit(
+        &self,
+        collection: &Collection,
+        filename: &str,
+        blob: StagedBlob,
+    ) -> Result<AddedDocument, CollectionError> {
+        let new = NewDocument { collection: collection.id.clone(), filename: filename.to_owned(), blob };
+        let added = self.catalog.store().add_document(new).await?;
+        self.wake.notify_one();
+        Ok(added)
+    }
+
+    /// The documents once none is in progress any more, or as they stand at the deadline. Deleted ones are left out.
+    pub async fn wait(
+        &self,
+        collection: &Collection,
+        ids: &[DocumentId],
+        deadline: Instant,
+    ) -> Result<Vec<DocumentRecord>, CollectionError> {
+        let mut changes = self.changed.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let mut documents = Vec::with_capacity(ids.len());
+            for id in ids {
+                match self.catalog.store().document(&collection.id, id).await {
+                    Err(StoreError::NotFound(_)) => {}
+                    document => documents.push(document?),
+                }
+            }
+            let busy = documents.iter().any(|d| d.status == Status::InProgress);
+            let changed = tokio::time::timeout_at(deadline.into(), changes.changed());
+            if !busy || changed.await.is_err() {
+                return Ok(documents);
+            }
+        }
+    }
+
+    /// Works until dropped: the jobs of the last run, then what is submitted.
+    pub async fn run(self: Arc<Self>) {
+        if let Err(error) = self.catalog.store().release_jobs().await {
+            tracing::error!(%error, "jobs of the last run could not be taken up");
+        }
+        // Two, so that one document is read while another is embedded.
+        tokio::join!(self.work(), self.work(), self.embed_the_rest());
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+/// A client's name for a file as it is kept: its last part, without control characters.
+pub fn clean_filename(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let mut clean: String = last.chars().filter(|c| !c.is_control()).collect();
+    while clean.len() > 255 {
+        clean.pop();
+    }
+    match clean.trim() {
+        "" | "." | ".." => "document".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Between tries after the store failed, which may be a full disk.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::clean_filename;
+
+    #[test]
+    fn names_lose_their_folders_and_control_characters() {
+        for (name, clean) in [
+            ("../../etc/passwd", "passwd"),
+            ("C:\\docs\\relatório.pdf", "relatório.pdf"),
+            ("a\r\nb\0.txt", "ab.txt"),
+            ("..", "document"),
+            ("", "document"),
+            ("x/", "document"),
+        ] {
+            assert_eq!(clean_filename(name), clean, "{name:?}");
+        }
+        assert!(clean_filename(&"é".repeat(300)).len() <= 255);
+    }
+}

@@ -1,0 +1,284 @@
+//! Plain text: any encoding to a string, a string to blocks.
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, MACINTOSH, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::extract::{Block, BlockKind, ExtractError, ExtractErrorKind, Extracted};
+use super::format::Format;
+
+/// Enough of a file to know its kind by.
+const SAMPLE: usize = 1 << 16;
+
+/// Whether these bytes are no text in any encoding.
+pub fn looks_binary(bytes: &[u8]) -> bool {
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
+    if Encoding::for_bom(sample).is_some() {
+        return false;
+    }
+    if sample.contains(&0) {
+        return utf16_without_bom(sample).is_none();
+    }
+    // ESC belongs to ISO-2022-JP; the rest of these have no place in text.
+    let odd = |byte: &&u8| matches!(**byte, 1..=8 | 14..=26 | 28..=31 | 127);
+    sample.iter().filter(odd).count() * 20 > sample.len()
+}
+
+/// Decodes text: byte order mark, UTF-16, UTF-8, and for the rest a guess by its letters.
+pub fn decode(bytes: &[u8]) -> Result<String, ExtractError> {
+    if looks_binary(bytes) {
+        return Err(ExtractError::new(
+            ExtractErrorKind::UnsupportedFile,
+            "The file is binary, not text. Upload a PDF, HTML, Markdown or plain text file.",
+        ));
+    }
+    if let Some((encoding, length)) = Encoding::for_bom(bytes) {
+        return Ok(encoding.decode_without_bom_handling(&bytes[length..]).0.into_owned());
+    }
+    if let Some(encoding) = utf16_without_bom(&bytes[..bytes.len().min(SAMPLE)]) {
+        return Ok(encoding.decode_without_bom_handling(bytes).0.into_owned());
+    }
+    if mostly_utf8(bytes) {
+        return Ok(String::from_utf8_lossy(bytes).into_owned());
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(bytes, true);
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    Ok(best_single_byte(bytes, guess).decode_without_bom_handling(bytes).0.into_owned())
+}
+
+/// UTF-16 has its zeros (of spaces, line ends and Latin letters) on one side only.
+fn utf16_without_bom(sample: &[u8]) -> Option<&'static Encoding> {
+    let (mut even, mut odd) = (0_usize, 0_usize);
+    for pair in sample.chunks_exact(2) {
+        even += usize::from(pair[0] == 0);
+        odd += usize::from(pair[1] == 0);
+    }
+    let pairs = sample.len() / 2;
+    let encoding = match (even, odd) {
+        (few, many) if many * 50 >= pairs && few * 20 <= many && many > 0 => UTF_16LE,
+        (many, few) if many * 50 >= pairs && few * 20 <= many && many > 0 => UTF_16BE,
+        _ => return None,
+    };
+    let whole = &sample[..pairs * 2];
+    let text = encoding.decode_without_bom_handling(whole).0;
+    let odd = text.chars().filter(|c| *c == '\u{fffd}' || (c.is_control() && !c.is_whitespace()));
+    // One replacement at the end is a surrogate pair cut by the sample.
+    (odd.count() * 50 <= pairs + 50).then_some(encoding)
+}
+
+/// UTF-8, allowing for the odd damaged character in a text that otherwise proves to be UTF-8.
+fn mostly_utf8(bytes: &[u8]) -> bool {
+    let (mut good, mut bad) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        good += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        bad += usize::from(!chunk.invalid().is_empty());
+    }
+    bad == 0 || good >= bad * 10
+}
+
+/// The detector knows no Mac Roman and errs on short texts, so its guess has to do better than the
+/// two encodings that Western files are in most often.
+fn best_single_byte(bytes: &[u8], guess: &'static Encoding) -> &'static Encoding {
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
+    let foreign = sample.iter().filter(|byte| !byte.is_ascii()).count() as i64;
+    let score = |encoding: &'static Encoding| plausibility(&encoding.decode_without_bom_handling(sample).0);
+    let mut best = (guess, score(guess));
+    for candidate in [WINDOWS_1252, MACINTOSH] {
+        let points = score(candidate);
+        if points > best.1 + (foreign / 5).max(1) {
+            best = (candidate, points);
+        }
+    }
+    best.0
+}
+
+/// Points for letters and signs beyond ASCII that stand where a reader expects them.
+fn plausibility(text: &str) -> i64 {
+    let mut before = ' ';
+    let mut points = 0;
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let after = characters.peek().copied().unwrap_or(' ');
+        if !c.is_ascii() {
+            let inside = before.is_alphabetic() && after.is_alphabetic();
+            let beside_ascii = before.is_ascii_alphabetic() || after.is_ascii_alphabetic();
+            points += match c {
+                '\u{fffd}' | '\u{80}'..='\u{9f}' => -3,
+                'þ' | 'ð' | 'Þ' | 'Ð' => 0,
+                _ if c.is_uppercase() && before.is_lowercase() => -2,
+                '\u{c0}'..='\u{24f}' if c.is_alphabetic() => 1,
+                '’' | '‘' => 1,
+                '“' | '”' | '«' | '»' | '–' | '—' | '…' | '•' | '€' | '£' | '§' | '©' | '®' | 'º' | 'ª'
+                | '°' | '·' | '\u{a0}'
+                    if !inside =>
+                {
+                    1
+                }
+                _ if c.is_alphabetic() && !beside_ascii => 1,
+                _ if inside || c.is_alphabetic() => -2,
+                _ => -1,
+            };
+        }
+        before = c;
+    }
+    points
+}
+
+/// Splits text into paragraphs at blank lines, with the lists and headings that are plain to see.
+pub fn read(text: &str) -> Extracted {
+    let text = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{85}'], "\n");
+    let text = text.replace(['\u{2029}', '\u{c}'], "\n\n");
+    let mut blocks = Vec::new();
+    let mut paragraph: Vec<&str> = Vec::new();
+    for line in text.lines().chain([""]) {
+        if line.trim().is_empty() {
+            push_paragraph(&paragraph, &mut blocks);
+            paragraph.clear();
+        } else {
+            paragraph.push(line.trim_end());
+        }
+    }
+    Extracted { format: Format::Text, title: None, blocks, pages: None }
+}
+
+fn push_paragraph(lines: &[&str], blocks: &mut Vec<Block>) {
+    let mut lines = lines;
+    while let Some((level, used)) = underlined_heading(lines) {
+        blocks.push(Block::new(BlockKind::Heading(level), lines[used - 2].trim()));
+        lines = &lines[used..];
+    }
+    if let [line] = lines
+        && let Some(level) = numbered_heading(line.trim())
+    {
+        blocks.push(Block::new(BlockKind::Heading(level), line.trim()));
+        return;
+    }
+    let mut start = 0;
+    for at in 1..=lines.len() {
+        if at == lines.len() || starts_item(lines[at]) {
+            let kind = if starts_item(lines[start]) { BlockKind::ListItem } else { BlockKind::Paragraph };
+            blocks.push(Block::new(kind, join(&lines[start..at])));
+            start = at;
+        }
+    }
+}
+
+/// Wrapped prose becomes one line; lines that end early (verse, addresses, tables) are kept.
+fn join(lines: &[&str]) -> String {
+    let body = &lines[..lines.len() - 1];
+    let longest = body.iter().map(|line| line.trim().chars().count()).max().unwrap_or(0);
+    let full = body.iter().filter(|line| line.trim().chars().count() * 10 >= longest * 7).count();
+    let tabular = lines.iter().filter(|line| line.trim().contains("  ") || line.contains('\t')).count();
+    if longest >= 40 && full * 10 >= body.len() * 7 && tabular * 3 <= lines.len() {
+        lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    } else {
+        lines.join("\n").trim().to_owned()
+    }
+}
+
+/// Whether a line begins an item of a list: a bullet, or a short number or letter and a mark.
+pub(super) fn starts_item(line: &str) -> bool {
+    let line = line.trim_start();
+    let Some((marker, rest)) = line.split_once([' ', '\t', '\u{a0}']) else { return false };
+    if rest.trim().is_empty() {
+        return false;
+    }
+    if matches!(marker, "-" | "*" | "+" | "•" | "–" | "·" | "◦" | "▪" | "‣" | "■" | "●" | "○" | "⁃" | "o")
+    {
+        // An `o` is a bullet in some fonts and an article in Portuguese.
+        return marker != "o";
+    }
+    let body = marker.strip_prefix('(').unwrap_or(marker);
+    let Some(body) = body.strip_suffix([')', '.']) else { return false };
+    (1..=3).contains(&body.len()) && body.bytes().all(|byte| byte.is_ascii_digit())
+        || body.len() == 1 && marker.ends_with(')') && body.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+fn underlined_heading(lines: &[&str]) -> Option<(u8, usize)> {
+    let [title, rule, ..] = lines else { return None };
+    let (title, rule) = (title.trim(), rule.trim());
+    let mark = rule.chars().next().filter(|mark| "=-~*#^".contains(*mark))?;
+    let long_enough = rule.chars().count() * 10 >= title.chars().count() * 8 && rule.len() >= 3;
+    let is_title = title.chars().any(char::is_alphabetic) && title.chars().count() <= 100;
+    (rule.chars().all(|c| c == mark) && long_enough && is_title)
+        .then_some((if mark == '=' || mark == '#' || mark == '*' { 1 } else { 2 }, 2))
+}
+
+/// `2.1 Title` or `Chapter 3. Title`, alone in its paragraph; `1. Title` might be a list.
+pub(super) fn numbered_heading(line: &str) -> Option<u8> {
+    if line.chars().count() > 90 || line.ends_with(['.', ';', ',', ':', '!', '?']) {
+        return None;
+    }
+    let (number, rest) = line.split_once(char::is_whitespace)?;
+    let starts_with_number = rest.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    const CHAPTER: [&str; 9] =
+        ["chapter", "capítulo", "appendix", "apêndice", "anexo", "part", "parte", "kapitel", "chapitre"];
+    if CHAPTER.contains(&number.to_lowercase().as_str()) {
+        return (starts_with_number && !line.contains("...")).then_some(1);
+    }
+    let parts: Vec<&str> = number.trim_end_matches('.').split('.').collect();
+    let numeric =
+        parts.iter().all(|part| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
+    let title =
+        rest.trim_start().starts_with(char::is_alphabetic) && !rest.contains("...") && !rest.contains(" . .");
+    (parts.len() >= 2 && numeric && title).then_some(parts.len().min(6) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENTENCE: &str = "Não há informação sobre a coleção; o órgão público é responsável pelas ações.";
+
+    #[test]
+    fn every_usual_encoding_is_read() {
+        for encoding in [encoding_rs::UTF_8, WINDOWS_1252, MACINTOSH, encoding_rs::ISO_8859_15] {
+            let bytes = encoding.encode(SENTENCE).0;
+            assert_eq!(decode(&bytes).unwrap(), SENTENCE, "{}", encoding.name());
+        }
+        let units: Vec<u16> = SENTENCE.encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        assert_eq!(decode(&little).unwrap(), SENTENCE);
+        assert_eq!(decode(&big).unwrap(), SENTENCE);
+        assert_eq!(decode(&[b"\xff\xfe", little.as_slice()].concat()).unwrap(), SENTENCE);
+        assert_eq!(decode(&[b"\xfe\xff", big.as_slice()].concat()).unwrap(), SENTENCE);
+        assert_eq!(decode(&[b"\xef\xbb\xbf", SENTENCE.as_bytes()].concat()).unwrap(), SENTENCE);
+        let russian = "Привет, как дела? Это обычный текст на русском языке.";
+        assert_eq!(decode(&encoding_rs::WINDOWS_1251.encode(russian).0).unwrap(), russian);
+        let japanese = "これは日本語の文章です。文字コードを判定します。";
+        assert_eq!(decode(&encoding_rs::SHIFT_JIS.encode(japanese).0).unwrap(), japanese);
+    }
+
+    #[test]
+    fn a_damaged_character_does_not_turn_utf8_into_something_else() {
+        let mut bytes = SENTENCE.as_bytes().to_vec();
+        bytes.push(0xc3);
+        assert!(decode(&bytes).unwrap().starts_with(SENTENCE));
+    }
+
+    #[test]
+    fn binary_is_refused() {
+        let bytes: Vec<u8> = (0..2000_u32).map(|n| (n * 7919 % 251) as u8).collect();
+        assert_eq!(decode(&bytes).unwrap_err().code(), "unsupported_file");
+    }
+
+    #[test]
+    fn paragraphs_lists_and_headings() {
+        let text = "Title\r\n=====\r\nThis line of prose is wrapped at a column that is usual for text\r\n\
+                    and goes on here.\r\n\r\n2.1 A section\r\n\r\n- one\r\n  more\r\n- two\r\n\rRose is a rose\ris a rose";
+        let blocks = read(text).blocks;
+        let found: Vec<(BlockKind, &str)> =
+            blocks.iter().map(|block| (block.kind, block.text.as_str())).collect();
+        let prose = "This line of prose is wrapped at a column that is usual for text and goes on here.";
+        let expected = [
+            (BlockKind::Heading(1), "Title"),
+            (BlockKind::Paragraph, prose),
+            (BlockKind::Heading(2), "2.1 A section"),
+            (BlockKind::ListItem, "- one\n  more"),
+            (BlockKind::ListItem, "- two"),
+            (BlockKind::Paragraph, "Rose is a rose\nis a rose"),
+        ];
+        assert_eq!(found, expected);
+    }
+}
