@@ -43,7 +43,6 @@ pub fn routes(app: Arc<App>) -> Router {
             "/v1/vector_stores/{collection}/documents/{document}",
             get(documents::one).delete(documents::delete),
         )
-        .route("/v1/vector_stores/{*rest}", axum::routing::any(error::unknown_route))
         // Everything else is upstream's.
         .route("/v1/{*rest}", axum::routing::any(relay::everything_else))
         .route("/c/{collection}/v1/{*rest}", axum::routing::any(relay::everything_else_of))

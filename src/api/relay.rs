@@ -6,6 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 
 use super::ApiError;
+use super::error::unknown_route;
 use super::params::Caller;
 use crate::app::App;
 use crate::relay;
@@ -16,6 +17,10 @@ pub async fn everything_else(
     request: Request,
 ) -> Result<Response, ApiError> {
     let path = path_after(&request, "/v1");
+    // Ours: what of it is not served yet is not upstream's either.
+    if path.starts_with("/vector_stores") {
+        return Err(unknown_route(request).await);
+    }
     forward(&app, path, request).await
 }
 

@@ -24,8 +24,7 @@ pub const COMMAND: &str = "extract-document";
 /// Carries a [`Task`] to the child.
 const TASK_VARIABLE: &str = "LASTRO_EXTRACT";
 /// What a child may inherit: where libraries are found, and what its log shows.
-const INHERITED: &[&str] =
-    &[LIBRARY_VARIABLE, "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "RUST_LOG", "RUST_BACKTRACE"];
+const INHERITED: &[&str] = &[LIBRARY_VARIABLE, "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "RUST_LOG"];
 /// Parsers recurse along the nesting of their input. Address space only, until it is used.
 const STACK_BYTES: usize = 64 << 20;
 /// The last of what a child says on standard error is kept for the log.
@@ -34,6 +33,10 @@ const STDERR_TAIL: usize = 4 << 10;
 /// character, and a fixed part.
 const ANSWER_BYTES_PER_CHARACTER: usize = 6;
 const ANSWER_BYTES: usize = 16 << 20;
+
+/// Last words of a process without memory: Rust's, C++'s, and Rust's of an exception out of PDFium,
+/// which throws for nothing else.
+const OUT_OF_MEMORY: [&str; 3] = ["memory allocation of", "bad_alloc", "foreign exception"];
 
 /// What one file may cost.
 #[derive(Debug, Clone)]
@@ -160,12 +163,7 @@ fn cause_of_death(status: ExitStatus, complaint: &str) -> ExtractError {
     match signal {
         Some(24) => timeout(),
         Some(9) => out_of_memory(),
-        _ if ["memory allocation of", "bad_alloc", "out of memory", "Out of memory"]
-            .iter()
-            .any(|it| complaint.contains(it)) =>
-        {
-            out_of_memory()
-        }
+        _ if OUT_OF_MEMORY.iter().any(|words| complaint.contains(words)) => out_of_memory(),
         _ => crashed(
             "The file broke the parser. It may be damaged: open it and save it again, or export it to PDF.",
         ),
@@ -259,15 +257,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_ours_is_an_error_and_not_a_success() {
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let file = tempfile::NamedTempFile::new().expect("the test input is good");
         let limits = ExtractLimits { timeout: Duration::from_millis(300), ..ExtractLimits::default() };
         for (program, code) in [
             ("/bin/true", "parser_crashed"),
             ("/bin/false", "parser_crashed"),
             ("/nowhere", "parser_crashed"),
         ] {
-            let error =
-                extract_in_child(file.path(), "a.txt", &limits, None, Path::new(program)).await.unwrap_err();
+            let error = extract_in_child(file.path(), "a.txt", &limits, None, Path::new(program))
+                .await
+                .expect_err("it cannot be read");
             assert_eq!(error.code(), code, "{program}");
         }
     }
@@ -275,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn a_parser_that_hangs_is_stopped_and_one_that_floods_is_cut() {
         use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("the test input is good");
         let limits = ExtractLimits {
             timeout: Duration::from_millis(700),
             max_characters: 10,
@@ -288,10 +287,14 @@ mod tests {
             ("kill -11 $$", "parser_crashed"),
         ] {
             let program = folder.path().join(code);
-            std::fs::write(&program, format!("#!/bin/sh\nPATH=/bin:/usr/bin\n{script}\n")).unwrap();
-            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            std::fs::write(&program, format!("#!/bin/sh\nPATH=/bin:/usr/bin\n{script}\n"))
+                .expect("the test input is good");
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))
+                .expect("the test input is good");
             let started = std::time::Instant::now();
-            let error = extract_in_child(&program, "a.txt", &limits, None, &program).await.unwrap_err();
+            let error = extract_in_child(&program, "a.txt", &limits, None, &program)
+                .await
+                .expect_err("it cannot be read");
             assert_eq!(error.code(), code, "{script}");
             assert!(started.elapsed() < Duration::from_secs(5));
         }

@@ -217,17 +217,22 @@ mod tests {
     #[test]
     fn a_text_that_is_too_long_is_refused() {
         let options = ExtractOptions { max_characters: 10, ..ExtractOptions::default() };
-        let error = extract(b"more than ten characters", "a.txt", &options).unwrap_err();
+        let error = extract(b"more than ten characters", "a.txt", &options).expect_err("it cannot be read");
         assert_eq!(error.code(), "too_large");
     }
 
     #[test]
     fn results_cross_a_process_boundary_unchanged() {
-        let document = extract("# Olá\n\ntexto".as_bytes(), "a.md", &ExtractOptions::default()).unwrap();
-        let copy: Extracted = serde_json::from_str(&serde_json::to_string(&document).unwrap()).unwrap();
+        let document = extract("# Olá\n\ntexto".as_bytes(), "a.md", &ExtractOptions::default())
+            .expect("the test input is good");
+        let copy: Extracted =
+            serde_json::from_str(&serde_json::to_string(&document).expect("the test input is good"))
+                .expect("the test input is good");
         assert_eq!(copy, document);
-        let error = extract(b"", "a.md", &ExtractOptions::default()).unwrap_err();
-        let copy: ExtractError = serde_json::from_str(&serde_json::to_string(&error).unwrap()).unwrap();
+        let error = extract(b"", "a.md", &ExtractOptions::default()).expect_err("it cannot be read");
+        let copy: ExtractError =
+            serde_json::from_str(&serde_json::to_string(&error).expect("the test input is good"))
+                .expect("the test input is good");
         assert_eq!(copy, error);
     }
 }

@@ -234,33 +234,48 @@ mod tests {
     fn every_usual_encoding_is_read() {
         for encoding in [encoding_rs::UTF_8, WINDOWS_1252, MACINTOSH, encoding_rs::ISO_8859_15] {
             let bytes = encoding.encode(SENTENCE).0;
-            assert_eq!(decode(&bytes).unwrap(), SENTENCE, "{}", encoding.name());
+            assert_eq!(decode(&bytes).expect("the test input is good"), SENTENCE, "{}", encoding.name());
         }
         let units: Vec<u16> = SENTENCE.encode_utf16().collect();
         let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
-        assert_eq!(decode(&little).unwrap(), SENTENCE);
-        assert_eq!(decode(&big).unwrap(), SENTENCE);
-        assert_eq!(decode(&[b"\xff\xfe", little.as_slice()].concat()).unwrap(), SENTENCE);
-        assert_eq!(decode(&[b"\xfe\xff", big.as_slice()].concat()).unwrap(), SENTENCE);
-        assert_eq!(decode(&[b"\xef\xbb\xbf", SENTENCE.as_bytes()].concat()).unwrap(), SENTENCE);
+        assert_eq!(decode(&little).expect("the test input is good"), SENTENCE);
+        assert_eq!(decode(&big).expect("the test input is good"), SENTENCE);
+        assert_eq!(
+            decode(&[b"\xff\xfe", little.as_slice()].concat()).expect("the test input is good"),
+            SENTENCE
+        );
+        assert_eq!(
+            decode(&[b"\xfe\xff", big.as_slice()].concat()).expect("the test input is good"),
+            SENTENCE
+        );
+        assert_eq!(
+            decode(&[b"\xef\xbb\xbf", SENTENCE.as_bytes()].concat()).expect("the test input is good"),
+            SENTENCE
+        );
         let russian = "Привет, как дела? Это обычный текст на русском языке.";
-        assert_eq!(decode(&encoding_rs::WINDOWS_1251.encode(russian).0).unwrap(), russian);
+        assert_eq!(
+            decode(&encoding_rs::WINDOWS_1251.encode(russian).0).expect("the test input is good"),
+            russian
+        );
         let japanese = "これは日本語の文章です。文字コードを判定します。";
-        assert_eq!(decode(&encoding_rs::SHIFT_JIS.encode(japanese).0).unwrap(), japanese);
+        assert_eq!(
+            decode(&encoding_rs::SHIFT_JIS.encode(japanese).0).expect("the test input is good"),
+            japanese
+        );
     }
 
     #[test]
     fn a_damaged_character_does_not_turn_utf8_into_something_else() {
         let mut bytes = SENTENCE.as_bytes().to_vec();
         bytes.push(0xc3);
-        assert!(decode(&bytes).unwrap().starts_with(SENTENCE));
+        assert!(decode(&bytes).expect("the test input is good").starts_with(SENTENCE));
     }
 
     #[test]
     fn binary_is_refused() {
         let bytes: Vec<u8> = (0..2000_u32).map(|n| (n * 7919 % 251) as u8).collect();
-        assert_eq!(decode(&bytes).unwrap_err().code(), "unsupported_file");
+        assert_eq!(decode(&bytes).expect_err("it cannot be read").code(), "unsupported_file");
     }
 
     #[test]
