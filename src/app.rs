@@ -61,7 +61,7 @@ impl App {
         let indexes = config.data.join("indexes");
         let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);
         let upstream = Arc::new(Upstream::new(
-            http_client()?,
+            http_client(config.upstream.base.starts_with("https:"))?,
             &config.upstream.base,
             config.upstream.key.clone(),
             config.upstream.window,
@@ -128,17 +128,19 @@ impl App {
     }
 }
 
-/// The one HTTP client. Redirects are the client's to follow, and a proxy would be upstream's own.
-pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+/// The one HTTP client. Redirects are the client's to follow, and a proxy would be upstream's own. Reading the
+/// system's certificates takes as long as the rest of a start, so that is done only where they are needed.
+pub fn http_client(secure: bool) -> Result<reqwest::Client, reqwest::Error> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
+    let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_PATIENCE)
         .tcp_nodelay(true)
-        .pool_max_idle_per_host(256)
-        .build()
+        .pool_max_idle_per_host(256);
+    let client = if secure { client } else { client.tls_certs_only([]) };
+    client.build()
 }
 
 /// What search needs of the embedding thread.

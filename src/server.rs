@@ -94,7 +94,9 @@ mod tests {
         for ours in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "127.9.9.9", "[::1]:8080"] {
             assert!(is_loopback(ours), "{ours}");
         }
-        for foreign in ["example.com", "localhost.example.com", "10.0.0.1:8080", "", "127.0.0.1.nip.io", "a b"] {
+        for foreign in
+            ["example.com", "localhost.example.com", "10.0.0.1:8080", "", "127.0.0.1.nip.io", "a b"]
+        {
             assert!(!is_loopback(foreign), "{foreign}");
         }
     }

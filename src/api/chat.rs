@@ -103,10 +103,8 @@ async fn complete(
     let trace = Arc::new(grounded.trace(new_trace_id()?, request.question()));
     app.traces.keep(trace.clone());
     let started = Instant::now();
-    let response = app
-        .upstream
-        .send(Method::POST, "/chat/completions", forwarded, grounded.body.clone().into())
-        .await?;
+    let response =
+        app.upstream.send(Method::POST, "/chat/completions", forwarded, grounded.body.clone().into()).await?;
     let added = rag::headers(
         grounded.status,
         &grounded.collections,
@@ -155,15 +153,8 @@ async fn ground(
     if chat.off {
         return Ok(rag::ungrounded(request, selection, model, RagStatus::Off));
     }
-    let grounded = rag::ground(
-        &app.catalog,
-        &*app.window,
-        app.config.rag,
-        request,
-        selection,
-        model,
-        chat.passages,
-    );
+    let grounded =
+        rag::ground(&app.catalog, &*app.window, app.config.rag, request, selection, model, chat.passages);
     match grounded.await {
         Ok(grounded) => Ok(grounded),
         Err(error) => {
@@ -238,7 +229,6 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 
 fn new_trace_id() -> Result<String, ApiError> {
     let mut bytes = [0u8; 12];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| CollectionError::Worker(format!("no random bytes: {e}")))?;
+    getrandom::fill(&mut bytes).map_err(|e| CollectionError::Worker(format!("no random bytes: {e}")))?;
     Ok(format!("trace_{}", hex::encode(bytes)))
 }

@@ -44,7 +44,10 @@ pub async fn upload(
         return Err(ApiError::bad_request("invalid_query", message).with_param("wait"));
     }
     let multipart = multipart.map_err(|_| {
-        ApiError::bad_request("invalid_body", "send the files as multipart/form-data, as in: curl -F file=@report.pdf")
+        ApiError::bad_request(
+            "invalid_body",
+            "send the files as multipart/form-data, as in: curl -F file=@report.pdf",
+        )
     })?;
     if !query.create {
         app.catalog.find(&access, &name)?;
@@ -52,7 +55,10 @@ pub async fn upload(
     // All of them are on disk before the first is committed: a request that breaks off changes nothing.
     let files = stage(&app, multipart).await?;
     if files.is_empty() {
-        return Err(ApiError::bad_request("no_file", "the form has no file: send it in a field named 'file'"));
+        return Err(ApiError::bad_request(
+            "no_file",
+            "the form has no file: send it in a field named 'file'",
+        ));
     }
     let collection = match query.create {
         true => app.catalog.find_or_create(&access, &name).await?,

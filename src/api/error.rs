@@ -53,7 +53,10 @@ impl ApiError {
     /// Retrieval broke for a collection that the client chose.
     pub fn rag_unavailable() -> Self {
         let message = "the collection could not be searched just now: try again, or send X-RAG: off to ask without it; the server's log has the cause";
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "rag_unavailable", message) }
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "rag_unavailable", message)
+        }
     }
 
     /// Nothing relevant, and the collection wants no answer then.
@@ -142,7 +145,8 @@ impl From<StoreError> for ApiError {
 
 fn full_disk(error: &str) -> ApiError {
     tracing::error!(error, "no space left");
-    let message = "the server's disk is full: nothing was stored; free space in its data folder and try again";
+    let message =
+        "the server's disk is full: nothing was stored; free space in its data folder and try again";
     ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message)
 }
 

@@ -35,10 +35,7 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/vector_stores", get(collections::list).post(collections::create))
         .route("/v1/vector_stores/{collection}", get(collections::one).delete(collections::delete))
         .route("/v1/vector_stores/{collection}/search", post(search::search))
-        .route(
-            "/v1/vector_stores/{collection}/documents",
-            get(documents::list).post(documents::upload),
-        )
+        .route("/v1/vector_stores/{collection}/documents", get(documents::list).post(documents::upload))
         .route(
             "/v1/vector_stores/{collection}/documents/{document}",
             get(documents::one).delete(documents::delete),

@@ -40,7 +40,10 @@ impl RagHeaders {
             None | Some("on") => false,
             Some("off") => true,
             Some(other) => {
-                return Err(ApiError::bad_request("invalid_header", format!("X-RAG: {other:?} is neither on nor off")));
+                return Err(ApiError::bad_request(
+                    "invalid_header",
+                    format!("X-RAG: {other:?} is neither on nor off"),
+                ));
             }
         };
         let passages = match text(headers, "x-rag-k")? {

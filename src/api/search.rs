@@ -53,7 +53,8 @@ pub async fn search(
 }
 
 fn item(hit: Hit) -> PlacedItem {
-    let content = VectorStoreSearchResultContentObject { r#type: "text".to_owned(), text: hit.chunk.chunk.text };
+    let content =
+        VectorStoreSearchResultContentObject { r#type: "text".to_owned(), text: hit.chunk.chunk.text };
     PlacedItem {
         item: SearchItem {
             file_id: hit.chunk.document_id.0,

@@ -52,7 +52,8 @@ pub async fn ask(
         Some(model) => model,
         None => first_model(&connection).await?,
     };
-    let body = json!({ "model": model, "stream": true, "messages": [{ "role": "user", "content": question }] });
+    let body =
+        json!({ "model": model, "stream": true, "messages": [{ "role": "user", "content": question }] });
     let request = connection.client.post(connection.url("/v1/chat/completions"));
     let response = checked(request.header("X-RAG-Collection", collection).json(&body).send().await?).await?;
     let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
@@ -105,5 +106,7 @@ async fn first_model(connection: &Connection) -> Result<String, CommandError> {
     let models = read_models(&response.bytes().await?).unwrap_or_default();
     // Upstream's own come first.
     let first = models.into_iter().next().map(|(id, _)| id);
-    first.ok_or_else(|| CommandError::Refused("the LLM server lists no model: name one with --model".to_owned()))
+    first.ok_or_else(|| {
+        CommandError::Refused("the LLM server lists no model: name one with --model".to_owned())
+    })
 }

@@ -65,7 +65,7 @@ impl Drop for Connection {
 impl Connection {
     /// Finds the running server of the data folder, or starts one.
     pub async fn open(config: Config) -> Result<Self, CommandError> {
-        let client = http_client().map_err(AppError::from)?;
+        let client = http_client(false).map_err(AppError::from)?;
         if let Some(file) = ServerFile::read(&config.data) {
             let base = format!("http://{}", reachable(file.address));
             let health = client.get(format!("{base}/health")).timeout(PATIENCE).send().await;
@@ -82,7 +82,8 @@ impl Connection {
         let app = match App::open(config).await {
             Err(AppError::Store(StoreError::InUse { path, holder })) => {
                 let holder = holder.unwrap_or_else(|| "another process".to_owned());
-                let message = format!("the data folder {} is held by {holder}, which does not answer", path.display());
+                let message =
+                    format!("the data folder {} is held by {holder}, which does not answer", path.display());
                 return Err(CommandError::Refused(message));
             }
             app => app?,
@@ -115,7 +116,9 @@ impl Connection {
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => ([127, 0, 0, 1], v4.port()).into(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), v6.port()),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), v6.port())
+        }
         address => address,
     }
 }

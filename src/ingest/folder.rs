@@ -98,9 +98,8 @@ async fn sync_one(
     let mut missing: Vec<_> = missing.into_values().collect();
     missing.sort();
     for (filename, path) in missing {
-        let bytes = tokio::fs::read(&path)
-            .await
-            .map_err(|source| FolderError::Io { path: path.clone(), source })?;
+        let bytes =
+            tokio::fs::read(&path).await.map_err(|source| FolderError::Io { path: path.clone(), source })?;
         let blob = catalog.store().staging().stage(&bytes).await.map_err(CollectionError::from)?;
         ingest.submit(&collection, &filename, blob).await?;
         synced.added += 1;

@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
     fn end_row(&mut self) {
         let cells = std::mem::take(&mut self.cells);
         if cells.iter().any(|cell| !cell.is_empty()) {
-            self.rows.push(cells.join(" | "));
+            self.rows.push(cells.join(" | ").trim_matches([' ', '|']).to_owned());
         }
     }
 

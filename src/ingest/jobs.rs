@@ -138,8 +138,7 @@ impl Ingest {
         if let (Some(model), Some(embeddings)) = (self.model().await, &self.embeddings) {
             loop {
                 let key = Some(job.document.key);
-                let waiting =
-                    store.chunks_without_vector(&model.fingerprint, key, EMBEDDED_AT_ONCE).await?;
+                let waiting = store.chunks_without_vector(&model.fingerprint, key, EMBEDDED_AT_ONCE).await?;
                 if waiting.is_empty() {
                     break;
                 }
@@ -206,7 +205,11 @@ impl Ingest {
             }
         }
         if embedded > 0 {
-            tracing::info!(chunks = embedded, model = model.name, "embedded what had no vector of this model");
+            tracing::info!(
+                chunks = embedded,
+                model = model.name,
+                "embedded what had no vector of this model"
+            );
             self.catalog.sync_all().await;
         }
     }

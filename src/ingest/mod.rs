@@ -4,8 +4,8 @@
 //! other: a child process reads the file, the text is cut into chunks, words are searchable at once, and vectors follow.
 
 pub mod child;
-pub mod chunking;
 mod chunk_units;
+pub mod chunking;
 mod extract;
 mod folder;
 mod format;

@@ -15,6 +15,11 @@ pub(super) use pdfium::LIBRARY_VARIABLE;
 use super::extract::{Block, ExtractError, ExtractErrorKind, ExtractOptions, Extracted};
 use super::format::Format;
 
+/// A page of text has more bytes of it than this,
+const SCAN_CHARACTERS: usize = 20;
+/// and a scanned page is a picture over more than this share of its area.
+const SCAN_COVERAGE: f32 = 0.6;
+
 /// What an engine reads from a file.
 struct Engine {
     title: Option<String>,

@@ -136,19 +136,18 @@ fn leading(lines: &[Line]) -> f32 {
     ratios.get(ratios.len() * 2 / 5).copied().unwrap_or(USUAL)
 }
 
-/// For each line the right edge of the column that it stands in.
+/// For each line the right edge of the column that it stands in: the furthest end of the lines near it
+/// that begin at about the same place.
 fn right_edges(lines: &[Line]) -> Vec<f32> {
-    let mut edges = vec![0.0; lines.len()];
-    let mut start = 0;
-    for at in 1..=lines.len() {
-        let jump = at == lines.len() || lines[at].y > lines[at - 1].y + lines[at].size;
-        if jump {
-            let edge = lines[start..at].iter().map(|line| line.end).fold(0.0, f32::max);
-            edges[start..at].fill(edge);
-            start = at;
-        }
-    }
-    edges
+    const NEAR: usize = 25;
+    let edge = |at: usize| {
+        let line = &lines[at];
+        let near = &lines[at.saturating_sub(NEAR)..lines.len().min(at + NEAR)];
+        let column =
+            near.iter().filter(|other| (other.x - line.x).abs() < 2.0 * line.size && same_face(line, other));
+        column.map(|other| other.end).fold(0.0, f32::max)
+    };
+    (0..lines.len()).map(edge).collect()
 }
 
 fn append(text: &mut String, before: &Line, line: &Line, following: Break, words: &HashSet<String>) {

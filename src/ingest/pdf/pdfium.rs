@@ -1,5 +1,6 @@
 //! The engine that is Chromium's: PDFium, bound at run time.
 
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -11,7 +12,7 @@ use pdfium_render::prelude::{
 
 use super::headings::Bookmark;
 use super::layout::{Line, Page};
-use super::{Engine, damaged, encrypted, furniture, headings, paragraphs};
+use super::{Engine, SCAN_CHARACTERS, SCAN_COVERAGE, damaged, encrypted, furniture, headings, paragraphs};
 use crate::ingest::extract::{self, ExtractError, ExtractErrorKind, ExtractOptions};
 
 /// Names the library for every process that reads PDFs.
@@ -20,8 +21,6 @@ pub(in crate::ingest) const LIBRARY_VARIABLE: &str = "LASTRO_PDFIUM";
 const PROJECT_FOLDER: &str = ".tools/pdfium";
 /// PDFium stands for a hyphen that it takes for one at the end of a line with this.
 const LINE_END_HYPHEN: u32 = 2;
-/// A page of text has more bytes of it than this.
-const SCAN_CHARACTERS: usize = 20;
 /// Bookmarks that are read at most; a damaged file may hold them in a circle.
 const MAX_BOOKMARKS: usize = 5000;
 
@@ -31,7 +30,7 @@ pub(super) fn read(bytes: &[u8], options: &ExtractOptions) -> Option<Result<Engi
     let library = library(options.pdfium.as_deref())?;
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     Some(match library.load_pdf_from_byte_slice(bytes, None) {
-        Ok(document) => read_document(&document, options),
+        Ok(document) => with(document, |document| read_document(document, options)),
         Err(PdfiumError::PdfiumLibraryInternalError(PdfiumInternalError::PasswordError)) => Err(encrypted()),
         Err(PdfiumError::PdfiumLibraryInternalError(PdfiumInternalError::SecurityError)) => {
             Err(ExtractError::new(
@@ -69,6 +68,15 @@ fn library(explicit: Option<&Path>) -> Option<&'static Pdfium> {
     LIBRARY.get_or_init(bind).as_ref()
 }
 
+/// Works with something of PDFium's and closes it. Without memory PDFium throws, while its lock is held;
+/// closing on the way out would wait for that lock for ever, where the process is to end.
+fn with<T, R>(thing: T, work: impl FnOnce(&T) -> R) -> R {
+    let thing = ManuallyDrop::new(thing);
+    let result = work(&thing);
+    drop(ManuallyDrop::into_inner(thing));
+    result
+}
+
 fn read_document(document: &PdfDocument<'_>, options: &ExtractOptions) -> Result<Engine, ExtractError> {
     let count = document.pages().len();
     let mut pages = Vec::new();
@@ -80,13 +88,16 @@ fn read_document(document: &PdfDocument<'_>, options: &ExtractOptions) -> Result
             unreadable += 1;
             continue;
         };
-        // A text page that cannot be made is one without text.
-        let lines = page.text().map(|text| read_lines(&text)).unwrap_or_default();
-        characters += lines.iter().map(|line| line.text.len()).sum::<usize>();
+        let page = with(page, |page| {
+            // A text page that cannot be made is one without text.
+            let lines = page.text().map(|text| with(text, read_lines)).unwrap_or_default();
+            Page { number, height: page.height().value, lines }
+        });
+        characters += page.lines.iter().map(|line| line.text.len()).sum::<usize>();
         if characters > options.max_characters.saturating_mul(4) {
             return Err(extract::too_large(options.max_characters));
         }
-        pages.push(Page { number, height: page.height().value, lines });
+        pages.push(page);
     }
     if pages.is_empty() || (unreadable > 0 && characters == 0) {
         return Err(damaged());
@@ -186,7 +197,7 @@ fn shows_scans(document: &PdfDocument<'_>) -> bool {
         let fills = |object: PdfPageObject<'_>| {
             let bounds = object.bounds().ok();
             let covered = bounds.map_or(0.0, |bounds| bounds.width().value * bounds.height().value);
-            object.object_type() == PdfPageObjectType::Image && covered > area * 0.6
+            object.object_type() == PdfPageObjectType::Image && covered > area * SCAN_COVERAGE
         };
         shown += usize::from(!page.objects().is_empty());
         filled += usize::from(page.objects().iter().take(200).any(fills));

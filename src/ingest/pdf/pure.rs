@@ -5,7 +5,7 @@ use unpdf::{ParseOptions, parse_bytes_with_options};
 use std::collections::HashSet;
 
 use super::furniture::{self, Candidate};
-use super::{Engine, damaged, encrypted};
+use super::{Engine, SCAN_CHARACTERS, SCAN_COVERAGE, damaged, encrypted};
 use crate::ingest::extract::{self, Block, BlockKind, ExtractError, ExtractOptions};
 use crate::ingest::text::numbered_heading;
 
@@ -15,7 +15,10 @@ pub(super) fn read(bytes: &[u8], options: &ExtractOptions) -> Result<Engine, Ext
     let parse = ParseOptions::new().lenient().sequential().with_resources(false).with_ocr_suppression(false);
     let document = parse_bytes_with_options(bytes, parse).map_err(|error| match error {
         unpdf::Error::Encrypted | unpdf::Error::InvalidPassword => encrypted(),
-        _ => damaged(),
+        other => {
+            eprintln!("DBG {other}");
+            damaged()
+        }
     })?;
     if document.pages.is_empty() {
         return Err(damaged());
@@ -30,6 +33,12 @@ pub(super) fn read(bytes: &[u8], options: &ExtractOptions) -> Result<Engine, Ext
         return Err(extract::too_large(options.max_characters));
     }
     let count = document.metadata.page_count.max(u32::try_from(pages.len()).unwrap_or(0));
+    // A stamp or a watermark on a picture of text is not the text.
+    if length < SCAN_CHARACTERS * pages.len()
+        && document.pages.iter().all(|page| page.image_coverage > SCAN_COVERAGE)
+    {
+        return Ok(Engine { title: None, blocks: Vec::new(), pages: count });
+    }
     let mut blocks = without_furniture(pages);
     join_cut_words(&mut blocks);
     Ok(Engine { title: document.metadata.title, blocks, pages: count })
