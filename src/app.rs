@@ -19,8 +19,8 @@ use crate::upstream::Upstream;
 
 /// A connection to the LLM server that does not come about in this time is given up.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// Traces kept, and for how long.
-const TRACES: (usize, Duration) = (1_000, Duration::from_secs(3_600));
+/// Traces kept, their bytes, and for how long.
+const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
 
 /// Everything that requests need.
 pub struct App {
@@ -70,7 +70,7 @@ impl App {
         Ok(Arc::new(Self {
             ingest: Arc::new(Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone())),
             window: Arc::new(UpstreamWindow(upstream.clone())),
-            traces: Traces::new(TRACES.0, TRACES.1),
+            traces: Traces::new(TRACES.0, TRACES.1, TRACES.2),
             config,
             catalog,
             upstream,

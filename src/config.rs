@@ -181,8 +181,8 @@ impl Config {
                 << 20,
             ..ExtractLimits::default()
         };
-        let program = std::env::current_exe()
-            .map_err(|source| ConfigError::Io { path: "this program".into(), source })?;
+        let program =
+            this_program().map_err(|source| ConfigError::Io { path: "this program".into(), source })?;
         let passages = o.passages.unwrap_or(8);
         if !(1..=50).contains(&passages) {
             return Err(value("passages", "must be 1 to 50"));
@@ -228,6 +228,12 @@ fn read(path: &Path) -> Result<Options, ConfigError> {
         std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
     toml::from_str(&text)
         .map_err(|error| ConfigError::Syntax { path: path.to_owned(), problem: error.to_string() })
+}
+
+/// The program as it runs, also where its file was replaced meanwhile.
+fn this_program() -> std::io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Ok(running.to_owned()) } else { std::env::current_exe() }
 }
 
 fn value(key: &'static str, problem: impl Into<String>) -> ConfigError {

@@ -15,7 +15,7 @@ use crate::prompt::{Budget, Passage, Template, Window, default_template, nothing
 use crate::selection::Selection;
 use crate::trace::{Trace, TracedPassage};
 
-pub use report::{RagStatus, Spent, headers};
+pub use report::{RagStatus, Spent, status_header};
 
 /// Documents whose outlines go into one prompt.
 const MOST_OUTLINES: usize = 8;

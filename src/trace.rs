@@ -42,22 +42,32 @@ pub struct TracedPassage {
 pub struct Traces {
     kept: Mutex<VecDeque<(Instant, Arc<Trace>)>>,
     most: usize,
+    most_bytes: usize,
     longest: Duration,
 }
 
+impl Trace {
+    fn bytes(&self) -> usize {
+        self.passages.iter().map(|p| p.text.len()).sum::<usize>() + self.question.len()
+    }
+}
+
 impl Traces {
-    /// Keeps at most `most`, none longer than `longest`.
-    pub fn new(most: usize, longest: Duration) -> Self {
-        Self { kept: Mutex::default(), most, longest }
+    /// Keeps at most `most` of together about `most_bytes`, none longer than `longest`.
+    pub fn new(most: usize, most_bytes: usize, longest: Duration) -> Self {
+        Self { kept: Mutex::default(), most, most_bytes, longest }
     }
 
     /// Remembers one.
     pub fn keep(&self, trace: Arc<Trace>) {
         let mut kept = self.kept.lock();
         kept.push_back((Instant::now(), trace));
-        let excess = kept.len().saturating_sub(self.most);
-        kept.drain(..excess);
-        while kept.front().is_some_and(|(at, _)| at.elapsed() > self.longest) {
+        let mut bytes: usize = kept.iter().map(|(_, trace)| trace.bytes()).sum();
+        while let Some((at, oldest)) = kept.front() {
+            if kept.len() <= self.most && bytes <= self.most_bytes && at.elapsed() <= self.longest {
+                break;
+            }
+            bytes -= oldest.bytes();
             kept.pop_front();
         }
     }
@@ -81,7 +91,7 @@ mod tests {
             created_at: 0,
             status: "hit",
             collections: vec![],
-            question: String::new(),
+            question: "q".repeat(400),
             passages: vec![],
             timings: serde_json::Value::Null,
             collection_ids: vec![],
@@ -90,10 +100,13 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_first_and_none_outlives_its_time() {
-        let traces = Traces::new(2, Duration::from_secs(60));
+        let traces = Traces::new(2, 1_000, Duration::from_secs(60));
         ["a", "b", "c"].into_iter().for_each(|id| traces.keep(trace(id)));
         assert!(traces.find("a").is_none() && traces.find("b").is_some() && traces.find("c").is_some());
-        let brief = Traces::new(2, Duration::ZERO);
+        let small = Traces::new(9, 1_000, Duration::from_secs(60));
+        ["a", "b", "c"].into_iter().for_each(|id| small.keep(trace(id)));
+        assert!(small.find("a").is_none() && small.find("b").is_some());
+        let brief = Traces::new(2, 1_000, Duration::ZERO);
         brief.keep(trace("a"));
         std::thread::sleep(Duration::from_millis(2));
         assert!(brief.find("a").is_none());

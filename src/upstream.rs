@@ -36,6 +36,9 @@ pub enum UpstreamError {
     /// Too late.
     #[error("the LLM server at {base} did not answer in time")]
     Timeout { base: String },
+    /// The path would leave `/v1`, where the LLM server may be controlled.
+    #[error("the path {0} leads out of /v1")]
+    Path(String),
     /// Not what an OpenAI-compatible server answers.
     #[error("{base}/models does not answer like an OpenAI-compatible server (status {status})")]
     NotModels { base: String, status: u16 },
@@ -45,6 +48,8 @@ pub enum UpstreamError {
 pub struct Upstream {
     client: reqwest::Client,
     base: String,
+    /// What every address of a request begins with.
+    prefix: String,
     key: Option<HeaderValue>,
     window: Option<u64>,
     read_models: ReadModels,
@@ -67,9 +72,13 @@ impl Upstream {
         window: Option<u64>,
         read_models: ReadModels,
     ) -> Self {
+        let base = base.trim_end_matches('/').to_owned();
+        // As parsing writes it: without a default port, the host in lower case.
+        let prefix = reqwest::Url::parse(&base).map_or_else(|_| base.clone(), |url| url.to_string());
         Self {
             client,
-            base: base.trim_end_matches('/').to_owned(),
+            prefix: format!("{prefix}/"),
+            base,
             key,
             window,
             read_models,
@@ -93,6 +102,11 @@ impl Upstream {
     ) -> Result<reqwest::Response, UpstreamError> {
         self.authorize(&mut headers);
         let url = format!("{}{path_and_query}", self.base);
+        // Parsing resolves dot segments, encoded ones too.
+        let url = reqwest::Url::parse(&url).map_err(|_| UpstreamError::Path(path_and_query.to_owned()))?;
+        if !url.as_str().starts_with(&self.prefix) {
+            return Err(UpstreamError::Path(path_and_query.to_owned()));
+        }
         let request = self.client.request(method, url).headers(headers).body(body);
         request.send().await.map_err(|e| self.error(&e))
     }
@@ -144,7 +158,15 @@ impl Upstream {
             return Ok(known.models);
         }
         let fetched = tokio::time::timeout(MODELS_PATIENCE, self.fetch_models()).await;
-        let models = Arc::new(fetched.map_err(|_| UpstreamError::Timeout { base: self.base.clone() })??);
+        let models = match fetched.map_err(|_| UpstreamError::Timeout { base: self.base.clone() })? {
+            // It is there and lists nothing: not to be asked again for every request.
+            Err(error @ UpstreamError::NotModels { .. }) => {
+                tracing::warn!(%error, "the model's window is not known: set --window");
+                Vec::new()
+            }
+            fetched => fetched?,
+        };
+        let models = Arc::new(models);
         *self.models.write() = Some(Known { models: models.clone(), at: Instant::now() });
         Ok(models)
     }

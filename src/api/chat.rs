@@ -6,9 +6,9 @@ use std::time::Instant;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -80,6 +80,8 @@ struct Chat {
     model: Option<String>,
     passages: Option<usize>,
     off: bool,
+    /// Nothing was chosen, and the server's default does not exist.
+    default_is_missing: bool,
     grounding: Option<(ChatRequest, Selection)>,
 }
 
@@ -94,26 +96,32 @@ async fn complete(
     let forwarded = relay::request_headers(headers);
     let Some((request, selection)) = &chat.grounding else {
         let response = app.upstream.send(Method::POST, "/chat/completions", forwarded, chat.bytes.into());
-        return Ok(relay::response(response.await?, &[]));
+        let added = if chat.default_is_missing { rag::status_header(RagStatus::Error) } else { Vec::new() };
+        return Ok(relay::response(response.await?, &added));
     };
-    let grounded = ground(app, &chat, request, selection).await?;
-    if grounded.refuse {
-        return Err(ApiError::nothing_relevant());
-    }
+    let grounded = match ground(app, &chat, request, selection).await {
+        Ok(grounded) => grounded,
+        Err(error) => return Ok(answer(error, &rag::status_header(RagStatus::Error))),
+    };
     let trace = Arc::new(grounded.trace(new_trace_id()?, request.question()));
     app.traces.keep(trace.clone());
+    let headers = |upstream| grounded.headers(Some(&trace.id), upstream);
+    if grounded.refuse {
+        return Ok(answer(ApiError::nothing_relevant(), &headers(None)));
+    }
     let started = Instant::now();
-    let response =
-        app.upstream.send(Method::POST, "/chat/completions", forwarded, grounded.body.clone().into()).await?;
-    let added = rag::headers(
-        grounded.status,
-        &grounded.collections,
-        &grounded.passages,
-        Some(&trace.id),
-        &grounded.spent,
-        Some(started.elapsed()),
-    );
-    Ok(relay::response(response, &added))
+    let body = grounded.body.clone().into();
+    match app.upstream.send(Method::POST, "/chat/completions", forwarded, body).await {
+        Ok(response) => Ok(relay::response(response, &headers(Some(started.elapsed())))),
+        Err(error) => Ok(answer(error.into(), &headers(None))),
+    }
+}
+
+/// An error of ours with the headers of a chat that a collection was chosen for.
+fn answer(error: ApiError, headers: &[(HeaderName, HeaderValue)]) -> Response {
+    let mut response = error.into_response();
+    response.headers_mut().extend(headers.iter().cloned());
+    response
 }
 
 async fn show(
@@ -189,10 +197,12 @@ async fn read(
         model = Some(upstream_model.to_owned());
         asked.model = Some(collection.to_owned());
     }
+    let mut default_is_missing = false;
     let selection = match select(&app.catalog, access, &asked).await {
         // The server's own default is gone: its users get answers without it, and are told.
         Err(error) if is_missing_default(&error, &asked) => {
             tracing::error!(%error, "the default collection does not exist");
+            default_is_missing = true;
             None
         }
         selection => selection?,
@@ -201,7 +211,7 @@ async fn read(
         None => None,
         Some(selection) => Some((parsed?, selection)),
     };
-    Ok(Chat { bytes, model, passages, off, grounding })
+    Ok(Chat { bytes, model, passages, off, default_is_missing, grounding })
 }
 
 fn is_missing_default(error: &SelectionError, asked: &Asked) -> bool {

@@ -186,11 +186,16 @@ impl From<ChatRequestError> for ApiError {
 
 impl From<UpstreamError> for ApiError {
     fn from(error: UpstreamError) -> Self {
+        if let UpstreamError::Path(_) = error {
+            return Self::new(StatusCode::NOT_FOUND, "unknown_url", error.to_string());
+        }
         tracing::warn!(%error, "upstream failed");
         let (status, code) = match error {
             UpstreamError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
             UpstreamError::Unreachable { .. } => (StatusCode::BAD_GATEWAY, "upstream_unreachable"),
-            UpstreamError::Broken { .. } => (StatusCode::BAD_GATEWAY, "upstream_broken"),
+            UpstreamError::Path(_) | UpstreamError::Broken { .. } => {
+                (StatusCode::BAD_GATEWAY, "upstream_broken")
+            }
             UpstreamError::NotModels { .. } => (StatusCode::BAD_GATEWAY, "upstream_not_openai"),
         };
         let todo = "start the LLM server (for example `vllm serve`), or point --upstream at it";

@@ -35,7 +35,11 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/vector_stores", get(collections::list).post(collections::create))
         .route("/v1/vector_stores/{collection}", get(collections::one).delete(collections::delete))
         .route("/v1/vector_stores/{collection}/search", post(search::search))
-        .route("/v1/vector_stores/{collection}/documents", get(documents::list).post(documents::upload))
+        .route(
+            "/v1/vector_stores/{collection}/documents",
+            // Files have a limit of their own.
+            get(documents::list).post(documents::upload).layer(DefaultBodyLimit::disable()),
+        )
         .route(
             "/v1/vector_stores/{collection}/documents/{document}",
             get(documents::one).delete(documents::delete),
@@ -47,7 +51,6 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/ready", get(health::ready))
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::unknown_method)
-        // Bodies are read with limits of their own, and relayed ones are not read at all.
-        .layer(DefaultBodyLimit::disable())
+        .layer(DefaultBodyLimit::max(app.config.server.max_body))
         .with_state(app)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use http::header::CONTENT_LENGTH;
 
 use super::ApiError;
 use super::error::unknown_route;
@@ -46,11 +47,16 @@ fn path_after(request: &Request, prefix: &str) -> String {
 
 async fn forward(app: &App, path: String, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let headers = relay::request_headers(&parts.headers);
-    // A body of unknown length would be sent in chunks, which a request without one does not have.
+    let mut headers = relay::request_headers(&parts.headers);
+    // A stream is sent in chunks unless its length is said, and some servers refuse chunks.
     let body = match http_body::Body::size_hint(&body).exact() {
         Some(0) => reqwest::Body::default(),
-        _ => reqwest::Body::wrap_stream(body.into_data_stream()),
+        length => {
+            if let Some(length) = length {
+                headers.insert(CONTENT_LENGTH, length.into());
+            }
+            reqwest::Body::wrap_stream(body.into_data_stream())
+        }
     };
     let response = app.upstream.send(parts.method, &path, headers, body).await?;
     Ok(relay::response(response, &[]))

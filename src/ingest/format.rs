@@ -108,14 +108,18 @@ fn extension(filename: &str) -> String {
     Path::new(filename).extension().map(|it| it.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
+/// Where the header of a PDF stands, which may have other bytes before it.
+pub(super) fn pdf_header(bytes: &[u8]) -> Option<usize> {
+    find(&bytes[..bytes.len().min(PDF_HEADER_WINDOW)], b"%PDF-")
+}
+
 /// A text may speak of `%PDF-`, so away from the start of the file it needs company.
 fn is_pdf(bytes: &[u8], extension: &str) -> bool {
-    let window = &bytes[..bytes.len().min(PDF_HEADER_WINDOW)];
-    match find(window, b"%PDF-") {
+    match pdf_header(bytes) {
         None => false,
         Some(at) => {
             extension == "pdf"
-                || window[..at]
+                || bytes[..at]
                     .iter()
                     .all(|byte| byte.is_ascii_whitespace() || b"\xef\xbb\xbf\0".contains(byte))
                 || find(bytes, b"endobj").is_some()

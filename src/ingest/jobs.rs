@@ -10,7 +10,7 @@ use super::{Ingest, PAUSE_AFTER_ERROR};
 use crate::collection::{CollectionError, with_headings};
 use crate::embed::{EmbedError, Embeddings, ModelInfo};
 use crate::store::{
-    Failure, Job, NewChunk, Outline, OutlineHeading, ReadDocument, Stage, StoreError, UnembeddedChunk,
+    DocumentKey, Failure, Job, NewChunk, Outline, OutlineHeading, ReadDocument, Stage, StoreError,
 };
 
 /// A document that takes the process down this often is given up.
@@ -134,27 +134,21 @@ impl Ingest {
     }
 
     async fn embed(&self, job: &Job) -> Result<(), JobError> {
-        let store = self.catalog.store();
+        let (store, document) = (self.catalog.store(), &job.document);
         if let (Some(model), Some(embeddings)) = (self.model().await, &self.embeddings) {
-            loop {
-                let key = Some(job.document.key);
-                let waiting = store.chunks_without_vector(&model.fingerprint, key, EMBEDDED_AT_ONCE).await?;
-                if waiting.is_empty() {
-                    break;
+            let embedded = self.embed_missing(embeddings, &model, Some(document.key)).await;
+            embedded.map_err(|error| match error {
+                EmbedOrStore::Embed(error) => {
+                    tracing::error!(%error, document = document.id.0, "embedding failed");
+                    failure(
+                        "embedding_failed",
+                        "The embedding model could not process this document; the server's log has the cause.",
+                    )
                 }
-                self.embed_chunks(embeddings, &model, waiting).await.map_err(|error| match error {
-                    EmbedOrStore::Embed(error) => {
-                        tracing::error!(%error, document = job.document.id.0, "embedding failed");
-                        failure(
-                            "embedding_failed",
-                            "The embedding model could not process this document; the server's log has the cause.",
-                        )
-                    }
-                    EmbedOrStore::Store(error) => error.into(),
-                })?;
-            }
+                EmbedOrStore::Store(error) => error.into(),
+            })?;
         }
-        store.complete_document(job.document.key).await?;
+        store.complete_document(document.key).await?;
         self.sync(job).await
     }
 
@@ -170,47 +164,42 @@ impl Ingest {
         self.embeddings.as_ref()?.ready().await.ok()
     }
 
-    async fn embed_chunks(
+    /// Embeds what has no vector of this model: of one document, or of all. Returns how many chunks that were.
+    async fn embed_missing(
         &self,
         embeddings: &Embeddings,
         model: &ModelInfo,
-        chunks: Vec<UnembeddedChunk>,
-    ) -> Result<(), EmbedOrStore> {
-        let texts = chunks.iter().map(|c| with_headings(&c.headings, &c.text)).collect();
-        let vectors = embeddings.embed_passages(texts).await.map_err(EmbedOrStore::Embed)?;
-        let vectors = chunks.iter().map(|c| c.id).zip(vectors).collect();
-        let committed = self.catalog.store().commit_vectors(&model.fingerprint, vectors).await;
-        committed.map_err(EmbedOrStore::Store)
+        document: Option<DocumentKey>,
+    ) -> Result<usize, EmbedOrStore> {
+        let store = self.catalog.store();
+        let (mut after, mut embedded) = (0, 0);
+        loop {
+            let chunks = store
+                .chunks_without_vector(&model.fingerprint, document, after, EMBEDDED_AT_ONCE)
+                .await
+                .map_err(EmbedOrStore::Store)?;
+            let Some(last) = chunks.last() else { return Ok(embedded) };
+            (after, embedded) = (last.id, embedded + chunks.len());
+            let texts = chunks.iter().map(|c| with_headings(&c.headings, &c.text)).collect();
+            let vectors = embeddings.embed_passages(texts).await.map_err(EmbedOrStore::Embed)?;
+            let vectors = chunks.iter().map(|c| c.id).zip(vectors).collect();
+            store.commit_vectors(&model.fingerprint, vectors).await.map_err(EmbedOrStore::Store)?;
+        }
     }
 
-    /// Embeds what has no vector of this model: documents from before it was configured. Then dense search is complete.
+    /// Embeds documents from before the model was configured. Then dense search is complete.
     pub(super) async fn embed_the_rest(&self) {
         let (Some(model), Some(embeddings)) = (self.model().await, &self.embeddings) else { return };
         self.catalog.sync_all().await;
-        let mut embedded = 0;
-        loop {
-            let waiting =
-                self.catalog.store().chunks_without_vector(&model.fingerprint, None, EMBEDDED_AT_ONCE).await;
-            let outcome = match waiting {
-                Ok(waiting) if waiting.is_empty() => break,
-                Ok(waiting) => {
-                    embedded += waiting.len();
-                    self.embed_chunks(embeddings, &model, waiting).await
-                }
-                Err(error) => Err(EmbedOrStore::Store(error)),
-            };
-            if let Err(error) = outcome {
-                tracing::error!(%error, "passages without a vector stay so until the next start");
-                break;
+        match self.embed_missing(embeddings, &model, None).await {
+            Ok(0) => {}
+            Ok(chunks) => {
+                tracing::info!(chunks, model = model.name, "embedded what had no vector of this model");
+                self.catalog.sync_all().await;
             }
-        }
-        if embedded > 0 {
-            tracing::info!(
-                chunks = embedded,
-                model = model.name,
-                "embedded what had no vector of this model"
-            );
-            self.catalog.sync_all().await;
+            Err(error) => {
+                tracing::error!(%error, "passages without a vector stay so until the next start");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
+use super::Grounded;
 use crate::collection::Timings;
 use crate::prompt::Passage;
 
@@ -52,13 +53,12 @@ pub struct Spent {
 impl Spent {
     /// Milliseconds by stage.
     pub fn stages(&self) -> Vec<(&'static str, f64)> {
-        let ms = |d: Duration| (d.as_secs_f64() * 1e6).round() / 1e3;
         let search = self.search.unwrap_or_default();
         let mut stages = Vec::new();
-        stages.extend(search.embed.map(|d| ("embed", ms(d))));
-        stages.extend(self.search.map(|s| ("lexical", ms(s.lexical))));
-        stages.extend(search.dense.map(|d| ("dense", ms(d))));
-        stages.push(("weave", ms(self.weave)));
+        stages.extend(search.embed.map(|d| ("embed", milliseconds(d))));
+        stages.extend(self.search.map(|s| ("lexical", milliseconds(s.lexical))));
+        stages.extend(search.dense.map(|d| ("dense", milliseconds(d))));
+        stages.push(("weave", milliseconds(self.weave)));
         stages
     }
 
@@ -72,35 +72,40 @@ impl Spent {
     }
 }
 
-/// Headers of a chat that a collection was chosen for.
-pub fn headers(
-    status: RagStatus,
-    collections: &[String],
-    passages: &[Passage],
-    trace: Option<&str>,
-    spent: &Spent,
-    upstream: Option<Duration>,
-) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::with_capacity(8);
-    let mut add = |name: &'static str, value: &str| match HeaderValue::from_str(value) {
-        Ok(value) => headers.push((HeaderName::from_static(name), value)),
-        // Names are ASCII and sources are escaped: a value that is no header would be a defect here.
-        Err(error) => tracing::error!(%error, name, "header left out"),
-    };
-    add("x-rag-status", status.name());
-    add("x-rag-collection", &collections.join(","));
-    add("x-rag-hits", &passages.len().to_string());
-    if let Some(trace) = trace {
-        add("x-rag-trace-id", trace);
+/// The status alone, where nothing else is known.
+pub fn status_header(status: RagStatus) -> Vec<(HeaderName, HeaderValue)> {
+    vec![(HeaderName::from_static("x-rag-status"), HeaderValue::from_static(status.name()))]
+}
+
+impl Grounded {
+    /// Headers of a chat that a collection was chosen for.
+    pub fn headers(&self, trace: Option<&str>, upstream: Option<Duration>) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::with_capacity(8);
+        let mut add = |name: &'static str, value: &str| match HeaderValue::from_str(value) {
+            Ok(value) => headers.push((HeaderName::from_static(name), value)),
+            // Names are ASCII and sources are escaped: a value that is no header would be a defect here.
+            Err(error) => tracing::error!(%error, name, "header left out"),
+        };
+        add("x-rag-status", self.status.name());
+        add("x-rag-collection", &self.collections.join(","));
+        add("x-rag-hits", &self.passages.len().to_string());
+        if let Some(trace) = trace {
+            add("x-rag-trace-id", trace);
+        }
+        add("x-rag-sources", &sources(&self.passages));
+        let upstream = upstream.map(|d| ("upstream", milliseconds(d)));
+        let timing = self.spent.stages().into_iter().chain(upstream);
+        let timing: Vec<String> = timing.map(|(stage, ms)| format!("{stage};dur={ms}")).collect();
+        add("server-timing", &timing.join(", "));
+        add("x-accel-buffering", "no");
+        add("cache-control", "no-cache, no-transform");
+        headers
     }
-    add("x-rag-sources", &sources(passages));
-    let upstream = upstream.map(|d| ("upstream", (d.as_secs_f64() * 1e6).round() / 1e3));
-    let timing: Vec<String> =
-        spent.stages().into_iter().chain(upstream).map(|(stage, ms)| format!("{stage};dur={ms}")).collect();
-    add("server-timing", &timing.join(", "));
-    add("x-accel-buffering", "no");
-    add("cache-control", "no-cache, no-transform");
-    headers
+}
+
+/// To the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Compact ASCII JSON of number, document and page; as many sources as fit.

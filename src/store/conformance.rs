@@ -147,11 +147,12 @@ async fn vectors_of_deleted_chunks_are_dropped(store: &dyn Store) {
     let c = collection(store, "c").await;
     let document = add(store, &c.id, b"one").await.document;
     store.commit_chunks(document.key, read(&["alpha", "beta"]), Some(Stage::Embed)).await.expect("commit");
-    let waiting = store.chunks_without_vector("f", Some(document.key), 10).await.expect("waiting");
+    let waiting = store.chunks_without_vector("f", Some(document.key), 0, 10).await.expect("waiting");
     assert_eq!(waiting.len(), 2);
     assert_eq!(waiting[0].headings, ["Title", "Part"]);
     store.commit_vectors("f", vec![(waiting[0].id, vec![1.0])]).await.expect("vectors");
-    assert_eq!(store.chunks_without_vector("f", None, 10).await.expect("waiting"), waiting[1..]);
+    assert_eq!(store.chunks_without_vector("f", None, 0, 10).await.expect("waiting"), waiting[1..]);
+    assert!(store.chunks_without_vector("f", None, waiting[1].id, 10).await.expect("waiting").is_empty());
     store.delete_document(&c.id, &document.id).await.expect("delete");
     store.commit_vectors("f", vec![(waiting[1].id, vec![1.0])]).await.expect("no error");
     assert!(store.vector_changes(&c.id, "f", 0).await.expect("changes").added.is_empty());

@@ -1,7 +1,8 @@
 //! One process per data folder.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::{Result, StoreError};
@@ -15,7 +16,8 @@ pub struct DataLock {
 impl DataLock {
     /// Takes the folder, creating it where needed. [`StoreError::InUse`] if another process has it.
     pub fn take(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
+        // People's documents: for nobody else's eyes. A folder that exists keeps its mode.
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StoreError::io(folder))?;
         let path = folder.join("lock");
         let mut file = OpenOptions::new()
             .create(true)

@@ -120,11 +120,12 @@ pub trait Store: Send + Sync {
     /// Marks a document as completed, and ends its job.
     async fn complete_document(&self, document: DocumentKey) -> Result<()>;
 
-    /// Chunks without a vector of this fingerprint, oldest first; of one document, or of all.
+    /// Chunks without a vector of this fingerprint whose id is above `after`, oldest first; of one document, or of all.
     async fn chunks_without_vector(
         &self,
         fingerprint: &str,
         document: Option<DocumentKey>,
+        after: ChunkId,
         limit: usize,
     ) -> Result<Vec<UnembeddedChunk>>;
     /// Commits vectors. Those of chunks that were deleted meanwhile are dropped.

@@ -8,6 +8,8 @@ use super::layout::Page;
 const MOST: f32 = 0.35;
 /// Fewer pages than this prove nothing.
 const ENOUGH: usize = 3;
+/// Longer texts are no furniture, in bytes.
+const LONGEST: usize = 200;
 /// Base lines at each edge that may be furniture.
 const EDGE_LINES: usize = 2;
 /// The part of the page's height at each edge where furniture stands.
@@ -23,7 +25,7 @@ pub(super) fn remove(pages: &mut [Page]) {
         .map(|(page, edges)| {
             let candidate = |&(index, bottom): &(usize, bool)| {
                 let line = &page.lines[index];
-                Candidate { index, text: &line.text, place: (line.y / 3.0).round() as i32, bottom }
+                Candidate { index, text: &line.text, place: Some((line.y / 3.0).round() as i32), bottom }
             };
             edges.iter().map(candidate).collect()
         })
@@ -52,15 +54,15 @@ pub(super) struct Candidate<'a> {
     /// Its index on the page.
     pub index: usize,
     pub text: &'a str,
-    /// Where it stands, coarsely.
-    pub place: i32,
+    /// How high it stands, coarsely, where that is known.
+    pub place: Option<i32>,
     pub bottom: bool,
 }
 
 /// For each page the indexes of the candidates that are furniture.
 pub(super) fn repeated(pages: &[Vec<Candidate<'_>>], with_text: usize) -> Vec<Vec<usize>> {
     let mut by_text: HashMap<String, usize> = HashMap::new();
-    let mut by_place: HashMap<(String, i32), usize> = HashMap::new();
+    let mut by_place: HashMap<(String, Option<i32>), usize> = HashMap::new();
     let mut numbers = [0_usize; 2];
     for page in pages {
         for candidate in page {
@@ -75,8 +77,11 @@ pub(super) fn repeated(pages: &[Vec<Candidate<'_>>], with_text: usize) -> Vec<Ve
     }
     let most = ENOUGH.max((with_text as f32 * MOST).ceil() as usize);
     let running = running_places(pages, most);
-    let mut seen: HashMap<(String, i32), usize> = HashMap::new();
+    let mut seen: HashMap<(String, Option<i32>), usize> = HashMap::new();
     let mut drop = |candidate: &&Candidate<'_>| {
+        if candidate.text.len() > LONGEST {
+            return false;
+        }
         let key = key(candidate.text);
         let place = (key.clone(), candidate.place);
         if is_page_number(candidate.text) && numbers[usize::from(candidate.bottom)] >= most {
@@ -90,7 +95,7 @@ pub(super) fn repeated(pages: &[Vec<Candidate<'_>>], with_text: usize) -> Vec<Ve
         }
         let before = seen.entry(place.clone()).or_default();
         *before += 1;
-        *before > 1 && by_place.get(&place).is_some_and(|count| *count >= ENOUGH)
+        *before > 1 && candidate.place.is_some() && by_place.get(&place).is_some_and(|count| *count >= ENOUGH)
     };
     pages
         .iter()
@@ -100,9 +105,9 @@ pub(super) fn repeated(pages: &[Vec<Candidate<'_>>], with_text: usize) -> Vec<Ve
 
 /// The starts of texts that share a place, where a running head with the names of chapters and sections
 /// changes from page to page: on most pages something stands there, and mostly it begins like another.
-fn running_places(pages: &[Vec<Candidate<'_>>], most: usize) -> HashSet<(String, i32)> {
-    let mut by_place: HashMap<i32, HashMap<String, usize>> = HashMap::new();
-    for candidate in pages.iter().flatten() {
+fn running_places(pages: &[Vec<Candidate<'_>>], most: usize) -> HashSet<(String, Option<i32>)> {
+    let mut by_place: HashMap<Option<i32>, HashMap<String, usize>> = HashMap::new();
+    for candidate in pages.iter().flatten().filter(|candidate| candidate.place.is_some()) {
         *by_place.entry(candidate.place).or_default().entry(start(&key(candidate.text))).or_default() += 1;
     }
     let mut running = HashSet::new();

@@ -169,8 +169,11 @@ fn append(text: &mut String, before: &Line, line: &Line, following: Break, words
     let letters = text[..stem_length].ends_with(char::is_alphabetic) && next.starts_with(char::is_lowercase);
     let whole = format!("{left}{right}");
     let compound = format!("{left}-{right}");
+    let known = |word: &String| words.contains(word);
+    // `high-dimensional`, where both parts are words and their sum is not.
+    let of_words = known(&left) && known(&right);
     text.truncate(stem_length);
-    if !letters || (words.contains(&compound) && !words.contains(&whole)) {
+    if !letters || (!known(&whole) && (known(&compound) || of_words)) {
         text.push('-');
     }
     text.push_str(next);

@@ -7,18 +7,18 @@ use std::collections::HashSet;
 use super::furniture::{self, Candidate};
 use super::{Engine, SCAN_CHARACTERS, SCAN_COVERAGE, damaged, encrypted};
 use crate::ingest::extract::{self, Block, BlockKind, ExtractError, ExtractOptions};
+use crate::ingest::format::pdf_header;
 use crate::ingest::text::numbered_heading;
 
 /// Reads a PDF.
 pub(super) fn read(bytes: &[u8], options: &ExtractOptions) -> Result<Engine, ExtractError> {
     // Threads of its own would each take address space, of which a limited process has little.
     let parse = ParseOptions::new().lenient().sequential().with_resources(false).with_ocr_suppression(false);
-    let document = parse_bytes_with_options(bytes, parse).map_err(|error| match error {
+    // unpdf wants the header of the file at its start.
+    let header = pdf_header(bytes).unwrap_or(0);
+    let document = parse_bytes_with_options(&bytes[header..], parse).map_err(|error| match error {
         unpdf::Error::Encrypted | unpdf::Error::InvalidPassword => encrypted(),
-        other => {
-            eprintln!("DBG {other}");
-            damaged()
-        }
+        _ => damaged(),
     })?;
     if document.pages.is_empty() {
         return Err(damaged());
@@ -105,7 +105,7 @@ fn without_furniture(pages: Vec<Vec<Block>>) -> Vec<Block> {
             let at = |index: usize| Candidate {
                 index,
                 text: &blocks[index].text,
-                place: 0,
+                place: None,
                 bottom: index == last,
             };
             let mut ends = vec![0, last];

@@ -11,15 +11,16 @@ pub(super) fn without_vector(
     t: &Transaction<'_>,
     fingerprint: &str,
     document: Option<DocumentKey>,
+    after: ChunkId,
     limit: usize,
 ) -> Result<Vec<UnembeddedChunk>> {
     let mut statement = t.prepare_cached(
         "SELECT c.id, c.headings, c.text FROM chunks c
-         WHERE (?2 IS NULL OR c.document = ?2)
+         WHERE c.id > ?4 AND (?2 IS NULL OR c.document = ?2)
            AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.fingerprint = ?1)
          ORDER BY c.id LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![fingerprint, document, limit as i64], |row| {
+    let rows = statement.query_map(params![fingerprint, document, limit as i64, after as i64], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
     })?;
     rows.map(|row| {

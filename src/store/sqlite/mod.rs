@@ -277,10 +277,11 @@ impl Store for SqliteStore {
         &self,
         fingerprint: &str,
         document: Option<DocumentKey>,
+        after: ChunkId,
         limit: usize,
     ) -> Result<Vec<UnembeddedChunk>> {
         let fingerprint = fingerprint.to_owned();
-        self.read(move |t| changes::without_vector(t, &fingerprint, document, limit)).await
+        self.read(move |t| changes::without_vector(t, &fingerprint, document, after, limit)).await
     }
 
     async fn commit_vectors(&self, fingerprint: &str, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<()> {
