@@ -242,7 +242,7 @@ fn limit_self(task: &Task) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The address space that this process has before it does anything (`man 5 proc`, statm, in pages).
+/// The address space of this process so far (`man 5 proc`, statm, in pages).
 fn address_space() -> u64 {
     const USUAL: u64 = 256 << 20;
     const PAGE: u64 = 4096;

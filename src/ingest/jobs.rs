@@ -125,7 +125,7 @@ impl Ingest {
             return Err(failure("no_text", "There is no text in this file."));
         }
         let language = read.language.clone();
-        store.commit_chunks(document.key, read, model.map(|_| Stage::Embed)).await?;
+        store.commit_chunks(document.key, read).await?;
         if let (Some(language), Some(collection)) = (language, self.catalog.by_id(&document.collection)) {
             self.catalog.note_language(&collection, &language).await?;
         }
@@ -148,8 +148,9 @@ impl Ingest {
                 EmbedOrStore::Store(error) => error.into(),
             })?;
         }
-        store.complete_document(document.key).await?;
-        self.sync(job).await
+        // Completed means found.
+        self.sync(job).await?;
+        Ok(store.complete_document(document.key).await?)
     }
 
     async fn sync(&self, job: &Job) -> Result<(), JobError> {

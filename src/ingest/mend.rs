@@ -27,7 +27,8 @@ pub fn mend_document(document: &mut Extracted) {
 }
 
 /// Mends one text by itself.
-pub fn mend(text: &str) -> String {
+#[cfg(test)]
+fn mend(text: &str) -> String {
     let mut sides = Sides::default();
     sides.observe(text);
     mend_with(text, sides)

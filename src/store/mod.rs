@@ -107,14 +107,9 @@ pub trait Store: Send + Sync {
     async fn release_jobs(&self) -> Result<()>;
     /// Puts a taken job back without counting the attempt.
     async fn return_job(&self, document: DocumentKey) -> Result<()>;
-    /// Commits what was read from a document. With `next` it stays in progress and its job goes to
-    /// that stage; without, it is completed. [`StoreError::NotFound`] if it was deleted meanwhile.
-    async fn commit_chunks(
-        &self,
-        document: DocumentKey,
-        read: ReadDocument,
-        next: Option<Stage>,
-    ) -> Result<()>;
+    /// Commits what was read from a document. It stays in progress, and its job goes to [`Stage::Embed`].
+    /// [`StoreError::NotFound`] if it was deleted meanwhile.
+    async fn commit_chunks(&self, document: DocumentKey, read: ReadDocument) -> Result<()>;
     /// Marks a document as failed for a reason, and ends its job.
     async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()>;
     /// Marks a document as completed, and ends its job.
@@ -148,7 +143,8 @@ pub trait Store: Send + Sync {
         ids: &[ChunkId],
         deadline: Instant,
     ) -> Result<Vec<ChunkRecord>>;
-    /// All chunks of these documents (of all with `None`) in reading order, unless their texts exceed `max_bytes` together.
+    /// All chunks of these documents (of all with `None`) in reading order, unless their texts, without what chunks repeat
+    /// of each other, exceed `max_bytes` together.
     async fn whole_documents(
         &self,
         collection: &CollectionId,

@@ -141,7 +141,7 @@ pub struct DocumentCounts {
 pub enum Stage {
     /// Read the original and cut it into chunks.
     Extract,
-    /// Compute the vectors that are missing.
+    /// Compute the vectors that are missing, and bring the indexes up to the store.
     Embed,
 }
 

@@ -6,13 +6,6 @@ use super::documents::{by_key, remove_chunks};
 use super::raise_revision;
 use crate::store::*;
 
-fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Extract => "extract",
-        Stage::Embed => "embed",
-    }
-}
-
 pub(super) fn take(t: &Transaction<'_>) -> Result<Option<Job>> {
     let taken: Option<(DocumentKey, String, u32)> = t
         .prepare_cached(
@@ -32,12 +25,7 @@ pub(super) fn put_back(t: &Transaction<'_>, document: DocumentKey) -> Result<()>
     Ok(())
 }
 
-pub(super) fn commit_chunks(
-    t: &Transaction<'_>,
-    key: DocumentKey,
-    read: &ReadDocument,
-    next: Option<Stage>,
-) -> Result<()> {
+pub(super) fn commit_chunks(t: &Transaction<'_>, key: DocumentKey, read: &ReadDocument) -> Result<()> {
     let document = by_key(t, key)?;
     if document.chunks > 0 {
         remove_chunks(t, &document)?;
@@ -66,20 +54,13 @@ pub(super) fn commit_chunks(
          ON CONFLICT (document) DO UPDATE SET outline = excluded.outline",
         params![key, json(&read.outline)?],
     )?;
+    let text_bytes = read.chunks.iter().map(|chunk| chunk.end).max().unwrap_or(0);
     t.execute(
-        "UPDATE documents SET language = ?2, pages = ?3, chunks = ?4 WHERE key = ?1",
-        params![key, read.language, read.pages, read.chunks.len() as i64],
+        "UPDATE documents SET language = ?2, pages = ?3, chunks = ?4, text_bytes = ?5 WHERE key = ?1",
+        params![key, read.language, read.pages, read.chunks.len() as i64, text_bytes as i64],
     )?;
-    match next {
-        Some(stage) => {
-            t.execute(
-                "UPDATE jobs SET stage = ?2, attempts = 0, taken = 0 WHERE document = ?1",
-                params![key, stage_name(stage)],
-            )?;
-            Ok(())
-        }
-        None => complete(t, key),
-    }
+    t.execute("UPDATE jobs SET stage = 'embed', attempts = 0, taken = 0 WHERE document = ?1", [key])?;
+    Ok(())
 }
 
 pub(super) fn fail(t: &Transaction<'_>, key: DocumentKey, failure: &Failure) -> Result<()> {

@@ -256,13 +256,8 @@ impl Store for SqliteStore {
         self.write(move |t, _| jobs::put_back(t, document)).await
     }
 
-    async fn commit_chunks(
-        &self,
-        document: DocumentKey,
-        read: ReadDocument,
-        next: Option<Stage>,
-    ) -> Result<()> {
-        self.write(move |t, _| jobs::commit_chunks(t, document, &read, next)).await
+    async fn commit_chunks(&self, document: DocumentKey, read: ReadDocument) -> Result<()> {
+        self.write(move |t, _| jobs::commit_chunks(t, document, &read)).await
     }
 
     async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()> {

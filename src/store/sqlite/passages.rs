@@ -56,24 +56,42 @@ pub(super) fn whole(
     documents: Option<&[DocumentKey]>,
     max_bytes: usize,
 ) -> Result<Option<Vec<ChunkRecord>>> {
-    let keys = document_keys(t, collection, documents)?;
+    let Some(keys) = keys_within(t, collection, documents, max_bytes)? else { return Ok(None) };
     let mut statement = t.prepare_cached(&format!(
         "{COLUMNS} WHERE c.document = ?1 AND c.collection = ?2 ORDER BY c.start, c.id"
     ))?;
     let mut chunks = Vec::new();
-    let mut bytes = 0;
     for key in keys {
         let rows = statement.query_map(params![key, collection.0], record)?;
         for row in rows {
-            let chunk = finish(row?)?;
-            bytes += chunk.chunk.text.len();
-            if bytes > max_bytes {
-                return Ok(None);
-            }
-            chunks.push(chunk);
+            chunks.push(finish(row?)?);
         }
     }
     Ok(Some(chunks))
+}
+
+/// The documents asked for, unless their texts exceed `max_bytes`: told without reading a text.
+fn keys_within(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    documents: Option<&[DocumentKey]>,
+    max_bytes: usize,
+) -> Result<Option<Vec<DocumentKey>>> {
+    let mut statement =
+        t.prepare_cached("SELECT key, text_bytes FROM documents WHERE collection = ?1 ORDER BY key")?;
+    let mut rows = statement.query([&collection.0])?;
+    let (mut keys, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let key = row.get(0)?;
+        if documents.is_none_or(|documents| documents.contains(&key)) {
+            keys.push(key);
+            bytes += row.get::<_, i64>(1)? as usize;
+        }
+        if bytes > max_bytes {
+            return Ok(None);
+        }
+    }
+    Ok(Some(keys))
 }
 
 fn document_keys(

@@ -84,9 +84,12 @@ const STEPS: &[&str] = &[
         taken       INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     ",
-    // 2: documents of a collection are listed, counted and compared by content on every upload.
+    // 2: documents of a collection are listed, counted and compared by content on every upload; and whether
+    // they fit into a window whole is asked for every question.
     "
-    CREATE INDEX documents_by_collection ON documents (collection, key);
+    ALTER TABLE documents ADD COLUMN text_bytes INTEGER NOT NULL DEFAULT 0;
+    UPDATE documents SET text_bytes = coalesce((SELECT max(\"end\") FROM chunks WHERE document = documents.key), 0);
+    CREATE INDEX documents_by_collection ON documents (collection, key, text_bytes);
     CREATE INDEX documents_by_file ON documents (file);
     ",
 ];
