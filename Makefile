@@ -1,0 +1,28 @@
+# Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA (scripts/demo explains them).
+.DEFAULT_GOAL := help
+.PHONY: help demo stop build test lint clean-tools
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: ## Start everything, ask the sample documents a question, leave it running
+	@scripts/prerequisites
+	@python3 -B scripts/demo start
+
+stop: ## End what `make demo` started
+	@python3 -B scripts/demo stop
+
+build: ## Build target/release/lastro
+	@scripts/prerequisites
+	cargo build --release --locked
+
+test: ## Run every test, with real models and a real LLM server
+	@scripts/prerequisites
+	@scripts/test
+
+lint: ## Check the formatting, and let clippy warn of nothing
+	cargo fmt --all --check
+	cargo clippy --release --all-targets --locked -- -D warnings
+
+clean-tools: stop ## Remove everything that was installed into .tools/
+	rm -rf .tools

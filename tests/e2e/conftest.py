@@ -1,0 +1,48 @@
+import itertools
+import os
+
+import pytest
+
+import world
+
+for library in (world.TOOLS / "pdfium").glob("libpdfium.*"):
+    os.environ.setdefault("LASTRO_PDFIUM", str(library))
+
+
+@pytest.fixture(scope="session")
+def llm(tmp_path_factory):
+    """The address of a real llama.cpp server; its model is called smollm2."""
+    log = tmp_path_factory.mktemp("llm") / "llm.log"
+    server = world.Process([world.TOOLS / "venv" / "bin" / "python", "-B", world.ROOT / "scripts" / "llm-server", "--port", "0",
+                            "--parallel", "2", "--die-with-parent"], log)
+    yield server.url
+    server.end()
+
+
+@pytest.fixture(scope="session")
+def lastro(llm, tmp_path_factory):
+    """One server with its embedding model loaded, for the tests that do not need one of their own."""
+    server = world.Lastro(tmp_path_factory.mktemp("lastro") / "data", llm)
+    server.wait_until_ready()
+    yield server
+    assert server.end() == 0, server.tail()
+
+
+@pytest.fixture
+def start(llm, tmp_path):
+    """Starts servers that one test needs for itself."""
+    servers, numbers = [], itertools.count(1)
+
+    def start(upstream=llm, data=None, **options):
+        servers.append(world.Lastro(data or tmp_path / f"data{next(numbers)}", upstream, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()
+
+
+@pytest.fixture
+def collection(request):
+    """A name that no other test uses."""
+    return "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower()).strip("-")[:60]

@@ -1,0 +1,58 @@
+//! Either side leaves, and the other is told.
+
+use super::world::{Piece, Request, World, eventually, question_body, within};
+
+const STREAM: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+#[tokio::test]
+async fn a_client_that_leaves_cancels_upstream() {
+    let world = World::start("").await;
+    world.upload("manual", &[("valve.txt", "The valve is closed at noon.")]).await;
+    let frame = Piece::Bytes(b"7\r\ndata: {\r\n".to_vec());
+    let streaming = vec![Piece::Bytes(STREAM.to_vec()), frame, Piece::UntilClosed];
+    let silent = vec![Piece::UntilClosed];
+    let cases = [
+        (streaming.clone(), &[][..]),
+        (streaming, &[("X-RAG-Collection", "manual")]),
+        (silent.clone(), &[]),
+        (silent, &[("X-RAG-Collection", "manual")]),
+    ];
+    for (closed, (pieces, headers)) in cases.into_iter().enumerate() {
+        world.upstream.play(pieces.clone());
+        let before = world.upstream.requests().len();
+        let request =
+            Request::new("POST", "/v1/chat/completions").headers(headers).json(question_body("The valve?"));
+        let mut response = request.open(world.address).await;
+        if pieces.len() > 1 {
+            response.read_head().await;
+            assert_eq!(response.next().await, Ok(Some(b"data: {".to_vec())));
+        }
+        eventually(|| async { (world.upstream.requests().len() > before).then_some(()) }).await;
+        assert_eq!(world.upstream.closed(), closed, "upstream was cut off while its client was there");
+        drop(response);
+        eventually(|| async { (world.upstream.closed() == closed + 1).then_some(()) }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_finishes_open_answers() {
+    let mut world = World::start("").await;
+    let pieces = vec![
+        Piece::Bytes(STREAM.to_vec()),
+        Piece::Bytes(b"3\r\none\r\n".to_vec()),
+        Piece::Gate,
+        Piece::Bytes(b"3\r\ntwo\r\n0\r\n\r\n".to_vec()),
+    ];
+    world.upstream.play(pieces);
+    let request = Request::new("POST", "/v1/chat/completions").json("{}");
+    let mut response = request.send(world.address).await;
+    assert_eq!(response.exactly(3).await, b"one");
+    let running = world.tell_to_stop();
+    // The listener is gone, the answer is not.
+    let address = world.address;
+    eventually(|| async { tokio::net::TcpStream::connect(address).await.is_err().then_some(()) }).await;
+    world.upstream.release();
+    assert_eq!(response.rest().await, (b"two".to_vec(), Ok(())));
+    within(running).await.expect("the server ends well");
+}

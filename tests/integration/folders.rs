@@ -1,0 +1,126 @@
+//! Collections kept equal to a folder.
+
+use std::fs;
+use std::path::Path;
+
+use super::world::{World, eventually};
+
+/// Waits until a collection has so many documents and none is in progress; gives their names and statuses.
+pub async fn settled(world: &World, collection: &str, documents: usize) -> Vec<(String, String)> {
+    eventually(|| async {
+        let reply = world.get(&format!("/v1/vector_stores/{collection}/documents")).await;
+        if reply.status == 404 {
+            return None;
+        }
+        let list = reply.json()["data"].as_array().expect("a list").clone();
+        let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+        let mut found: Vec<_> = list.iter().map(|d| (text(&d["filename"]), text(&d["status"]))).collect();
+        found.sort();
+        let done = found.len() == documents && found.iter().all(|(_, status)| status != "in_progress");
+        done.then_some(found)
+    })
+    .await
+}
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a document");
+    }
+}
+
+fn names(documents: &[(String, String)]) -> Vec<&str> {
+    documents.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn the_folder_is_followed_from_start_to_start() {
+    let mut world = World::start_with("", |root| {
+        write(
+            root,
+            &[
+                ("pumps/a.txt", "The first pump is red."),
+                ("pumps/sub/b.md", "# The second\n\nThe second pump is green."),
+                ("pumps/copy-of-a.txt", "The first pump is red."),
+                ("pumps/.hidden.txt", "Hidden words."),
+                ("pumps/collection.toml", "title = \"Pumps\""),
+                ("boats/c.txt", "The boat is blue."),
+                (".git/d.txt", "Not a collection."),
+                ("loose.txt", "Not in a collection."),
+            ],
+        );
+    })
+    .await;
+    assert_eq!(names(&settled(&world, "pumps", 2).await), ["a.txt", "sub/b.md"]);
+    settled(&world, "boats", 1).await;
+    assert_eq!(world.get("/v1/vector_stores").await.json()["data"].as_array().map(Vec::len), Some(2));
+
+    write(
+        &world.collections(),
+        &[("pumps/a.txt", "The first pump is yellow now."), ("pumps/new.txt", "A third pump.")],
+    );
+    fs::remove_file(world.collections().join("pumps/copy-of-a.txt")).expect("removes");
+    fs::remove_file(world.collections().join("pumps/sub/b.md")).expect("removes");
+    fs::remove_dir_all(world.collections().join("boats")).expect("removes");
+    world.restart("").await;
+    eventually(|| async { (world.get("/v1/vector_stores/boats").await.status == 404).then_some(()) }).await;
+    eventually(|| async {
+        let found = settled(&world, "pumps", 2).await;
+        (names(&found) == ["a.txt", "new.txt"]).then_some(())
+    })
+    .await;
+    assert!(world.search("pumps", "green").await.is_empty());
+    assert!(world.search("pumps", "red").await.is_empty());
+    let found =
+        eventually(|| async { Some(world.search("pumps", "yellow").await).filter(|f| !f.is_empty()) });
+    assert_eq!(found.await, ["The first pump is yellow now."]);
+    world.chat("boats", "Which boat?", &[]).await.error(404, "collection_not_found");
+}
+
+#[tokio::test]
+async fn only_the_folder_changes_them() {
+    let world = World::start_with("", |root| write(root, &[("pumps/a.txt", "The first pump is red.")])).await;
+    settled(&world, "pumps", 1).await;
+    let file: &[(&str, &str, &[u8])] = &[("file", "b.txt", b"words")];
+    for reply in [
+        world.send_files("/v1/vector_stores/pumps/documents", file).await,
+        world.send_files("/v1/vector_stores/pumps/documents?create=true", file).await,
+        world.delete("/v1/vector_stores/pumps/documents/a.txt").await,
+        world.delete("/v1/vector_stores/pumps").await,
+    ] {
+        let message = reply.error(409, "synced_collection");
+        assert!(message.contains("folder"), "{message}");
+    }
+    assert_eq!(world.search("pumps", "red").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_synced_does_not_stop_the_others() {
+    let mut world = World::start_with("", |root| {
+        write(
+            root,
+            &[
+                ("broken/collection.toml", "pasages = 3"),
+                ("broken/a.txt", "Words."),
+                ("bad name/a.txt", "Words."),
+                ("good/a.txt", "The pump is red."),
+                ("good/b.bin", "\u{0}\u{1}\u{2}\u{0}\u{0}\u{3}\u{4}"),
+            ],
+        );
+    })
+    .await;
+    let found = settled(&world, "good", 2).await;
+    assert_eq!(found[0].1, "completed");
+    assert_eq!(found[1].1, "failed");
+    assert_eq!(world.get("/v1/vector_stores/broken").await.status, 404);
+    // A name that an uploaded collection has already stays that collection's.
+    world.upload("uploaded", &[("u.txt", "Uploaded words.")]).await;
+    write(
+        &world.collections(),
+        &[("uploaded/a.txt", "Words of the folder."), ("broken/collection.toml", "passages = 3")],
+    );
+    world.restart("").await;
+    settled(&world, "broken", 1).await;
+    assert_eq!(names(&settled(&world, "uploaded", 1).await), ["u.txt"]);
+}

@@ -1,0 +1,131 @@
+//! The direction of imports: who may know whom in `src/`. A leaf knows nobody, so that it can be read, tested and
+//! replaced alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Each module and what it may use. `access` may be used by all but the leaves.
+const MAY_USE: &[(&str, &[&str])] = &[
+    // Leaves.
+    ("access", &[]),
+    ("embed", &[]),
+    ("index", &[]),
+    ("openai", &[]),
+    ("store", &[]),
+    ("trace", &[]),
+    ("upstream", &[]),
+    // What is built of them.
+    ("collection", &["store", "index"]),
+    ("ingest", &["collection", "embed", "store"]),
+    ("prompt", &["openai"]),
+    ("selection", &["collection", "store"]),
+    ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
+    ("relay", &["upstream"]),
+    // Settings of the components.
+    ("config", &["embed", "ingest", "rag"]),
+    // What joins them.
+    (
+        "app",
+        &["collection", "config", "embed", "ingest", "openai", "prompt", "rag", "store", "trace", "upstream"],
+    ),
+    (
+        "api",
+        &[
+            "app",
+            "collection",
+            "embed",
+            "ingest",
+            "openai",
+            "rag",
+            "relay",
+            "selection",
+            "store",
+            "trace",
+            "upstream",
+        ],
+    ),
+    ("server", &["api", "app"]),
+    ("commands", &["app", "config", "ingest", "openai", "server", "store", "upstream"]),
+];
+const LEAVES: &[&str] = &["access", "embed", "index", "openai", "store", "trace", "upstream"];
+
+/// Rust files below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(folder).expect("src is there").map(|entry| entry.expect("an entry").path());
+    let below = |path: PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
+    entries.flat_map(below).filter(|path| path.extension().is_some_and(|e| e == "rs")).collect()
+}
+
+/// The modules behind each `crate::` of a source: `crate::a::b` and `crate::{a, b::{c, d}}`.
+fn used(source: &str) -> BTreeSet<String> {
+    let code: String =
+        source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let mut found = BTreeSet::new();
+    let name =
+        |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            found.insert(name(rest));
+            continue;
+        };
+        let (mut depth, mut begins) = (0, true);
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                c if c.is_whitespace() => {}
+                _ if begins => {
+                    found.insert(name(&group[at..]));
+                    begins = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_run_one_way() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let allowed: BTreeMap<&str, &[&str]> = MAY_USE.iter().copied().collect();
+    let mut problems = Vec::new();
+    let mut seen = BTreeSet::new();
+    for path in sources(&src) {
+        let place = path.strip_prefix(&src).expect("a path in src");
+        let module = place.iter().next().and_then(|first| Path::new(first).file_stem()).expect("a name");
+        let module = module.to_str().expect("a name in UTF-8").to_owned();
+        if ["main", "lib"].contains(&module.as_str()) {
+            continue;
+        }
+        seen.insert(module.clone());
+        let Some(may_use) = allowed.get(module.as_str()) else {
+            problems.push(format!("src/{}: '{module}' has no row in MAY_USE", place.display()));
+            continue;
+        };
+        for other in used(&std::fs::read_to_string(&path).expect("a source")) {
+            let access = other == "access" && !LEAVES.contains(&module.as_str());
+            if other != module && !access && !may_use.contains(&other.as_str()) {
+                let may = may_use.join(", ");
+                problems.push(format!(
+                    "src/{}: '{module}' may not use '{other}', only: [{may}]",
+                    place.display()
+                ));
+            }
+        }
+    }
+    let gone: Vec<_> = allowed.keys().filter(|module| !seen.contains(**module)).collect();
+    assert!(gone.is_empty(), "rows of MAY_USE without a module: {gone:?}");
+    assert!(problems.is_empty(), "imports against the direction of the house:\n{}", problems.join("\n"));
+}
+
+#[test]
+fn every_spelling_of_an_import_is_seen() {
+    let source =
+        "use crate::{relay, store::{A, b::C}, upstream};\n// crate::comment\nfn f() -> crate::api::X {}";
+    assert_eq!(used(source).into_iter().collect::<Vec<_>>(), ["api", "relay", "store", "upstream"]);
+}

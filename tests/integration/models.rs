@@ -1,0 +1,83 @@
+//! The embedding model: search by words until it is there, by meaning from then on, by words where it is broken.
+
+use std::path::PathBuf;
+
+use super::world::model::write_model;
+use super::world::{Reply, World, eventually};
+
+fn model_folder(world: &World) -> PathBuf {
+    world.data().with_file_name("tiny-model")
+}
+
+fn with_model(world: &World) -> String {
+    format!("device = \"cpu\"\nembedding_model = {:?}", model_folder(world))
+}
+
+/// A question that passages are searched for.
+async fn ask(world: &World) -> Reply {
+    world.chat("manual", "dogs in the park", &[("X-RAG-K", "2")]).await
+}
+
+async fn ready(world: &World) -> serde_json::Value {
+    eventually(|| async { Some(world.get("/ready").await).filter(|reply| reply.status == 200) }).await.json()
+}
+
+#[tokio::test]
+async fn documents_from_before_the_model_are_found_by_meaning() {
+    let mut world = World::start("").await;
+    world.upload("manual", &[("dogs.txt", "Dogs run in the park."), ("cats.txt", "Cats sat on mats.")]).await;
+    let reply = ask(&world).await;
+    assert_eq!((reply.header("x-rag-status"), reply.header("x-rag-hits")), (Some("lexical"), Some("1")));
+    write_model(&model_folder(&world));
+    let options = with_model(&world);
+    world.restart(&options).await;
+    let embedding = ready(&world).await["embedding"].clone();
+    assert_eq!(
+        (&embedding["status"], &embedding["model"], &embedding["dimensions"]),
+        (&"ready".into(), &"tiny-model".into(), &16.into())
+    );
+    // Both documents have vectors: the one that shares no word with the question is found as well.
+    let reply = eventually(|| async {
+        let reply = ask(&world).await;
+        (reply.header("x-rag-status") == Some("hit") && reply.header("x-rag-hits") == Some("2"))
+            .then_some(reply)
+    })
+    .await;
+    let timing = reply.header("server-timing").expect("timings");
+    assert!(timing.contains("embed;dur=") && timing.contains("dense;dur="), "{timing}");
+    let id = reply.header("x-rag-trace-id").expect("a trace");
+    let trace = world.get(&format!("/v1/rag/traces/{id}")).await.json();
+    for n in 0..2 {
+        let cosine = trace["passages"][n]["dense"].as_f64().expect("a cosine");
+        assert!((-1.001..=1.001).contains(&cosine), "{trace}");
+    }
+    // And what comes now is embedded at once; what is deleted is gone from this index, too.
+    world.upload("manual", &[("late.txt", "The cats run and the dogs sat.")]).await;
+    let found =
+        eventually(|| async { Some(world.search("manual", "dogs").await).filter(|f| f.len() == 3) }).await;
+    assert!(found.iter().any(|text| text.starts_with("Cats sat")), "{found:?}");
+    assert_eq!(world.delete("/v1/vector_stores/manual/documents/cats.txt").await.status, 200);
+    let found = world.search("manual", "dogs").await;
+    assert!(found.len() == 2 && !found.iter().any(|text| text.starts_with("Cats sat")), "{found:?}");
+    // Vectors are kept: the next start has them without being asked to wait.
+    world.restart(&options).await;
+    ready(&world).await;
+    eventually(|| async { (ask(&world).await.header("x-rag-status") == Some("hit")).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_loaded_is_named_and_words_answer() {
+    for missing in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let mut world = World::prepared("").await;
+        write_model(&model_folder(&world));
+        std::fs::remove_file(model_folder(&world).join(missing)).expect("the file is removed");
+        let options = with_model(&world);
+        world.run_with(&options).await;
+        let embedding = ready(&world).await["embedding"].clone();
+        assert_eq!(embedding["status"], "failed");
+        assert!(embedding["message"].as_str().is_some_and(|m| m.contains(missing)), "{missing}: {embedding}");
+        world.upload("manual", &[("dogs.txt", "Dogs run in the park.")]).await;
+        assert_eq!(world.search("manual", "dogs").await.len(), 1);
+        assert_eq!(ask(&world).await.header("x-rag-status"), Some("lexical"));
+    }
+}
