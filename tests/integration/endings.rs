@@ -56,3 +56,37 @@ async fn a_server_that_is_told_to_stop_finishes_open_answers() {
     assert_eq!(response.rest().await, (b"two".to_vec(), Ok(())));
     within(running).await.expect("the server ends well");
 }
+
+/// A client that does not wait for the answer leaves the catalog and the store of one mind.
+#[tokio::test]
+async fn a_client_that_leaves_while_a_collection_is_changed_leaves_it_whole() {
+    let world = World::start("").await;
+    for n in 0..24 {
+        let name = format!("c{n}");
+        let body = format!("{{\"name\":\"{name}\"}}");
+        let one = format!("/v1/vector_stores/{name}");
+        // A little later each time, so that each step is once the last.
+        let leave = || tokio::time::sleep(std::time::Duration::from_micros(150 * (n % 12)));
+        let gone = Request::new("POST", "/v1/vector_stores").json(body.as_str()).open(world.address).await;
+        leave().await;
+        drop(gone);
+        let again = world.post("/v1/vector_stores", &[], body.as_str()).await;
+        assert!([200, 409].contains(&again.status), "{}", again.text());
+        let found = world.get(&one).await;
+        assert_eq!(found.status, 200, "{name} is taken and cannot be found: {}", found.text());
+
+        let gone = Request::new("DELETE", &one).open(world.address).await;
+        leave().await;
+        drop(gone);
+        let reply = world.delete(&one).await;
+        assert!([200, 404].contains(&reply.status), "{}", reply.text());
+        assert_eq!(world.get(&one).await.status, 404);
+        let made = world.post("/v1/vector_stores", &[], body.as_str()).await;
+        assert_eq!(made.status, 200, "{}", made.text());
+        assert_eq!(world.get(&one).await.json()["id"], made.json()["id"], "{name} is still the old one");
+        let uploaded = world.upload(&name, &[("a.txt", "The pump is red.")]).await;
+        assert_eq!(uploaded[0]["vector_store_id"], made.json()["id"]);
+    }
+    let list = world.get("/v1/vector_stores").await.json();
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(24));
+}
