@@ -1,6 +1,6 @@
 # Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA (scripts/demo explains them).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop build test lint clean-tools
+.PHONY: help demo stop build test lint bench-figures clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ test: ## Run every test, with real models and a real LLM server
 lint: ## Check the formatting, and let clippy warn of nothing
 	cargo fmt --all --check
 	cargo clippy --release --all-targets --locked -- -D warnings
+
+bench-figures: ## Measure start, memory, ingestion, search and added time to first token
+	cargo bench --locked --bench figures
 
 clean-tools: stop ## Remove everything that was installed into .tools/
 	rm -rf .tools

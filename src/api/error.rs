@@ -21,7 +21,7 @@ impl ApiError {
     fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         let kind = match status.as_u16() {
             404 => "not_found_error",
-            413 | 400..=499 => "invalid_request_error",
+            400..=499 => "invalid_request_error",
             502..=504 => "upstream_error",
             _ => "server_error",
         };

@@ -1,0 +1,144 @@
+//! How fast documents become searchable, and the collections that the questions are asked of.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use lastro::ingest::{ExtractLimits, child, files_below};
+use tempfile::TempDir;
+
+use crate::process::{Place, Server, Settings, data_folder};
+use crate::questions::Questions;
+use crate::report::{Report, Value, median, value};
+use crate::{MODELS, Outcome};
+
+/// The collection that is measured.
+pub const COLLECTION: &str = "bench";
+/// Paragraphs of one made-up document.
+const PARAGRAPHS: usize = 500;
+/// Reading alone is measured so often.
+const READS: usize = 3;
+
+/// One PDF without a model and with each, and reading it alone.
+pub async fn measure(
+    report: &mut Report,
+    place: &Place,
+    pdf: &Path,
+    model: impl Fn(&str) -> Outcome<PathBuf>,
+) {
+    let name = pdf.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let engine = if place.pdfium.is_some() { "by PDFium" } else { "without PDFium, which was not found" };
+    const GROUP: &str = "Ingestion of one PDF, from its upload to completed";
+    report.add(GROUP, format!("{name}: reading alone"), engine, read_only(place, pdf).await);
+    report.add(GROUP, "no model", "", upload(place, pdf, None).await);
+    for name in MODELS {
+        let measured = match model(name) {
+            Ok(model) => upload(place, pdf, Some(&model)).await,
+            Err(error) => Err(error),
+        };
+        report.add(GROUP, name, "", measured);
+    }
+}
+
+/// One document, from its upload to being searchable by words and, with a model, by meaning.
+async fn upload(place: &Place, pdf: &Path, model: Option<&Path>) -> Outcome<Vec<Value>> {
+    let bytes = std::fs::read(pdf).map_err(|e| format!("{}: {e}", pdf.display()))?;
+    let folder = data_folder()?;
+    let server = Server::start(place, folder.path(), Settings { model, ..Settings::default() }).await?;
+    server.loaded().await?;
+    let (took, documents) = server.upload(COLLECTION, vec![("document.pdf".to_owned(), bytes)]).await?;
+    let (pages, chunks) = (count(&documents, "pages"), count(&documents, "chunks"));
+    let seconds = took.as_secs_f64();
+    let (resident, _) = server.memory()?;
+    let values = vec![
+        value("time", seconds, "s"),
+        value("page rate", pages / seconds, "pages/s"),
+        value("chunk rate", chunks / seconds, "chunks/s"),
+        value("pages", pages, ""),
+        value("chunks", chunks, ""),
+        value("RSS after", resident, "MiB"),
+    ];
+    Ok(values)
+}
+
+fn count(documents: &[serde_json::Value], field: &str) -> f64 {
+    documents.iter().filter_map(|d| d[field].as_f64()).sum()
+}
+
+/// Reading alone: the child process from its start to the text.
+async fn read_only(place: &Place, pdf: &Path) -> Outcome<Vec<Value>> {
+    let mut seconds = Vec::new();
+    let mut pages = 0.0;
+    for _ in 0..READS {
+        let started = Instant::now();
+        let text = extract(place, pdf).await?;
+        seconds.push(started.elapsed().as_secs_f64());
+        pages = text.pages.map_or(0.0, f64::from);
+    }
+    let seconds = median(&seconds);
+    Ok(vec![value("time", seconds, "s"), value("page rate", pages / seconds, "pages/s")])
+}
+
+struct Text {
+    pages: Option<u32>,
+    text: String,
+}
+
+async fn extract(place: &Place, path: &Path) -> Outcome<Text> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let program = Path::new(env!("CARGO_BIN_EXE_lastro"));
+    let limits = ExtractLimits::default();
+    let extracted = child::extract_in_child(path, &name, &limits, place.pdfium.as_deref(), program);
+    let extracted = extracted.await.map_err(|e| format!("{}: {}", path.display(), e.message()))?;
+    let text: Vec<&str> = extracted.blocks.iter().map(|b| b.text.as_str()).collect();
+    Ok(Text { pages: extracted.pages, text: text.join("\n") })
+}
+
+/// All text of a folder's documents.
+pub async fn text_of(place: &Place, folder: &Path) -> Outcome<String> {
+    let files: Vec<PathBuf> = files_below(folder)?;
+    let mut all = String::new();
+    for file in files {
+        all.push_str(&extract(place, &file).await?.text);
+        all.push('\n');
+    }
+    if all.trim().is_empty() { Err(format!("no text in {}", folder.display()).into()) } else { Ok(all) }
+}
+
+/// A collection of about so many chunks on a running server: how many there are, and how long that took.
+async fn fill(server: &Server, questions: &Questions, chunks: usize) -> Outcome<(usize, Duration)> {
+    let started = Instant::now();
+    let (mut found, mut number) = (0, 0);
+    while found < chunks {
+        let paragraphs = PARAGRAPHS.min(chunks - found);
+        let file = (format!("part-{number}.txt"), questions.document(number, paragraphs));
+        let (_, documents) = server.upload(COLLECTION, vec![file]).await?;
+        found += count(&documents, "chunks") as usize;
+        number += 1;
+    }
+    Ok((found, started.elapsed()))
+}
+
+/// A server with a collection to ask.
+pub struct Filled {
+    pub server: Server,
+    pub chunks: usize,
+    pub seconds: f64,
+    /// Removed after the server has ended.
+    _folder: TempDir,
+}
+
+impl Filled {
+    /// Starts it and fills its collection with about so many chunks.
+    pub async fn new(
+        place: &Place,
+        questions: &Questions,
+        model: Option<&Path>,
+        chunks: usize,
+    ) -> Outcome<Self> {
+        let folder = data_folder()?;
+        let server = Server::start(place, folder.path(), Settings { model, ..Settings::default() }).await?;
+        server.loaded().await?;
+        let (chunks, took) = fill(&server, questions, chunks).await?;
+        Ok(Self { server, chunks, seconds: took.as_secs_f64(), _folder: folder })
+    }
+}

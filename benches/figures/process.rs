@@ -1,0 +1,166 @@
+//! The release binary as a process of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::Outcome;
+
+/// A start, a stop and the loading of a model take no longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What all servers of a run have in common.
+#[derive(Clone)]
+pub struct Place {
+    pub upstream: SocketAddr,
+    pub pdfium: Option<PathBuf>,
+    pub client: reqwest::Client,
+}
+
+/// How one server differs.
+#[derive(Clone, Copy, Default)]
+pub struct Settings<'a> {
+    pub collections: Option<&'a Path>,
+    pub model: Option<&'a Path>,
+}
+
+/// A running server; it ends when this is dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    /// From starting the process to its line that it listens.
+    pub start: Duration,
+    client: reqwest::Client,
+    child: Child,
+    /// A pipe that is closed would end the server at its next line.
+    _output: BufReader<ChildStdout>,
+}
+
+/// An empty data folder on the disk that holds the build.
+pub fn data_folder() -> Outcome<TempDir> {
+    Ok(tempfile::Builder::new().prefix("figures-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
+}
+
+impl Server {
+    /// Starts one on a data folder, and waits until it listens.
+    pub async fn start(place: &Place, data: &Path, settings: Settings<'_>) -> Outcome<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lastro"));
+        for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("LASTRO_")) {
+            command.env_remove(name);
+        }
+        // In the data folder there is neither a settings file nor a folder of collections.
+        command.current_dir(data).env("LASTRO_LOG", "error").args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+        ]);
+        command.arg(data).arg("--upstream").arg(format!("http://{}/v1", place.upstream));
+        let flags = [
+            ("--collections", settings.collections),
+            ("--embedding-model", settings.model),
+            ("--pdfium", place.pdfium.as_deref()),
+        ];
+        for (flag, path) in flags {
+            if let Some(path) = path {
+                command.arg(flag).arg(path);
+            }
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let started = Instant::now();
+        let mut child = command.spawn()?;
+        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?);
+        let mut line = String::new();
+        timeout(PATIENCE, output.read_line(&mut line))
+            .await
+            .map_err(|_| "the server did not listen in time")??;
+        let start = started.elapsed();
+        let address =
+            line.trim().strip_prefix("listening on http://").ok_or("the server did not start")?.parse()?;
+        Ok(Self { address, start, client: place.client.clone(), child, _output: output })
+    }
+
+    /// Waits for the embedding model, if there is to be one.
+    pub async fn loaded(&self) -> Outcome<()> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let response = self.client.get(self.url("/ready")).send().await?;
+            let body: Value = serde_json::from_slice(&response.bytes().await?)?;
+            match body["embedding"]["status"].as_str() {
+                Some("loading") => tokio::time::sleep(Duration::from_millis(50)).await,
+                Some("failed") => return Err(body["embedding"]["message"].to_string().into()),
+                _ => return Ok(()),
+            }
+        }
+        Err("the model was not loaded in time".into())
+    }
+
+    /// Waits until every collection has documents and none of them is in progress.
+    pub async fn settled(&self) -> Outcome<()> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let response = self.client.get(self.url("/v1/vector_stores")).send().await?;
+            let body: Value = serde_json::from_slice(&response.bytes().await?)?;
+            let counts: Vec<&Value> =
+                body["data"].as_array().into_iter().flatten().map(|c| &c["file_counts"]).collect();
+            if !counts.is_empty() && counts.iter().all(|c| c["in_progress"] == 0 && c["total"] != 0) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err("the collections were not ingested in time".into())
+    }
+
+    /// Resident memory, and what of it is its own: the rest are pages of its program file. In MiB.
+    pub fn memory(&self) -> Outcome<(f64, f64)> {
+        let pid = self.child.id().ok_or("the server has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let read = |field: &str| -> Outcome<f64> {
+            let line = status.lines().find_map(|l| l.strip_prefix(field)).ok_or("no such field")?;
+            let kib: f64 = line.trim_start_matches(':').trim().trim_end_matches(" kB").parse()?;
+            Ok(kib / 1024.0)
+        };
+        Ok((read("VmRSS")?, read("RssAnon")?))
+    }
+
+    /// Uploads files and waits until they are searchable: the time that took, and the documents.
+    pub async fn upload(
+        &self,
+        collection: &str,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Outcome<(Duration, Vec<Value>)> {
+        let mut form = reqwest::multipart::Form::new();
+        for (name, bytes) in files {
+            form = form.part("file", reqwest::multipart::Part::bytes(bytes).file_name(name));
+        }
+        let url = self.url(&format!("/v1/vector_stores/{collection}/documents?create=true&wait=300"));
+        let started = Instant::now();
+        let response = self.client.post(url).multipart(form).send().await?;
+        let body: Value = serde_json::from_slice(&response.bytes().await?)?;
+        let took = started.elapsed();
+        let documents = body["data"].as_array().ok_or_else(|| format!("upload: {body}"))?.clone();
+        match documents.iter().find(|d| d["status"] != "completed") {
+            Some(document) => Err(format!("not completed: {document}").into()),
+            None => Ok((took, documents)),
+        }
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Ends it as a supervisor would, so that the next start finds everything in order.
+    pub async fn stop(mut self) -> Outcome<()> {
+        let pid = self.child.id().ok_or("the server has ended")?;
+        Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
+        timeout(PATIENCE, self.child.wait()).await.map_err(|_| "the server did not stop in time")??;
+        Ok(())
+    }
+}

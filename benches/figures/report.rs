@@ -1,0 +1,121 @@
+//! Figures, as a table for people and as JSON.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::Outcome;
+
+/// One value of a figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Value {
+    pub what: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
+}
+
+/// One line of the report: its values, or why there are none.
+#[derive(Debug, Serialize)]
+pub struct Figure {
+    pub group: &'static str,
+    pub name: String,
+    pub values: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_measured: Option<String>,
+    /// What has to be known to read the values.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// All figures of one run, and where it ran.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub lastro: &'static str,
+    pub machine: String,
+    pub figures: Vec<Figure>,
+}
+
+/// A value with its unit.
+pub fn value(what: &'static str, value: f64, unit: &'static str) -> Value {
+    Value { what, value, unit }
+}
+
+impl Report {
+    /// A report without figures.
+    pub fn new() -> Self {
+        Self { lastro: env!("CARGO_PKG_VERSION"), machine: machine(), figures: Vec::new() }
+    }
+
+    /// Adds a figure and prints its line.
+    pub fn add(
+        &mut self,
+        group: &'static str,
+        name: impl Into<String>,
+        note: impl Into<String>,
+        measured: Outcome<Vec<Value>>,
+    ) {
+        let name = name.into();
+        if self.figures.last().is_none_or(|last| last.group != group) {
+            println!("\n{group}");
+        }
+        let (values, not_measured) = match measured {
+            Ok(values) => (values, None),
+            Err(why) => (Vec::new(), Some(why.to_string())),
+        };
+        let figure = Figure { group, name, values, not_measured, note: note.into() };
+        println!("  {:<44} {}", figure.name, figure.line());
+        self.figures.push(figure);
+    }
+
+    /// Writes the report as JSON.
+    pub fn write(&self, path: &Path) -> Outcome<()> {
+        let json = serde_json::to_string_pretty(self)?;
+        std::fs::write(path, json + "\n").map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(())
+    }
+}
+
+impl Figure {
+    fn line(&self) -> String {
+        if let Some(why) = &self.not_measured {
+            return format!("not measured: {why}");
+        }
+        let text = |v: &Value| format!("{} {} {}", v.what, short(v.value), v.unit).trim_end().to_owned();
+        let values: Vec<String> = self.values.iter().map(text).collect();
+        let note = if self.note.is_empty() { String::new() } else { format!("   ({})", self.note) };
+        format!("{}{note}", values.join(" · "))
+    }
+}
+
+/// Three significant digits, never fewer than the whole part has.
+fn short(value: f64) -> String {
+    let decimals = match value.abs() {
+        x if x >= 100.0 => 0,
+        x if x >= 10.0 => 1,
+        x if x >= 1.0 => 2,
+        _ => 3,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// Processor, cores and load: figures of different machines do not compare.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpus = read("/proc/cpuinfo");
+    let model = cpus.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':'));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = read("/proc/loadavg").split(' ').next().unwrap_or("?").to_owned();
+    format!("{}, {cores} cores, load {load}", model.map_or("unknown processor", |(_, name)| name.trim()))
+}
+
+/// The `part`-th part of the values by nearest rank: 0.5 is the median. 0 for no values.
+pub fn quantile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let rank = (part * values.len() as f64).ceil() as usize;
+    values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+/// The middle value.
+pub fn median(values: &[f64]) -> f64 {
+    quantile(&mut values.to_vec(), 0.5)
+}
