@@ -52,11 +52,10 @@ impl App {
     pub async fn open(config: Config) -> Result<Arc<Self>, AppError> {
         let opened = SystemTime::now();
         let embeddings = config.embedding.as_ref().map(|e| Embeddings::start(e.folder.clone(), e.device));
-        let lock = DataLock::take(&config.data)?;
         let data = config.data.clone();
-        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&data))
-            .await
-            .map_err(|e| StoreError::Worker(e.to_string()))??;
+        let open = move || Ok::<_, StoreError>((DataLock::take(&data)?, SqliteStore::open(&data)?));
+        let opened_store = tokio::task::spawn_blocking(open).await;
+        let (lock, store) = opened_store.map_err(|e| StoreError::Worker(e.to_string()))??;
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
         let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);

@@ -16,14 +16,16 @@
 //! | [`server`] | the listening side: layers, limits, the end | [`api`] |
 //! | [`api`] | routes and handlers; errors to status and body | everything below |
 //! | [`app`] | the components, opened and joined | everything below |
-//! | [`rag`] | select, search, weave | [`selection`], [`collection`], [`prompt`] |
+//! | [`config`] | flags, variables, `lastro.toml`; a part for each component | the components' settings |
+//! | [`rag`] | select, search, weave | [`selection`], [`collection`], [`prompt`], [`store`], [`trace`] |
 //! | [`selection`] | which collections and documents: ordered rules | [`collection`] |
 //! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`ingest`] | jobs, formats, the limited child, chunking, synced folders | [`collection`], [`embed`] |
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
-//! | [`trace`] | what was found, kept a while | |
-//! | [`relay`] | head and body from upstream to client | |
-//! | [`access`], [`config`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`] | leaves: they do not know one another | |
+//! | [`relay`] | head and body from upstream to client | [`upstream`] |
+//! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`] | leaves: they do not know one another | |
+//!
+//! Imports run down this table and never up; a test in `tests/integration/imports.rs` holds it.
 //!
 //! # Words
 //! A *catalog* of *collections* (OpenAI: vector stores). A *blob* is bytes by their SHA-256; a *file* points to one; a

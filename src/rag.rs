@@ -202,6 +202,7 @@ pub fn traced(passages: &[Passage]) -> Vec<TracedPassage> {
             document_id: p.document_id.clone(),
             collection: p.collection.clone(),
             page: p.page,
+            last_page: p.last_page,
             headings: p.headings.clone(),
             score: p.score,
             lexical: p.lexical,

@@ -31,6 +31,8 @@ pub struct TracedPassage {
     pub document_id: String,
     pub collection: String,
     pub page: Option<u32>,
+    /// Where the passage runs on to another page.
+    pub last_page: Option<u32>,
     pub headings: Vec<String>,
     pub score: Option<f32>,
     pub lexical: Option<f32>,

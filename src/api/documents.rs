@@ -49,8 +49,8 @@ pub async fn upload(
             "send the files as multipart/form-data, as in: curl -F file=@report.pdf",
         )
     })?;
-    if !query.create {
-        app.catalog.find(&access, &name)?;
+    if !query.create && app.catalog.find(&access, &name).is_err() {
+        return Err(ApiError::unknown_collection_for_upload(&name));
     }
     // All of them are on disk before the first is committed: a request that breaks off changes nothing.
     let files = stage(&app, multipart).await?;

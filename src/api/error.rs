@@ -50,6 +50,12 @@ impl ApiError {
         Self::bad_request("broken_body", format!("the body could not be read to its end: {cause}"))
     }
 
+    /// Documents for a collection that does not exist for this caller.
+    pub fn unknown_collection_for_upload(name: &str) -> Self {
+        let message = format!("no collection '{name}': add ?create=true to make it");
+        Self::new(StatusCode::NOT_FOUND, "collection_not_found", message)
+    }
+
     /// Retrieval broke for a collection that the client chose.
     pub fn rag_unavailable() -> Self {
         let message = "the collection could not be searched just now: try again, or send X-RAG: off to ask without it; the server's log has the cause";

@@ -1,6 +1,7 @@
 //! All collections of the data folder, behind the caller's [`Access`].
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +19,9 @@ pub struct Catalog {
     store: Arc<dyn Store>,
     embedder: Arc<dyn Embedder>,
     indexes: PathBuf,
-    open: RwLock<BTreeMap<CollectionId, Arc<Collection>>>,
+    open: Arc<RwLock<BTreeMap<CollectionId, Arc<Collection>>>>,
+    /// One at a time creates or deletes: the store and what is open change together.
+    changing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Catalog {
@@ -32,7 +35,7 @@ impl Catalog {
         for record in store.collections().await? {
             open.insert(record.id.clone(), Arc::new(Collection::new(&record, &indexes)?));
         }
-        Ok(Self { store, embedder, indexes, open: RwLock::new(open) })
+        Ok(Self { store, embedder, indexes, open: Arc::new(RwLock::new(open)), changing: Arc::default() })
     }
 
     /// The store behind it.
@@ -81,10 +84,16 @@ impl Catalog {
             language: settings.language.clone(),
             settings: settings.to_json()?,
         };
-        let record = self.store.create_collection(new).await?;
-        let collection = Arc::new(Collection::new(&record, &self.indexes)?);
-        self.open.write().insert(record.id, collection.clone());
-        Ok(collection)
+        let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
+        let indexes = self.indexes.clone();
+        to_its_end(async move {
+            let _one_at_a_time = changing.lock().await;
+            let record = store.create_collection(new).await?;
+            let collection = Arc::new(Collection::new(&record, &indexes)?);
+            open.write().insert(record.id, collection.clone());
+            Ok(collection)
+        })
+        .await
     }
 
     /// The collection of that name, made where it is missing.
@@ -130,12 +139,17 @@ impl Catalog {
     }
 
     /// Removes a collection: from the store, then its indexes.
-    pub async fn delete(&self, collection: &Collection) -> Result<(), CollectionError> {
-        self.store.delete_collection(&collection.id).await?;
-        self.open.write().remove(&collection.id);
-        collection.discard_lexical().await?;
-        let folder = self.indexes.join(&collection.id.0);
-        super::open::blocking(move || LexicalIndex::remove(&folder)).await
+    pub async fn delete(&self, collection: &Arc<Collection>) -> Result<(), CollectionError> {
+        let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
+        let (collection, folder) = (collection.clone(), self.indexes.join(&collection.id.0));
+        to_its_end(async move {
+            let _one_at_a_time = changing.lock().await;
+            store.delete_collection(&collection.id).await?;
+            open.write().remove(&collection.id);
+            collection.discard_lexical().await?;
+            super::open::blocking(move || LexicalIndex::remove(&folder)).await
+        })
+        .await
     }
 
     /// A document of a collection, by id, or else by its name where only one has it.
@@ -195,6 +209,13 @@ impl Catalog {
     pub fn by_id(&self, id: &CollectionId) -> Option<Arc<Collection>> {
         self.open.read().get(id).cloned()
     }
+}
+
+/// Runs steps that belong together even if whoever asked for them leaves half-way.
+async fn to_its_end<T: Send + 'static>(
+    steps: impl Future<Output = Result<T, CollectionError>> + Send + 'static,
+) -> Result<T, CollectionError> {
+    tokio::spawn(steps).await.map_err(|e| CollectionError::Worker(e.to_string()))?
 }
 
 fn is_name(name: &str) -> bool {

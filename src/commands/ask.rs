@@ -37,6 +37,7 @@ struct Source {
     n: usize,
     document: String,
     page: Option<u32>,
+    last_page: Option<u32>,
 }
 
 /// Asks a collection, and prints answer and sources.
@@ -94,7 +95,11 @@ fn print_sources(status: Option<&str>, sources: Option<&str>) {
             let how = if status == Some("lexical") { " (found by words alone)" } else { "" };
             println!("\nSources{how}:");
             for source in sources {
-                let page = source.page.map(|p| format!(", page {p}")).unwrap_or_default();
+                let page = match (source.page, source.last_page) {
+                    (Some(page), Some(last)) => format!(", pages {page}-{last}"),
+                    (Some(page), None) => format!(", page {page}"),
+                    (None, _) => String::new(),
+                };
                 println!("  [{}] {}{page}", source.n, source.document);
             }
         }

@@ -53,7 +53,10 @@ impl<'a> Budget<'a> {
     /// Weaves what fits, best first. Near the limit, where the estimate had to cut, the true count decides.
     /// `None` when there is no room.
     pub async fn fit(&self, passages: &[Passage], template: &Template<'_>) -> Option<Woven> {
-        let estimated = self.limit.checked_sub(self.base).and_then(|room| weave(passages, template, room));
+        let estimated = self
+            .limit
+            .checked_sub(self.base)
+            .and_then(|room| weave(passages, template, self.request.question(), room));
         if estimated.as_ref().is_some_and(|woven| !woven.cut) {
             return estimated;
         }
@@ -69,7 +72,9 @@ impl<'a> Budget<'a> {
         let Some(room) = self.limit.checked_sub(base) else { return Some(None) };
         let mut aim = room as f64 * OVERESTIMATE;
         for _ in 0..3 {
-            let Some(woven) = weave(passages, template, aim as u64) else { return Some(None) };
+            let Some(woven) = weave(passages, template, self.request.question(), aim as u64) else {
+                return Some(None);
+            };
             let count = self.count(Some(&woven.text)).await?;
             if count <= self.limit {
                 return Some(Some(woven));

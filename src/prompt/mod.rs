@@ -2,9 +2,8 @@
 
 mod budget;
 mod estimate;
+mod excerpt;
 mod render;
-
-use unicode_segmentation::UnicodeSegmentation;
 
 pub use budget::{Budget, Window};
 pub use estimate::{estimate_request, estimate_text};
@@ -17,7 +16,9 @@ pub struct Passage {
     pub collection: String,
     pub document: String,
     pub document_id: String,
+    /// First page, from 1, and the last one where that is another.
     pub page: Option<u32>,
+    pub last_page: Option<u32>,
     pub headings: Vec<String>,
     pub text: String,
     /// Fused score, BM25 and cosine; none for what goes in whole.
@@ -40,9 +41,9 @@ pub struct Woven {
 /// A trimmed passage shorter than this says nothing.
 const LEAST_TOKENS: u64 = 12;
 
-/// Weaves as many passages as `room` tokens allow, counted by [`estimate_text`]. The last ones leave first, and the last
-/// that stays is trimmed at a sentence's end. `None` when not even a part of the first fits.
-pub fn weave(passages: &[Passage], template: &Template<'_>, room: u64) -> Option<Woven> {
+/// Weaves as many passages as `room` tokens allow, counted by [`estimate_text`]. The last ones leave first; of the last
+/// that stays, the sentences nearest to the question are kept. `None` when not even a part of the first fits.
+pub fn weave(passages: &[Passage], template: &Template<'_>, question: &str, room: u64) -> Option<Woven> {
     let mut left = room.checked_sub(template.estimate())?;
     let mut kept = Vec::new();
     for (number, passage) in (1..).zip(passages) {
@@ -52,7 +53,7 @@ pub fn weave(passages: &[Passage], template: &Template<'_>, room: u64) -> Option
             kept.push(passage.clone());
             continue;
         }
-        kept.extend(trimmed(number, passage, left));
+        kept.extend(trimmed(number, passage, question, left));
         break;
     }
     if kept.is_empty() {
@@ -62,32 +63,11 @@ pub fn weave(passages: &[Passage], template: &Template<'_>, room: u64) -> Option
     Some(Woven { text: template.fill(&kept), passages: kept, cut })
 }
 
-fn trimmed(number: usize, passage: &Passage, room: u64) -> Option<Passage> {
+fn trimmed(number: usize, passage: &Passage, question: &str, room: u64) -> Option<Passage> {
     let empty = Passage { text: String::new(), ..passage.clone() };
     let room = room.checked_sub(estimate_text(&render::passage(number, &empty)))?;
-    let by_sentences = longest_prefix(passage.text.split_sentence_bound_indices(), &passage.text, room);
-    // A first sentence that is longer than the room is cut between words.
-    let end = match by_sentences {
-        0 => longest_prefix(passage.text.split_word_bound_indices(), &passage.text, room),
-        end => end,
-    };
-    let text = passage.text[..end].trim_end();
+    let text = excerpt::excerpt(&passage.text, question, room);
     (estimate_text(text) >= LEAST_TOKENS).then(|| Passage { text: text.to_owned(), ..passage.clone() })
-}
-
-fn longest_prefix<'a>(pieces: impl Iterator<Item = (usize, &'a str)>, text: &str, room: u64) -> usize {
-    let mut end = 0;
-    let mut used = 0;
-    for (start, piece) in pieces {
-        // Rounded up piece by piece: never less than the whole.
-        used += estimate_text(piece);
-        if used > room {
-            break;
-        }
-        end = start + piece.len();
-    }
-    debug_assert!(text.is_char_boundary(end));
-    end
 }
 
 #[cfg(test)]
@@ -101,7 +81,7 @@ mod tests {
     #[test]
     fn what_fits_goes_in_numbered_and_whole() {
         let template = default_template(Some("en"));
-        let woven = weave(&[passage("One."), passage("Two.")], &template, 1_000).expect("room");
+        let woven = weave(&[passage("One."), passage("Two.")], &template, "", 1_000).expect("room");
         assert!(!woven.cut);
         assert!(
             woven.text.contains("<passage n=\"1\" source=\"a.pdf\" page=\"3\">\nOne.\n</passage>"),
@@ -116,7 +96,7 @@ mod tests {
         let template = default_template(Some("en"));
         let long = "The first sentence of this passage says something. ".repeat(40);
         let room = template.estimate() + 150;
-        let woven = weave(&[passage(&long), passage("Another one.")], &template, room).expect("room");
+        let woven = weave(&[passage(&long), passage("Another one.")], &template, "", room).expect("room");
         assert!(woven.cut);
         assert_eq!(woven.passages.len(), 1);
         let text = &woven.passages[0].text;
@@ -127,9 +107,9 @@ mod tests {
     #[test]
     fn no_room_is_no_text() {
         let template = default_template(None);
-        assert_eq!(weave(&[passage("One.")], &template, 3), None);
-        assert_eq!(weave(&[passage(&"word ".repeat(500))], &template, template.estimate() + 20), None);
-        assert_eq!(weave(&[], &template, 1_000), None);
+        assert_eq!(weave(&[passage("One.")], &template, "", 3), None);
+        assert_eq!(weave(&[passage(&"word ".repeat(500))], &template, "", template.estimate() + 20), None);
+        assert_eq!(weave(&[], &template, "", 1_000), None);
     }
 
     #[test]
@@ -139,7 +119,7 @@ mod tests {
             .map(|i| passage(&"Uma frase com ação, número 1234 e símbolos <=>. ".repeat(i * 3 + 1)))
             .collect();
         for room in (0..1_500).step_by(7) {
-            if let Some(woven) = weave(&passages, &template, room) {
+            if let Some(woven) = weave(&passages, &template, "", room) {
                 assert!(estimate_text(&woven.text) <= room + 1, "{room}: {}", estimate_text(&woven.text));
             }
         }

@@ -63,11 +63,13 @@ const LONGEST_SECTION: usize = 120;
 
 pub(super) fn passage(number: usize, passage: &Passage) -> String {
     let mut open = format!("<passage n=\"{number}\" source=\"{}\"", attribute(&passage.document));
-    if let Some(page) = passage.page {
-        open.push_str(&format!(" page=\"{page}\""));
+    match (passage.page, passage.last_page) {
+        (Some(page), Some(last)) => open.push_str(&format!(" page=\"{page}-{last}\"")),
+        (Some(page), None) => open.push_str(&format!(" page=\"{page}\"")),
+        (None, _) => {}
     }
     if !passage.headings.is_empty() {
-        let section: String = passage.headings.join(" > ").chars().take(LONGEST_SECTION).collect();
+        let section: String = passage.headings.join(" / ").chars().take(LONGEST_SECTION).collect();
         open.push_str(&format!(" section=\"{}\"", attribute(&section)));
     }
     format!("{open}>\n{}\n</passage>\n", disarmed(&passage.text))
@@ -154,7 +156,7 @@ mod tests {
         };
         let text = passage(1, &one);
         assert!(text.starts_with(
-            "<passage n=\"1\" source=\"a&quot;&gt;&lt;b .pdf\" page=\"2\" section=\"&lt;x&gt; &gt; &quot;y&quot;\">\n"
+            "<passage n=\"1\" source=\"a&quot;&gt;&lt;b .pdf\" page=\"2\" section=\"&lt;x&gt; / &quot;y&quot;\">\n"
         ), "{text}");
     }
 }

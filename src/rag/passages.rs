@@ -25,6 +25,7 @@ fn from_chunk(scope: &Scope, chunk: &ChunkRecord) -> Passage {
         document: chunk.filename.clone(),
         document_id: chunk.document_id.0.clone(),
         page: chunk.chunk.page,
+        last_page: chunk.chunk.last_page.filter(|last| Some(*last) != chunk.chunk.page),
         headings: chunk.chunk.headings.clone(),
         text: chunk.chunk.text.clone(),
         ..Passage::default()
@@ -49,6 +50,7 @@ pub(super) fn stitch(scope: &Scope, chunks: &[ChunkRecord]) -> Vec<Passage> {
                     passage.text.push_str("\n\n");
                 }
                 passage.text.push_str(text);
+                passage.last_page = chunk.chunk.last_page.filter(|last| Some(*last) != passage.page);
             }
             _ if text.trim().is_empty() => {}
             _ => {

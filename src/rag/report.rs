@@ -116,10 +116,13 @@ fn sources(passages: &[Passage]) -> String {
         document: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         page: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last_page: Option<u32>,
     }
     let mut list = String::from("[");
     for (n, passage) in (1..).zip(passages) {
-        let source = Source { n, document: &passage.document, page: passage.page };
+        let source =
+            Source { n, document: &passage.document, page: passage.page, last_page: passage.last_page };
         let Ok(json) = serde_json::to_string(&source) else { break };
         let json = ascii(&json);
         if list.len() + json.len() + 2 > LONGEST_SOURCES {

@@ -4,8 +4,12 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::{Result, StoreError};
+
+/// A process that was told to stop needs a moment to be gone.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Holds the data folder until dropped. The operating system releases it when the process dies.
 #[derive(Debug)]
@@ -14,7 +18,7 @@ pub struct DataLock {
 }
 
 impl DataLock {
-    /// Takes the folder, creating it where needed. [`StoreError::InUse`] if another process has it.
+    /// Takes the folder, creating it where needed. [`StoreError::InUse`] if another process keeps it. Blocks for up to a second.
     pub fn take(folder: &Path) -> Result<Self> {
         // People's documents: for nobody else's eyes. A folder that exists keeps its mode.
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StoreError::io(folder))?;
@@ -26,7 +30,13 @@ impl DataLock {
             .write(true)
             .open(&path)
             .map_err(StoreError::io(&path))?;
-        match file.try_lock() {
+        let patience = Instant::now() + PATIENCE;
+        let mut locked = file.try_lock();
+        while matches!(locked, Err(TryLockError::WouldBlock)) && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(50));
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
