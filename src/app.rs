@@ -19,6 +19,9 @@ use crate::upstream::Upstream;
 
 /// A connection to the LLM server that does not come about in this time is given up.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// An idle connection is used again for so long. vLLM (uvicorn) and llama.cpp close theirs after 5 seconds, and a request
+/// that meets the closing is lost: it may have been read, so it is not sent twice.
+const IDLE_CONNECTION: Duration = Duration::from_secs(3);
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
 
@@ -137,6 +140,7 @@ pub fn http_client(secure: bool) -> Result<reqwest::Client, reqwest::Error> {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_PATIENCE)
         .tcp_nodelay(true)
+        .pool_idle_timeout(IDLE_CONNECTION)
         .pool_max_idle_per_host(256);
     let client = if secure { client } else { client.tls_certs_only([]) };
     client.build()

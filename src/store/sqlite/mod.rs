@@ -93,7 +93,7 @@ impl SqliteStore {
             .map_err(|e| StoreError::Worker(e.to_string()))?
     }
 
-    /// One writing transaction; what it removed of blobs is unlinked after the commit.
+    /// One writing transaction.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>, &Blobs) -> Result<T> + Send + 'static,
@@ -102,6 +102,18 @@ impl SqliteStore {
             let mut writer = inner.writer.lock();
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction, &inner.blobs)?;
+            transaction.commit()?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// One writing transaction that removes documents; blobs that nothing names any more are unlinked after the commit.
+    async fn remove(&self, work: impl FnOnce(&Transaction<'_>) -> Result<()> + Send + 'static) -> Result<()> {
+        self.blocking(move |inner| {
+            let mut writer = inner.writer.lock();
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            work(&transaction)?;
             let orphans = take_orphan_blobs(&transaction)?;
             transaction.commit()?;
             for sha256 in orphans {
@@ -110,7 +122,7 @@ impl SqliteStore {
                     tracing::warn!(%error, "an original could not be removed");
                 }
             }
-            Ok(value)
+            Ok(())
         })
         .await
     }
@@ -212,7 +224,7 @@ impl Store for SqliteStore {
 
     async fn delete_collection(&self, id: &CollectionId) -> Result<()> {
         let id = id.clone();
-        self.write(move |t, _| collections::delete(t, &id)).await
+        self.remove(move |t| collections::delete(t, &id)).await
     }
 
     async fn add_document(&self, new: NewDocument) -> Result<AddedDocument> {
@@ -236,7 +248,7 @@ impl Store for SqliteStore {
 
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()> {
         let (collection, id) = (collection.clone(), id.clone());
-        self.write(move |t, _| documents::delete(t, &collection, &id)).await
+        self.remove(move |t| documents::delete(t, &collection, &id)).await
     }
 
     fn blob_path(&self, sha256: &str) -> PathBuf {
