@@ -15,13 +15,8 @@ use crate::openai;
 use crate::prompt::Window;
 use crate::store::{DataLock, SqliteStore, Store, StoreError};
 use crate::trace::Traces;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, UpstreamError};
 
-/// A connection to the LLM server that does not come about in this time is given up.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// An idle connection is used again for so long. vLLM (uvicorn) and llama.cpp close theirs after 5 seconds, and a request
-/// that meets the closing is lost: it may have been read, so it is not sent twice.
-const IDLE_CONNECTION: Duration = Duration::from_secs(3);
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
 
@@ -46,8 +41,8 @@ pub enum AppError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Collection(#[from] CollectionError),
-    #[error("HTTP client: {0}")]
-    Client(#[from] reqwest::Error),
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
 }
 
 impl App {
@@ -62,13 +57,7 @@ impl App {
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
         let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);
-        let upstream = Arc::new(Upstream::new(
-            http_client(config.upstream.base.starts_with("https:"))?,
-            &config.upstream.base,
-            config.upstream.key.clone(),
-            config.upstream.window,
-            openai::read_models,
-        ));
+        let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
         Ok(Arc::new(Self {
             ingest: Arc::new(Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone())),
             window: Arc::new(UpstreamWindow(upstream.clone())),
@@ -128,22 +117,6 @@ impl App {
     pub fn store(&self) -> &dyn Store {
         &self.store
     }
-}
-
-/// The one HTTP client. Redirects are the client's to follow, and a proxy would be upstream's own. Reading the
-/// system's certificates takes as long as the rest of a start, so that is done only where they are needed.
-pub fn http_client(secure: bool) -> Result<reqwest::Client, reqwest::Error> {
-    // Fails only where a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_PATIENCE)
-        .tcp_nodelay(true)
-        .pool_idle_timeout(IDLE_CONNECTION)
-        .pool_max_idle_per_host(256);
-    let client = if secure { client } else { client.tls_certs_only([]) };
-    client.build()
 }
 
 /// What search needs of the embedding thread.

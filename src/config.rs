@@ -2,15 +2,18 @@
 //!
 //! [`Options`] is all three at once: every field is a flag, a variable and a key. [`Config`] is what comes of them, one part a component.
 
+mod options;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use crate::embed::DeviceChoice;
 use crate::ingest::{ExtractLimits, IngestSettings};
 use crate::rag::RagSettings;
+use crate::upstream::UpstreamSettings;
+
+pub use options::Options;
 
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,95 +26,11 @@ pub enum ConfigError {
     Value { key: &'static str, problem: String },
 }
 
-macro_rules! options {
-    ($($(#[$attribute:meta])* $name:ident: $kind:ty,)*) => {
-        /// What can be set. Everything is optional.
-        #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct Options {
-            $($(#[$attribute])* pub $name: Option<$kind>,)*
-        }
-
-        impl Options {
-            /// These, and the others where these say nothing.
-            fn or(self, other: Self) -> Self {
-                Self { $($name: self.$name.or(other.$name),)* }
-            }
-        }
-    };
-}
-
-options! {
-    /// Address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "LASTRO_LISTEN", global = true)]
-    listen: SocketAddr,
-    /// The LLM server's OpenAI address [default: http://127.0.0.1:8000/v1]
-    #[arg(long, env = "LASTRO_UPSTREAM", global = true)]
-    upstream: String,
-    /// Key that the LLM server asks for; sent in place of the client's
-    #[arg(long, env = "LASTRO_UPSTREAM_KEY", hide_env_values = true, global = true)]
-    upstream_key: String,
-    /// Tokens of the model's window, where the LLM server does not tell
-    #[arg(long, env = "LASTRO_WINDOW", global = true)]
-    window: u64,
-    /// Folder for everything that is kept [default: ./data]
-    #[arg(long, env = "LASTRO_DATA", global = true)]
-    data: PathBuf,
-    /// Folder of synced collections, a subfolder each [default: ./collections if it exists]
-    #[arg(long, env = "LASTRO_COLLECTIONS", global = true)]
-    collections: PathBuf,
-    /// Collection for chats that name none [default: none, a plain relay]
-    #[arg(long, env = "LASTRO_DEFAULT_COLLECTION", global = true)]
-    default_collection: String,
-    /// Folder of a BERT-type embedding model [default: none, search by words alone]
-    #[arg(long, env = "LASTRO_EMBEDDING_MODEL", global = true)]
-    embedding_model: PathBuf,
-    /// Where embeddings are computed: auto, cpu or cuda [default: auto]
-    #[arg(long, env = "LASTRO_DEVICE", global = true, value_parser = parse_device)]
-    device: DeviceChoice,
-    /// Passages given to the model [default: 8]
-    #[arg(long, env = "LASTRO_PASSAGES", global = true)]
-    passages: usize,
-    /// Milliseconds after which retrieval is given up [default: 5000]
-    #[arg(long, env = "LASTRO_RETRIEVAL_TIMEOUT_MS", global = true)]
-    retrieval_timeout_ms: u64,
-    /// Largest request body in MiB, uploads apart [default: 16]
-    #[arg(long, env = "LASTRO_MAX_BODY_MIB", global = true)]
-    max_body_mib: usize,
-    /// Largest file in MiB [default: 256]
-    #[arg(long, env = "LASTRO_MAX_FILE_MIB", global = true)]
-    max_file_mib: usize,
-    /// Seconds that reading one file may take [default: 60]
-    #[arg(long, env = "LASTRO_PARSE_TIMEOUT", global = true)]
-    parse_timeout: u64,
-    /// Memory in MiB that reading one file may take [default: 1024]
-    #[arg(long, env = "LASTRO_PARSE_MEMORY_MIB", global = true)]
-    parse_memory_mib: u64,
-    /// PDFium's library, where it is not in one of the usual places
-    #[arg(long, env = "LASTRO_PDFIUM", global = true)]
-    pdfium: PathBuf,
-    /// Serve other machines although there are no keys: everybody who reaches the address may do everything
-    #[arg(long, env = "LASTRO_ALLOW_REMOTE_WITHOUT_KEYS", global = true, num_args = 0..=1, default_missing_value = "true")]
-    allow_remote_without_keys: bool,
-    /// Log lines as JSON
-    #[arg(long, env = "LASTRO_LOG_JSON", global = true, num_args = 0..=1, default_missing_value = "true")]
-    log_json: bool,
-}
-
-fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    match text {
-        "auto" => Ok(DeviceChoice::Auto),
-        "cpu" => Ok(DeviceChoice::Cpu),
-        "cuda" => Ok(DeviceChoice::Cuda),
-        _ => Err("must be auto, cpu or cuda".to_owned()),
-    }
-}
-
 /// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub server: ServerConfig,
-    pub upstream: UpstreamConfig,
+    pub upstream: UpstreamSettings,
     pub data: PathBuf,
     pub collections: Option<PathBuf>,
     pub default_collection: Option<String>,
@@ -130,15 +49,22 @@ pub struct ServerConfig {
     /// Bytes of one uploaded file.
     pub max_file: u64,
     pub allow_remote_without_keys: bool,
+    pub limits: Limits,
 }
 
-/// The LLM server.
+/// What strangers may take of the listening side.
 #[derive(Clone, Debug)]
-pub struct UpstreamConfig {
-    /// Ends in `/v1`.
-    pub base: String,
-    pub key: Option<http::HeaderValue>,
-    pub window: Option<u64>,
+pub struct Limits {
+    /// Connections at a time; where the system allows fewer files, fewer.
+    pub connections: usize,
+    /// Requests that are answered at a time.
+    pub requests: usize,
+    /// For the head of a request.
+    pub header_timeout: Duration,
+    /// For the next piece of a request's body.
+    pub body_timeout: Duration,
+    /// For open answers after the server was told to stop.
+    pub drain_timeout: Duration,
 }
 
 /// The embedding model.
@@ -161,6 +87,14 @@ impl Config {
     }
 
     fn resolve(o: Options) -> Result<Self, ConfigError> {
+        let upstream = upstream(&o)?;
+        let limits = Limits {
+            connections: positive("max_connections", o.max_connections, 8_192)?,
+            requests: positive("max_requests", o.max_requests, 1_024)?,
+            header_timeout: seconds("header_timeout", o.header_timeout, 10)?,
+            body_timeout: seconds("body_timeout", o.body_timeout, 30)?,
+            drain_timeout: seconds("drain_timeout", o.drain_timeout, 30)?,
+        };
         let listen = o.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
         let allow_remote_without_keys = o.allow_remote_without_keys.unwrap_or(false);
         if !listen.ip().is_loopback() && !allow_remote_without_keys {
@@ -172,10 +106,8 @@ impl Config {
             ));
         }
         let max_file = positive("max_file_mib", o.max_file_mib, 256)? << 20;
-        let limits = ExtractLimits {
-            timeout: Duration::from_secs(
-                positive("parse_timeout", o.parse_timeout.map(|s| s as usize), 60)? as u64
-            ),
+        let parsing = ExtractLimits {
+            timeout: seconds("parse_timeout", o.parse_timeout, 60)?,
             memory_bytes: (positive("parse_memory_mib", o.parse_memory_mib.map(|m| m as usize), 1024)?
                 as u64)
                 << 20,
@@ -200,8 +132,9 @@ impl Config {
                 max_body: positive("max_body_mib", o.max_body_mib, 16)? << 20,
                 max_file: max_file as u64,
                 allow_remote_without_keys,
+                limits,
             },
-            upstream: upstream(o.upstream, o.upstream_key, o.window)?,
+            upstream,
             data: o.data.unwrap_or_else(|| "data".into()),
             collections,
             default_collection: o.default_collection.filter(|name| !name.is_empty()),
@@ -217,7 +150,7 @@ impl Config {
                     5_000,
                 )? as u64),
             },
-            ingest: IngestSettings { limits, pdfium: o.pdfium, program },
+            ingest: IngestSettings { limits: parsing, pdfium: o.pdfium, program },
             log_json: o.log_json.unwrap_or(false),
         })
     }
@@ -249,12 +182,13 @@ fn positive(key: &'static str, found: Option<usize>, default: usize) -> Result<u
     }
 }
 
-fn upstream(
-    base: Option<String>,
-    key: Option<String>,
-    window: Option<u64>,
-) -> Result<UpstreamConfig, ConfigError> {
-    let base = base.unwrap_or_else(|| "http://127.0.0.1:8000/v1".to_owned());
+fn seconds(key: &'static str, found: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
+    let found = found.map(|seconds| usize::try_from(seconds).unwrap_or(usize::MAX));
+    Ok(Duration::from_secs(positive(key, found, default as usize)? as u64))
+}
+
+fn upstream(o: &Options) -> Result<UpstreamSettings, ConfigError> {
+    let base = o.upstream.as_deref().unwrap_or("http://127.0.0.1:8000/v1");
     let base = base.trim_end_matches('/').to_owned();
     let url = reqwest::Url::parse(&base).map_err(|error| value("upstream", format!("{base}: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -263,7 +197,7 @@ fn upstream(
     if !url.path().ends_with("/v1") {
         return Err(value("upstream", format!("{base} must end in /v1, as in http://127.0.0.1:8000/v1")));
     }
-    let key = match key.filter(|key| !key.is_empty()) {
+    let key = match o.upstream_key.as_deref().filter(|key| !key.is_empty()) {
         None => None,
         Some(key) => {
             let mut header = http::HeaderValue::from_str(&format!("Bearer {key}"))
@@ -272,10 +206,21 @@ fn upstream(
             Some(header)
         }
     };
-    if window == Some(0) {
+    if o.window == Some(0) {
         return Err(value("window", "must be more than 0"));
     }
-    Ok(UpstreamConfig { base, key, window })
+    Ok(UpstreamSettings {
+        base,
+        key,
+        window: o.window,
+        connect_timeout: seconds("upstream_connect_timeout", o.upstream_connect_timeout, 5)?,
+        header_timeout: seconds("upstream_header_timeout", o.upstream_header_timeout, 600)?,
+        idle_timeout: seconds("upstream_idle_timeout", o.upstream_idle_timeout, 300)?,
+        // vLLM (uvicorn) and llama.cpp close theirs after 5 seconds. A request that meets the closing is lost: it may
+        // have been read, so it is not sent twice.
+        keep_alive: seconds("upstream_keep_alive", o.upstream_keep_alive, 3)?,
+        most_idle: positive("max_requests", o.max_requests, 1_024)?,
+    })
 }
 
 #[cfg(test)]
@@ -333,7 +278,7 @@ mod tests {
             .collect();
         let table: toml::Table = toml::from_str(&uncommented).expect("the example is TOML");
         toml::from_str::<Options>(&uncommented).expect("the example's keys are options");
-        let all = include_str!("config.rs").matches("env = \"LASTRO_").count();
+        let all = include_str!("config/options.rs").matches("env = \"LASTRO_").count();
         assert_eq!(table.len(), all, "every option is in the example");
     }
 }

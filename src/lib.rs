@@ -13,7 +13,7 @@
 //! | room | what it is | it uses |
 //! |---|---|---|
 //! | [`commands`] | `ingest`, `ask`, `search`: clients of a server | [`app`], [`server`] |
-//! | [`server`] | the listening side: layers, limits, the end | [`api`] |
+//! | [`server`] | the listening side: connections, limits, what every request passes, the end | [`api`] |
 //! | [`api`] | routes and handlers; errors to status and body | everything below |
 //! | [`app`] | the components, opened and joined | everything below |
 //! | [`config`] | flags, variables, `lastro.toml`; a part for each component | the components' settings |
@@ -22,7 +22,7 @@
 //! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`ingest`] | jobs, formats, the limited child, chunking, synced folders | [`collection`], [`embed`] |
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
-//! | [`relay`] | head and body from upstream to client | [`upstream`] |
+//! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
 //! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`] | leaves: they do not know one another | |
 //!
 //! Imports run down this table and never up; a test in `tests/integration/imports.rs` holds it.
@@ -36,6 +36,7 @@
 //! # Promises
 //! - Without our asking for more, the body that a client receives is the one that upstream sent, frame by frame.
 //! - A client that leaves cancels upstream, and its place in the embedding queue.
+//! - Nothing is sent upstream twice, save a request of which no byte was sent.
 //! - An acknowledged upload survives `kill -9`; a deleted document never comes back; an index may lag and never lies.
 //! - Every operation on a collection takes an [`access::Access`]; unknown and forbidden look the same.
 //! - A grounded prompt stays within the model's window where the question alone would have.

@@ -1,48 +1,61 @@
-//! Upstream's answer to the client: head and body, each frame as it arrives, byte for byte.
+//! What passes between a client and upstream: headers that are meant to, bodies as they are, and whole connections
+//! after a change of protocol.
 
 use axum::body::Body;
 use axum::response::Response;
-use futures_util::TryStreamExt;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use http_body_util::BodyExt;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+
+use crate::upstream::AnswerBody;
 
 /// Headers of one connection, not of the message (RFC 9110, section 7.6.1), with older ones still seen.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE]
-        .contains(name)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
-}
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
 
-fn without_hop_by_hop(headers: &HeaderMap) -> HeaderMap {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    let mut kept = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        if !is_hop_by_hop(name) && !named.contains(name) {
-            kept.append(name.clone(), value.clone());
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
         }
     }
-    kept
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
 }
 
-/// What of a client's headers goes upstream: end-to-end ones that are not ours. The length is set anew with the body.
-pub fn request_headers(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = without_hop_by_hop(headers);
+/// What of a client's headers goes upstream: end-to-end ones that are not ours. Those of the body's length and of the
+/// host are set anew with the request.
+pub fn request_headers(mut headers: HeaderMap) -> HeaderMap {
+    remove_hop_by_hop(&mut headers);
     for name in [HOST, CONTENT_LENGTH, EXPECT] {
-        kept.remove(name);
+        headers.remove(name);
     }
-    let ours: Vec<HeaderName> = kept.keys().filter(|name| is_ours(name)).cloned().collect();
+    let ours: Vec<HeaderName> = headers.keys().filter(|name| is_ours(name)).cloned().collect();
     for name in ours {
-        kept.remove(name);
+        headers.remove(name);
     }
-    kept
+    headers
 }
 
 fn is_ours(name: &HeaderName) -> bool {
@@ -51,24 +64,69 @@ fn is_ours(name: &HeaderName) -> bool {
 
 /// Upstream's response as it came, with `added` where upstream has no header of that name.
 /// A break in the middle of the body reaches the client as a break. Dropping the response closes upstream.
-pub fn response(upstream: reqwest::Response, added: &[(HeaderName, HeaderValue)]) -> Response {
-    let status = upstream.status();
-    let mut headers = without_hop_by_hop(upstream.headers());
+pub fn response(upstream: Response<AnswerBody>, added: &[(HeaderName, HeaderValue)]) -> Response {
+    let (mut parts, body) = upstream.into_parts();
+    remove_hop_by_hop(&mut parts.headers);
     for (name, value) in added {
-        if !headers.contains_key(name) {
-            headers.insert(name.clone(), value.clone());
+        if !parts.headers.contains_key(name) {
+            parts.headers.insert(name.clone(), value.clone());
         }
     }
-    let body = Body::from_stream(upstream.bytes_stream().inspect_err(|error| {
-        tracing::warn!(
-            error = crate::upstream::root_cause(error),
-            "upstream broke off in the middle of an answer"
-        );
-    }));
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+    let body = body.map_err(|error| {
+        tracing::warn!(%error, "an answer broke off");
+        error
+    });
+    Response::from_parts(parts, Body::new(body))
+}
+
+/// The protocol that a client wants to change to (RFC 9110, section 7.8), and its side of the connection.
+pub struct Upgrade {
+    protocol: HeaderValue,
+    client: OnUpgrade,
+}
+
+impl Upgrade {
+    /// What a request asks for; to be taken before its headers are.
+    pub fn of(headers: &HeaderMap, extensions: &mut http::Extensions) -> Option<Self> {
+        let says_upgrade = |value: &HeaderValue| {
+            let names = value.to_str().unwrap_or_default().split(',');
+            names.map(str::trim).any(|name| name.eq_ignore_ascii_case("upgrade"))
+        };
+        let protocol = headers.get(UPGRADE)?.clone();
+        if !headers.get_all(CONNECTION).iter().any(says_upgrade) {
+            return None;
+        }
+        Some(Self { protocol, client: extensions.remove()? })
+    }
+
+    /// Asks upstream for the same.
+    pub fn ask(&self, headers: &mut HeaderMap) {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, self.protocol.clone());
+    }
+
+    /// Upstream agreed: passes bytes both ways until both sides have ended. `place` is held for so long.
+    pub fn switch(self, mut upstream: Response<AnswerBody>, place: impl Send + 'static) -> Response {
+        let far = hyper::upgrade::on(&mut upstream);
+        let protocol = upstream.headers().get(UPGRADE).cloned().unwrap_or(self.protocol);
+        let client = self.client;
+        tokio::spawn(async move {
+            let _place = place;
+            let (client, far) = match tokio::try_join!(client, far) {
+                Ok(both) => both,
+                Err(error) => return tracing::warn!(%error, "a change of protocol failed"),
+            };
+            let (mut client, mut far) = (TokioIo::new(client), TokioIo::new(far));
+            // That one side breaks off is how such connections often end.
+            if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut far).await {
+                tracing::debug!(%error, "a connection of another protocol ended");
+            }
+        });
+        let mut response = response(upstream, &[]);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        response.headers_mut().insert(UPGRADE, protocol);
+        response
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +148,7 @@ mod tests {
         ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let kept: Vec<_> = request_headers(&headers).keys().map(|k| k.as_str().to_owned()).collect();
+        let kept: Vec<_> = request_headers(headers).keys().map(|k| k.as_str().to_owned()).collect();
         assert_eq!(kept, ["authorization", "x-request-id"]);
     }
 }

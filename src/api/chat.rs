@@ -22,6 +22,7 @@ use crate::openai::ChatRequest;
 use crate::rag::{self, Grounded, RagStatus};
 use crate::selection::{Asked, Selection, SelectionError, select};
 use crate::trace::TracedPassage;
+use crate::upstream::full;
 use crate::{relay, upstream};
 
 pub async fn completions(
@@ -30,7 +31,7 @@ pub async fn completions(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, None, &headers, body).await
+    complete(&app, &access, None, headers, body).await
 }
 
 pub async fn completions_of(
@@ -40,7 +41,7 @@ pub async fn completions_of(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, Some(collection), &headers, body).await
+    complete(&app, &access, Some(collection), headers, body).await
 }
 
 pub async fn preview(
@@ -89,13 +90,13 @@ async fn complete(
     app: &Arc<App>,
     access: &Access,
     path: Option<String>,
-    headers: &HeaderMap,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let chat = read(app, access, path, headers, body).await?;
+    let chat = read(app, access, path, &headers, body).await?;
     let forwarded = relay::request_headers(headers);
     let Some((request, selection)) = &chat.grounding else {
-        let response = app.upstream.send(Method::POST, "/chat/completions", forwarded, chat.bytes.into());
+        let response = app.upstream.send(Method::POST, "/chat/completions", forwarded, full(chat.bytes));
         let added = if chat.default_is_missing { rag::status_header(RagStatus::Error) } else { Vec::new() };
         return Ok(relay::response(response.await?, &added));
     };
@@ -110,7 +111,7 @@ async fn complete(
         return Ok(answer(ApiError::nothing_relevant(), &headers(None)));
     }
     let started = Instant::now();
-    let body = grounded.body.clone().into();
+    let body = full(grounded.body.clone());
     match app.upstream.send(Method::POST, "/chat/completions", forwarded, body).await {
         Ok(response) => Ok(relay::response(response, &headers(Some(started.elapsed())))),
         Err(error) => Ok(answer(error.into(), &headers(None))),
@@ -233,7 +234,7 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         Err(error) if error.is::<LengthLimitError>() => {
             Err(ApiError::too_large("the body", limit as u64, "--max-body-mib"))
         }
-        Err(error) => Err(ApiError::broken_body(&upstream::root_cause(&*error))),
+        Err(error) => Err(ApiError::broken_body(&*error)),
     }
 }
 

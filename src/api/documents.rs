@@ -113,7 +113,7 @@ async fn stage_one(app: &App, mut field: Field<'_>) -> Result<StagedBlob, ApiErr
 }
 
 fn broken_form(error: MultipartError) -> ApiError {
-    ApiError::broken_body(&error.body_text())
+    ApiError::broken_body(&error)
 }
 
 pub async fn list(

@@ -3,29 +3,33 @@
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http::StatusCode};
+use http::header::RETRY_AFTER;
 
 use crate::collection::CollectionError;
 use crate::openai::{ChatRequestError, ErrorBody};
 use crate::selection::SelectionError;
 use crate::store::StoreError;
-use crate::upstream::UpstreamError;
+use crate::upstream::{UpstreamError, io_kind, root_cause};
 
 /// What a client is told. The cause of a server's error is in the log, not here.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
     body: ErrorBody,
+    /// Seconds after which to try again.
+    retry_after: Option<u32>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         let kind = match status.as_u16() {
             404 => "not_found_error",
+            429 => "rate_limit_error",
             400..=499 => "invalid_request_error",
             502..=504 => "upstream_error",
             _ => "server_error",
         };
-        Self { status, body: ErrorBody::new(message, kind, code) }
+        Self { status, body: ErrorBody::new(message, kind, code), retry_after: None }
     }
 
     /// The request cannot be understood.
@@ -45,9 +49,23 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
-    /// The client went away or sent a broken body.
-    pub fn broken_body(cause: &str) -> Self {
-        Self::bad_request("broken_body", format!("the body could not be read to its end: {cause}"))
+    /// The client went away, sent a broken body or took too long over it.
+    pub fn broken_body(error: &(dyn std::error::Error + 'static)) -> Self {
+        let message = format!("the body could not be read to its end: {}", root_cause(error));
+        match io_kind(error) {
+            Some(std::io::ErrorKind::TimedOut) => {
+                Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message)
+            }
+            _ => Self::bad_request("broken_body", message),
+        }
+    }
+
+    /// More requests than are worked on at a time.
+    pub fn too_many_requests(most: usize) -> Self {
+        let message =
+            format!("{most} requests are being answered, which is the limit: try again in a moment");
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message);
+        Self { retry_after: Some(1), ..error }
     }
 
     /// Documents for a collection that does not exist for this caller.
@@ -100,7 +118,11 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body)).into_response()
+        let mut response = (self.status, Json(self.body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 
@@ -192,19 +214,35 @@ impl From<ChatRequestError> for ApiError {
 
 impl From<UpstreamError> for ApiError {
     fn from(error: UpstreamError) -> Self {
-        if let UpstreamError::Path(_) = error {
-            return Self::new(StatusCode::NOT_FOUND, "unknown_url", error.to_string());
+        use UpstreamError as E;
+        match &error {
+            E::Path(_) => return Self::new(StatusCode::NOT_FOUND, "unknown_url", error.to_string()),
+            E::Body(cause) => return Self::broken_body(cause),
+            _ => tracing::warn!(%error, "upstream failed"),
         }
-        tracing::warn!(%error, "upstream failed");
-        let (status, code) = match error {
-            UpstreamError::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
-            UpstreamError::Unreachable { .. } => (StatusCode::BAD_GATEWAY, "upstream_unreachable"),
-            UpstreamError::Path(_) | UpstreamError::Broken { .. } => {
-                (StatusCode::BAD_GATEWAY, "upstream_broken")
+        let start = "start the LLM server (for example `vllm serve`), or point --upstream at it";
+        let (status, code, todo) = match error {
+            E::Unreachable { .. } | E::Address { .. } => {
+                (StatusCode::BAD_GATEWAY, "upstream_unreachable", start)
             }
-            UpstreamError::NotModels { .. } => (StatusCode::BAD_GATEWAY, "upstream_not_openai"),
+            E::ConnectTimeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "upstream_connect_timeout", start),
+            E::HeaderTimeout { .. } => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream_header_timeout",
+                "ask for a shorter answer, stream it, or raise --upstream-header-timeout",
+            ),
+            E::IdleTimeout { .. } => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream_idle_timeout",
+                "look at the LLM server's log, or raise --upstream-idle-timeout",
+            ),
+            E::Broken { .. } | E::Path(_) | E::Body(_) => (
+                StatusCode::BAD_GATEWAY,
+                "upstream_broken",
+                "it may have begun to answer, so nothing was sent twice: look at its log and try again",
+            ),
+            E::NotModels { .. } => (StatusCode::BAD_GATEWAY, "upstream_not_openai", start),
         };
-        let todo = "start the LLM server (for example `vllm serve`), or point --upstream at it";
         Self::new(status, code, format!("{error}; {todo}"))
     }
 }

@@ -20,6 +20,7 @@ use axum::routing::{get, post};
 use crate::app::App;
 
 pub use error::ApiError;
+pub use params::Place;
 
 /// All routes.
 pub fn routes(app: Arc<App>) -> Router {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, Limited};
@@ -12,6 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use super::ApiError;
 use super::params::Caller;
 use crate::app::App;
+use crate::upstream::full;
 use crate::{openai, relay};
 
 /// A model list longer than this is relayed as it is.
@@ -22,10 +24,10 @@ pub async fn list(
     Caller(access): Caller,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let mut headers = relay::request_headers(&headers);
+    let mut headers = relay::request_headers(headers);
     // The list is read here.
     headers.remove(http::header::ACCEPT_ENCODING);
-    let upstream = app.upstream.send(Method::GET, "/models", headers, reqwest::Body::default()).await?;
+    let upstream = app.upstream.send(Method::GET, "/models", headers, full(Bytes::new())).await?;
     let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.name.clone()).collect();
     let mut response = relay::response(upstream, &[]);
     if collections.is_empty() || !response.status().is_success() {
@@ -33,7 +35,7 @@ pub async fn list(
     }
     let body = std::mem::take(response.body_mut());
     let body = Limited::new(body, LONGEST_LIST).collect().await;
-    let body = body.map_err(|e| ApiError::broken_body(&crate::upstream::root_cause(&*e)))?.to_bytes();
+    let body = body.map_err(|error| app.upstream.broken(&*error))?.to_bytes();
     let list = openai::with_collections(&body, &collections).map_or(body, Into::into);
     response.headers_mut().remove(CONTENT_LENGTH);
     *response.body_mut() = Body::from(list);

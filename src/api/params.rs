@@ -1,9 +1,12 @@
 //! What requests say outside their bodies: who asks, and our own headers.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
 use crate::access::Access;
@@ -19,6 +22,10 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         Ok(Self(Access::everything()))
     }
 }
+
+/// One of the requests that are worked on at a time. Whoever holds it occupies a place.
+#[derive(Clone)]
+pub struct Place(pub Arc<OwnedSemaphorePermit>);
 
 /// `X-RAG`, `X-RAG-Collection`, `X-RAG-Document` and `X-RAG-K`.
 #[derive(Debug, Default)]

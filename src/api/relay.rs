@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use http::StatusCode;
 use http::header::CONTENT_LENGTH;
+use http_body_util::{BodyExt, Either};
 
 use super::ApiError;
 use super::error::unknown_route;
-use super::params::Caller;
+use super::params::{Caller, Place};
 use crate::app::App;
-use crate::relay;
+use crate::relay::{self, Upgrade};
+use crate::upstream;
 
 pub async fn everything_else(
     State(app): State<Arc<App>>,
@@ -46,18 +49,28 @@ fn path_after(request: &Request, prefix: &str) -> String {
 }
 
 async fn forward(app: &App, path: String, request: Request) -> Result<Response, ApiError> {
-    let (parts, body) = request.into_parts();
-    let mut headers = relay::request_headers(&parts.headers);
+    let (mut parts, body) = request.into_parts();
+    let place = parts.extensions.remove::<Place>();
+    let upgrade = Upgrade::of(&parts.headers, &mut parts.extensions);
+    let mut headers = relay::request_headers(parts.headers);
     // A stream is sent in chunks unless its length is said, and some servers refuse chunks.
     let body = match http_body::Body::size_hint(&body).exact() {
-        Some(0) => reqwest::Body::default(),
+        Some(0) => upstream::full(bytes::Bytes::new()),
         length => {
             if let Some(length) = length {
                 headers.insert(CONTENT_LENGTH, length.into());
             }
-            reqwest::Body::wrap_stream(body.into_data_stream())
+            Either::Right(body.map_err(axum::Error::into_inner).boxed_unsync())
         }
     };
-    let response = app.upstream.send(parts.method, &path, headers, body).await?;
-    Ok(relay::response(response, &[]))
+    if let Some(upgrade) = &upgrade {
+        upgrade.ask(&mut headers);
+    }
+    let answer = app.upstream.send(parts.method, &path, headers, body).await?;
+    match upgrade {
+        Some(upgrade) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            Ok(upgrade.switch(answer, place))
+        }
+        _ => Ok(relay::response(answer, &[])),
+    }
 }

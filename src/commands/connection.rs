@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::CommandError;
-use crate::app::{App, AppError, http_client};
+use crate::app::{App, AppError};
 use crate::config::Config;
 use crate::openai::ErrorBody;
 use crate::server;
@@ -47,6 +47,13 @@ impl ServerFile {
     }
 }
 
+/// A client for a server on this machine: no TLS, and no certificates to read for it.
+fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    // Fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).build()
+}
+
 /// A server to ask.
 pub struct Connection {
     pub client: reqwest::Client,
@@ -65,7 +72,7 @@ impl Drop for Connection {
 impl Connection {
     /// Finds the running server of the data folder, or starts one.
     pub async fn open(config: Config) -> Result<Self, CommandError> {
-        let client = http_client(false).map_err(AppError::from)?;
+        let client = http_client()?;
         if let Some(file) = ServerFile::read(&config.data) {
             let base = format!("http://{}", reachable(file.address));
             let health = client.get(format!("{base}/health")).timeout(PATIENCE).send().await;

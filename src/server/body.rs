@@ -1,0 +1,118 @@
+//! Bodies with what hangs on them: a deadline on the client's, a place and a pulse on the answer's.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use super::connections::Pulse;
+use crate::api::Place;
+
+/// A client's body that must go on: silence for longer than the limit is an error of the kind
+/// [`io::ErrorKind::TimedOut`].
+pub(super) struct ClientBody {
+    incoming: Incoming,
+    pulse: Arc<Pulse>,
+    limit: Duration,
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// Since when nothing came although it was waited for.
+    silent_since: Option<Instant>,
+    ended: bool,
+}
+
+impl ClientBody {
+    pub fn new(incoming: Incoming, pulse: Arc<Pulse>, limit: Duration) -> Self {
+        let ended = incoming.is_end_stream();
+        Self { incoming, pulse, limit, alarm: None, silent_since: None, ended }
+    }
+}
+
+impl HttpBody for ClientBody {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) {
+            this.silent_since = None;
+            this.ended = frame.is_none() || this.incoming.is_end_stream();
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let due = *this.silent_since.get_or_insert_with(Instant::now) + this.limit;
+        let alarm = this.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        while alarm.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= due {
+                let message = format!("nothing came for {} seconds", this.limit.as_secs());
+                return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, message).into())));
+            }
+            alarm.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Drop for ClientBody {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.pulse.body_was_left_unread();
+        }
+    }
+}
+
+/// An answer's body: as long as it lives, its request has its place and its connection is busy.
+pub(super) struct AnswerBody {
+    body: Body,
+    pulse: Arc<Pulse>,
+    _place: Option<Place>,
+}
+
+impl AnswerBody {
+    pub fn new(body: Body, pulse: Arc<Pulse>, place: Option<Place>) -> Self {
+        Self { body, pulse, _place: place }
+    }
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.pulse.answer_ended();
+    }
+}

@@ -1,0 +1,153 @@
+//! The listening side: connections and their limits, what every request passes, and the end.
+
+mod body;
+mod connections;
+mod requests;
+mod stream;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::api;
+use crate::app::App;
+use connections::{Connections, Patience, Registered};
+use requests::Requests;
+use stream::ClientStream;
+
+/// How often connections that wait too long are looked for.
+const SWEEP: Duration = Duration::from_millis(500);
+/// An idle connection is kept for so long: longer than clients and balancers in front keep theirs.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Descriptors of the process that are not a connection's: files, the store, the listener, children.
+const OTHER_FILES: u64 = 256;
+
+/// Serves until `shutdown`, then lets open answers end for a while.
+pub async fn run(
+    listener: TcpListener,
+    app: Arc<App>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let background = tokio::spawn(app.clone().work());
+    let config = &app.config.server;
+    let limits = config.limits.clone();
+    let most = within_file_limit(limits.connections);
+    let requests = Requests::new(
+        api::routes(app.clone()),
+        limits.requests,
+        limits.body_timeout,
+        !config.allow_remote_without_keys,
+    );
+    let connections = Connections::new(Patience { head: limits.header_timeout, idle: KEEP_ALIVE });
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            _ = sweep.tick() => connections.sweep(),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => take_in(stream, &connections, &requests, most),
+                Err(error) => not_accepted(&error, &connections).await,
+            },
+        }
+    }
+    // Refuses new connections from here on.
+    drop(listener);
+    connections.stop();
+    if tokio::time::timeout(limits.drain_timeout, connections.all_ended()).await.is_err() {
+        tracing::warn!(open = connections.count(), "answers that were still open are cut off");
+        connections.close_all();
+    }
+    background.abort();
+    Ok(())
+}
+
+/// As many connections as there can be files, two for each: the client's and upstream's.
+fn within_file_limit(wanted: usize) -> usize {
+    let limit = match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => limit,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files was not raised");
+            return wanted;
+        }
+    };
+    let possible = (limit.saturating_sub(OTHER_FILES) / 2).max(1);
+    if possible < wanted as u64 {
+        tracing::warn!(
+            possible,
+            wanted,
+            "the limit of open files allows fewer connections: raise `ulimit -n`"
+        );
+    }
+    wanted.min(usize::try_from(possible).unwrap_or(usize::MAX))
+}
+
+async fn not_accepted(error: &io::Error, connections: &Connections) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    // The client's doing, and over.
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    let made_room = connections.make_room();
+    tracing::warn!(%error, made_room, "a connection could not be accepted");
+    // Out of files, most likely: without a pause this would be a busy loop.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+fn take_in(stream: TcpStream, connections: &Arc<Connections>, requests: &Requests, most: usize) {
+    if connections.count() >= most && !connections.make_room() {
+        // Everybody is being answered: whoever comes now is better sent away at once.
+        tracing::debug!("a connection was refused: all are busy");
+        return;
+    }
+    if let Err(error) = stream::prepare(&stream) {
+        // It is gone already.
+        tracing::debug!(%error, "a connection could not be set up");
+        return;
+    }
+    let registered = connections.register();
+    let id = registered.id();
+    let task = tokio::spawn(serve(stream, registered, requests.clone()));
+    connections.can_be_closed(id, task.abort_handle());
+}
+
+async fn serve(stream: TcpStream, registered: Registered, requests: Requests) {
+    let pulse = registered.pulse.clone();
+    let io = TokioIo::new(ClientStream::new(stream, pulse.clone()));
+    let service = {
+        let pulse = pulse.clone();
+        service_fn(move |request| {
+            let (requests, pulse) = (requests.clone(), pulse.clone());
+            async move { Ok::<_, Infallible>(requests.answer(request, pulse).await) }
+        })
+    };
+    // No timer: the sweep looks after the head's time.
+    let mut connection = pin!(http1::Builder::new().serve_connection(io, service).with_upgrades());
+    let mut told = false;
+    let ended = std::future::poll_fn(|cx| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(ended);
+        }
+        if !told && pulse.is_stopping(cx) {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+            return connection.as_mut().poll(cx);
+        }
+        Poll::Pending
+    });
+    if let Err(error) = ended.await {
+        // The client left, or sent what is no request; hyper has answered 400 where that was possible.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,121 @@
+//! The body of upstream's answer, frame by frame.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use super::connection::Connection;
+use super::pool::Pool;
+use super::{UpstreamError, root_cause};
+
+/// Frames as upstream sent them. At its end the connection goes back to the pool; dropped before, it is closed, by
+/// which upstream knows that nobody waits any more.
+pub struct AnswerBody {
+    incoming: Incoming,
+    connection: Option<Connection>,
+    pool: Arc<Pool>,
+    base: Arc<str>,
+    silence: Silence,
+}
+
+impl AnswerBody {
+    pub(super) fn new(
+        incoming: Incoming,
+        connection: Connection,
+        pool: Arc<Pool>,
+        base: Arc<str>,
+        idle_timeout: Duration,
+    ) -> Self {
+        let silence = Silence { limit: idle_timeout, since: None, alarm: None };
+        let mut body = Self { incoming, connection: Some(connection), pool, base, silence };
+        body.end_if_ended();
+        body
+    }
+
+    /// Of an answer after which the connection speaks another protocol.
+    pub(super) fn detached(incoming: Incoming, pool: Arc<Pool>, base: Arc<str>) -> Self {
+        let silence = Silence { limit: Duration::MAX, since: None, alarm: None };
+        Self { incoming, connection: None, pool, base, silence }
+    }
+
+    fn end_if_ended(&mut self) {
+        if self.incoming.is_end_stream()
+            && let Some(connection) = self.connection.take()
+        {
+            self.pool.give_back(connection);
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.silence.since = None;
+                self.end_if_ended();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                if let Some(connection) = self.connection.take() {
+                    self.pool.give_back(connection);
+                }
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.connection = None;
+                let error = UpstreamError::Broken { base: self.base.to_string(), cause: root_cause(&error) };
+                Poll::Ready(Some(Err(error)))
+            }
+            Poll::Pending if self.silence.is_too_long(cx) => {
+                self.connection = None;
+                let (base, after) = (self.base.to_string(), self.silence.limit);
+                Poll::Ready(Some(Err(UpstreamError::IdleTimeout { base, after })))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// How long upstream has been waited for. The time in which the client is slow does not count.
+struct Silence {
+    limit: Duration,
+    since: Option<Instant>,
+    /// Set once and moved only when it goes off: no work for each frame.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Silence {
+    fn is_too_long(&mut self, cx: &mut Context<'_>) -> bool {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let due = since + self.limit;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        while alarm.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= due {
+                return true;
+            }
+            alarm.as_mut().reset(due);
+        }
+        false
+    }
+}

@@ -1,0 +1,233 @@
+//! The LLM server behind us: connections, requests and their answers, its models, its window, its count of tokens.
+//!
+//! One exchange: a path that stays under `/v1`, a warm connection or a new one, the request, the head of the answer by
+//! a deadline, the body frame by frame. Nothing is sent twice, save a request of which no byte was sent because the
+//! warm connection had died.
+
+mod answer;
+mod connection;
+mod models;
+mod path;
+mod pool;
+mod socket;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HOST};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{Either, Full};
+
+pub use answer::AnswerBody;
+pub use connection::{BodyError, Payload};
+pub use models::{Model, ReadModels};
+
+use connection::{Connection, Connector};
+use pool::Pool;
+
+/// Where upstream is and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct UpstreamSettings {
+    /// `http://` or `https://`, ending in `/v1`.
+    pub base: String,
+    /// `Authorization` in place of the client's.
+    pub key: Option<HeaderValue>,
+    /// The window in tokens, whatever upstream tells.
+    pub window: Option<u64>,
+    /// To connect.
+    pub connect_timeout: Duration,
+    /// From the request to the head of the answer: the whole time of thinking, where the answer is not streamed.
+    pub header_timeout: Duration,
+    /// Between two frames of an answer.
+    pub idle_timeout: Duration,
+    /// An idle connection is used again for so long.
+    pub keep_alive: Duration,
+    /// Idle connections at most.
+    pub most_idle: usize,
+}
+
+/// Why upstream gave no answer, or no whole one.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// An address that nothing can be sent to.
+    #[error("{base} cannot be used: {cause}")]
+    Address { base: String, cause: String },
+    /// No connection.
+    #[error("cannot reach the LLM server at {base}: {cause}")]
+    Unreachable { base: String, cause: String },
+    /// No connection in time.
+    #[error("no connection to the LLM server at {base} within {after:?}")]
+    ConnectTimeout { base: String, after: Duration },
+    /// Connected, but the answer did not come, or broke off.
+    #[error("the LLM server at {base} broke off: {cause}")]
+    Broken { base: String, cause: String },
+    /// No head of an answer in time.
+    #[error("the LLM server at {base} did not answer within {after:?}")]
+    HeaderTimeout { base: String, after: Duration },
+    /// The answer began and went silent.
+    #[error("the LLM server at {base} was silent for {after:?} in the middle of an answer")]
+    IdleTimeout { base: String, after: Duration },
+    /// The client's body broke off, or took too long ([`io::ErrorKind::TimedOut`]).
+    #[error("the request's body broke off: {0}")]
+    Body(io::Error),
+    /// The path would leave `/v1`, where the LLM server may be controlled.
+    #[error("the path {0} leads out of /v1")]
+    Path(String),
+    /// Not what an OpenAI-compatible server answers.
+    #[error("{base}/models does not answer like an OpenAI-compatible server (status {status})")]
+    NotModels { base: String, status: u16 },
+}
+
+/// The LLM server.
+pub struct Upstream {
+    connector: Connector,
+    pool: Arc<Pool>,
+    base: Arc<str>,
+    /// The path of `base`.
+    path: String,
+    host: HeaderValue,
+    key: Option<HeaderValue>,
+    window: Option<u64>,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    read_models: ReadModels,
+    known: models::Known,
+}
+
+/// A body of bytes at hand.
+pub fn full(bytes: Bytes) -> Payload {
+    Either::Left(Full::new(bytes))
+}
+
+impl Upstream {
+    /// Connects to nothing yet.
+    pub fn new(settings: &UpstreamSettings, read_models: ReadModels) -> Result<Self, UpstreamError> {
+        let base = settings.base.trim_end_matches('/').to_owned();
+        let bad = |cause: String| UpstreamError::Address { base: base.clone(), cause };
+        let uri: Uri = base.parse().map_err(|e| bad(format!("{e}")))?;
+        let host = Connector::host_header(&uri).ok_or_else(|| bad("it names no host".to_owned()))?;
+        Ok(Self {
+            connector: Connector::new(&base, &uri, settings.connect_timeout)?,
+            pool: Arc::new(Pool::new(settings.keep_alive, settings.most_idle)),
+            path: uri.path().trim_end_matches('/').to_owned(),
+            base: base.into(),
+            host,
+            key: settings.key.clone(),
+            window: settings.window,
+            header_timeout: settings.header_timeout,
+            idle_timeout: settings.idle_timeout,
+            read_models,
+            known: models::Known::default(),
+        })
+    }
+
+    /// Where it is.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Sends a request. `path_and_query` begins after `/v1`. The headers are end-to-end ones; a configured key replaces
+    /// the client's. Dropping the future or the body of the answer closes the connection.
+    pub async fn send(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        headers: HeaderMap,
+        body: Payload,
+    ) -> Result<Response<AnswerBody>, UpstreamError> {
+        let path = path::under(&self.path, path_and_query)
+            .ok_or_else(|| UpstreamError::Path(path_and_query.to_owned()))?;
+        self.exchange(method, path, headers, body).await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: PathAndQuery,
+        headers: HeaderMap,
+        body: Payload,
+    ) -> Result<Response<AnswerBody>, UpstreamError> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::from(path);
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(HOST, self.host.clone());
+        if let Some(key) = &self.key {
+            request.headers_mut().insert(AUTHORIZATION, key.clone());
+        }
+        let mut connection = match self.pool.take() {
+            Some(connection) => connection,
+            None => self.connector.connect().await?,
+        };
+        let deadline = tokio::time::Instant::now() + self.header_timeout;
+        let mut sent_again = false;
+        let response = loop {
+            let head = tokio::time::timeout_at(deadline, connection.exchange(request)).await;
+            match head {
+                Ok(Ok(response)) => break response,
+                Ok(Err(mut failed)) => match failed.take_message() {
+                    // The connection died unused, and nothing was sent.
+                    Some(unsent) if !sent_again => {
+                        request = unsent;
+                        connection = self.connector.connect().await?;
+                        sent_again = true;
+                    }
+                    _ => return Err(self.failed(failed.into_error())),
+                },
+                Err(_) => {
+                    let (base, after) = (self.base.to_string(), self.header_timeout);
+                    return Err(UpstreamError::HeaderTimeout { base, after });
+                }
+            }
+        };
+        Ok(self.answer(response, connection))
+    }
+
+    fn answer(
+        &self,
+        response: Response<hyper::body::Incoming>,
+        connection: Connection,
+    ) -> Response<AnswerBody> {
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        response.map(|incoming| {
+            let (pool, base) = (self.pool.clone(), self.base.clone());
+            if switched {
+                connection.detach();
+                AnswerBody::detached(incoming, pool, base)
+            } else {
+                AnswerBody::new(incoming, connection, pool, base, self.idle_timeout)
+            }
+        })
+    }
+
+    /// An answer whose body broke off while it was read.
+    pub fn broken(&self, error: &(dyn std::error::Error + 'static)) -> UpstreamError {
+        UpstreamError::Broken { base: self.base.to_string(), cause: root_cause(error) }
+    }
+
+    fn failed(&self, error: hyper::Error) -> UpstreamError {
+        if error.is_user() {
+            let kind = io_kind(&error).unwrap_or(io::ErrorKind::BrokenPipe);
+            return UpstreamError::Body(io::Error::new(kind, root_cause(&error)));
+        }
+        self.broken(&error)
+    }
+}
+
+/// The kind of the I/O error that an error comes from.
+pub fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.filter_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind).last()
+}
+
+/// The innermost cause, which is what names the trouble.
+pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

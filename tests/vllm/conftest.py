@@ -1,0 +1,43 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+import documents  # noqa: E402
+import world  # noqa: E402
+from vllm_server import Vllm  # noqa: E402
+from wire import Pair  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def vllm(tmp_path_factory):
+    server = Vllm(tmp_path_factory.mktemp("vllm") / "vllm.log")
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="session")
+def lastro(vllm, tmp_path_factory):
+    """lastro before vLLM, searching by words alone: what vLLM is asked does not depend on how passages were found."""
+    server = world.Lastro(tmp_path_factory.mktemp("lastro") / "data", vllm.address + "/v1", model=None)
+    server.wait_until_ready()
+    for collection, files in documents.COLLECTIONS.items():
+        for document in server.upload(collection, *files):
+            assert document["status"] == "completed", document
+    yield server
+    assert server.end() == 0, server.tail()
+
+
+@pytest.fixture(scope="session")
+def pair(vllm, lastro):
+    """The same request to vLLM and to lastro."""
+    return Pair(vllm.address, lastro.url)
+
+
+@pytest.fixture(autouse=True)
+def idle(vllm):
+    """Every test leaves vLLM without work: an answer could otherwise depend on what it was computed beside."""
+    yield
+    vllm.wait_until("a test left work behind", lambda: vllm.running() + vllm.waiting() == 0)

@@ -1,0 +1,85 @@
+"""Everything else under /v1, which lastro does not read."""
+import pytest
+
+from test_fidelity import STREAMED
+from vllm_server import MODEL, WINDOW
+from wire import NOT_COMPARED, OWN, request_id, send
+
+PROMPT = {"model": MODEL, "prompt": "A river is", "temperature": 0, "seed": 7, "max_tokens": 12}
+
+
+@STREAMED
+@pytest.mark.parametrize("fields", [{}, {"n": 2, "temperature": 0.9}, {"prompt": ["A river", "Um rio"]}, {"logprobs": 2},
+                                    {"prompt": [504, 9690], "stop": ["."]}],
+                         ids=["one", "two choices", "two prompts", "logprobs", "token ids"])
+def test_completions(pair, fields, stream):
+    answer = pair.same("POST", "/v1/completions", {**PROMPT, **fields, "stream": stream}, request_id())
+    if stream:
+        assert len(answer.chunks()) > 3
+
+
+def test_completions_that_echo(pair):
+    answer = pair.same("POST", "/v1/completions", {**PROMPT, "echo": True, "logprobs": 1}, request_id())
+    assert answer.json()["choices"][0]["text"].startswith(PROMPT["prompt"])
+
+
+@STREAMED
+def test_responses(pair, stream):
+    body = {"model": MODEL, "input": "Tell me about rivers.", "temperature": 0, "max_output_tokens": 12, "stream": stream}
+    answer = pair.same("POST", "/v1/responses", body, request_id())
+    if stream:
+        assert b"event: response.completed\n" in answer.body or b"event: response.incomplete\n" in answer.body
+
+
+@STREAMED
+def test_messages(pair, stream):
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Tell me about rivers."}], "temperature": 0, "max_tokens": 12,
+            "stream": stream}
+    answer = pair.same("POST", "/v1/messages", body, request_id())
+    assert (b"event: message_stop\n" if stream else b'"stop_reason":"max_tokens"') in answer.body
+
+
+def test_messages_in_error(pair):
+    pair.same("POST", "/v1/messages", {"model": "nope", "messages": [], "max_tokens": 1}, status=404)
+
+
+def test_a_model_that_does_not_embed(pair):
+    answer = send(pair.direct, "POST", "/v1/embeddings", {"model": MODEL, "input": "x"})
+    pair.same("POST", "/v1/embeddings", {"model": MODEL, "input": "x"}, status=answer.status)
+
+
+def test_the_prompt_as_vllm_renders_it(pair):
+    """A route that is vLLM's own, under an address that names a collection too."""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Tell me about rivers."}]}
+    pair.same("POST", "/v1/chat/completions/render", body, request_id())
+    direct = send(pair.direct, "POST", "/v1/completions", PROMPT)
+    relayed = send(pair.relayed, "POST", "/c/pump/v1/completions", PROMPT)
+    assert direct.status == relayed.status == 200
+    assert direct.json()["choices"] == relayed.json()["choices"]
+
+
+def test_models_are_vllms_and_the_same_with_each_collection(pair, lastro):
+    direct, relayed = (send(server, "GET", "/v1/models") for server in (pair.direct, pair.relayed))
+    assert relayed.status == 200 and relayed.headers["content-type"] == direct.headers["content-type"]
+    own, *others = direct.json()["data"]
+    assert not others and own["id"] == MODEL and own["max_model_len"] == WINDOW
+    models = {model["id"]: model for model in relayed.json()["data"]}
+    collections = [collection["name"] for collection in lastro.call("GET", "/v1/vector_stores").json()["data"]]
+    assert "pump" in collections and set(models) == {MODEL, *(f"{MODEL}@{name}" for name in collections)}
+    for model in models.values():
+        assert set(model) == set(own) and model["max_model_len"] == WINDOW and model["owned_by"] == own["owned_by"]
+    # vLLM's own entry is in the list byte for byte, but for the moment and the ids that it is given at every call.
+    entry = direct.body[direct.body.index(b"[") + 1:direct.body.rindex(b"]")]
+    assert b'"data":[' + mask(entry) in mask(relayed.body)
+    assert int(relayed.headers.get("content-length", len(relayed.body))) == len(relayed.body)
+
+
+def mask(body):
+    return OWN.sub(lambda found: (found[1] or found[2]) + b"*", body)
+
+
+def test_vllms_version_and_health_are_not_ours_to_hide(pair):
+    """lastro has a health of its own; what is not under /v1 is not relayed."""
+    assert send(pair.relayed, "GET", "/health").status == 200
+    assert send(pair.relayed, "GET", "/version").status == 404
+    assert NOT_COMPARED
