@@ -194,7 +194,10 @@ fn upstream(o: &Options) -> Result<UpstreamSettings, ConfigError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(value("upstream", format!("{base} must begin with http:// or https://")));
     }
-    if !url.path().ends_with("/v1") {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(value("upstream", "must not hold a name or a password: keys belong into upstream_key"));
+    }
+    if !url.path().ends_with("/v1") || url.query().is_some() || url.fragment().is_some() {
         return Err(value("upstream", format!("{base} must end in /v1, as in http://127.0.0.1:8000/v1")));
     }
     let key = match o.upstream_key.as_deref().filter(|key| !key.is_empty()) {
@@ -248,6 +251,9 @@ mod tests {
             ("listen = \"0.0.0.0:8080\"", "--allow-remote-without-keys"),
             ("upstream = \"localhost:8000\"", "upstream"),
             ("upstream = \"http://localhost:8000\"", "/v1"),
+            ("upstream = \"http://u:p@localhost:8000/v1\"", "upstream_key"),
+            ("upstream = \"http://localhost:8000/v1?x=/v1\"", "end in /v1"),
+            ("header_timeout = 0", "more than 0"),
             ("passages = 0", "1 to 50"),
             ("max_file_mib = 0", "more than 0"),
             ("collections = \"/nonexistent\"", "not a folder"),

@@ -229,11 +229,14 @@ async fn upstream_has(upstream: &Arc<upstream::Upstream>, model: &str) -> bool {
 }
 
 async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::too_large("the body", limit as u64, "--max-body-mib");
+    // A client that says so beforehand need not send it.
+    if http_body::Body::size_hint(&body).lower() > limit as u64 {
+        return Err(too_large());
+    }
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(ApiError::too_large("the body", limit as u64, "--max-body-mib"))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(error) => Err(ApiError::broken_body(&*error)),
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -79,15 +79,22 @@ impl Drop for ClientBody {
 }
 
 /// An answer's body: as long as it lives, its request has its place and its connection is busy.
+///
+/// A break is passed on only when all that came before it has been sent: hyper drops what it has not sent yet when a
+/// body breaks off.
 pub(super) struct AnswerBody {
     body: Body,
     pulse: Arc<Pulse>,
     _place: Option<Place>,
+    /// Flushes before the last frame, or before the head.
+    seen: u64,
+    broken: Option<axum::Error>,
 }
 
 impl AnswerBody {
     pub fn new(body: Body, pulse: Arc<Pulse>, place: Option<Place>) -> Self {
-        Self { body, pulse, _place: place }
+        let seen = pulse.flushes();
+        Self { body, pulse, _place: place, seen, broken: None }
     }
 }
 
@@ -99,11 +106,23 @@ impl HttpBody for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if self.broken.is_none() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Err(error)) => self.broken = Some(error),
+                frame => {
+                    self.seen = self.pulse.flushes();
+                    return Poll::Ready(frame);
+                }
+            }
+        }
+        if !self.pulse.has_flushed_since(self.seen, cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.broken.take().map(Err))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.broken.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -39,6 +39,9 @@ pub(super) struct Pulse {
     stopping: Arc<AtomicBool>,
     waker: AtomicWaker,
     unread: AtomicBool,
+    /// How often everything that was to be sent had been.
+    flushes: AtomicU64,
+    flush_waker: AtomicWaker,
 }
 
 impl Pulse {
@@ -86,6 +89,23 @@ impl Pulse {
 
     pub fn has_unread_body(&self) -> bool {
         self.unread.load(Relaxed)
+    }
+
+    /// Everything that was to be sent is with the system.
+    pub fn flushed(&self) {
+        self.flushes.fetch_add(1, Relaxed);
+        self.flush_waker.wake();
+    }
+
+    /// Counts [`Pulse::flushed`].
+    pub fn flushes(&self) -> u64 {
+        self.flushes.load(Relaxed)
+    }
+
+    /// Whether there was a flush after `seen`; if not, whoever polls is woken by the next.
+    pub fn has_flushed_since(&self, seen: u64, cx: &std::task::Context<'_>) -> bool {
+        self.flush_waker.register(cx.waker());
+        self.flushes() > seen
     }
 
     /// Whether the server ends; if not, whoever polls is woken when it does.
@@ -150,6 +170,8 @@ impl Connections {
             stopping: self.stopping.clone(),
             waker: AtomicWaker::new(),
             unread: AtomicBool::new(false),
+            flushes: AtomicU64::new(0),
+            flush_waker: AtomicWaker::new(),
         });
         pulse.set(State::Head);
         self.open.lock().insert(id, (pulse.clone(), None));

@@ -17,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use crate::api;
 use crate::app::App;
@@ -48,22 +49,12 @@ pub async fn run(
         !config.allow_remote_without_keys,
     );
     let connections = Connections::new(Patience { head: limits.header_timeout, idle: KEEP_ALIVE });
-    let mut sweep = tokio::time::interval(SWEEP);
-    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut shutdown = pin!(shutdown);
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut shutdown => break,
-            _ = sweep.tick() => connections.sweep(),
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => take_in(stream, &connections, &requests, most),
-                Err(error) => not_accepted(&error, &connections).await,
-            },
-        }
+    // A task of its own, and not this future: who blocks on that wakes another thread for every connection.
+    let mut accepting = JoinSet::new();
+    accepting.spawn(accept(listener, connections.clone(), requests, most, shutdown));
+    if let Some(ended) = accepting.join_next().await {
+        ended.map_err(io::Error::other)?;
     }
-    // Refuses new connections from here on.
-    drop(listener);
     connections.stop();
     if tokio::time::timeout(limits.drain_timeout, connections.all_ended()).await.is_err() {
         tracing::warn!(open = connections.count(), "answers that were still open are cut off");
@@ -71,6 +62,30 @@ pub async fn run(
     }
     background.abort();
     Ok(())
+}
+
+/// Takes connections in until `shutdown`; new ones are refused from then on.
+async fn accept(
+    listener: TcpListener,
+    connections: Arc<Connections>,
+    requests: Requests,
+    most: usize,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => return,
+            _ = sweep.tick() => connections.sweep(),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => take_in(stream, &connections, &requests, most),
+                Err(error) => not_accepted(&error, &connections).await,
+            },
+        }
+    }
 }
 
 /// As many connections as there can be files, two for each: the client's and upstream's.

@@ -85,7 +85,11 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.tcp).poll_flush(cx))?;
+        // hyper calls this once its own buffer is empty.
+        this.pulse.flushed();
+        Poll::Ready(Ok(()))
     }
 
     /// Closes the sending side. Where a request's body was refused before its end, the rest is read and thrown away

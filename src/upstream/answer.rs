@@ -34,18 +34,28 @@ impl AnswerBody {
         idle_timeout: Duration,
     ) -> Self {
         let silence = Silence { limit: idle_timeout, since: None, alarm: None };
-        let mut body = Self { incoming, connection: Some(connection), pool, base, silence };
-        body.end_if_ended();
-        body
+        Self { incoming, connection: Some(connection), pool, base, silence }
     }
 
-    /// Of an answer after which the connection speaks another protocol.
-    pub(super) fn detached(incoming: Incoming, pool: Arc<Pool>, base: Arc<str>) -> Self {
-        let silence = Silence { limit: Duration::MAX, since: None, alarm: None };
-        Self { incoming, connection: None, pool, base, silence }
+    /// Lets go of the connection, which speaks another protocol from here on.
+    pub(super) fn detach(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.detach();
+        }
     }
 
-    fn end_if_ended(&mut self) {
+    fn end(&mut self, cx: &mut Context<'_>) {
+        if let Some(mut connection) = self.connection.take() {
+            // To its end, where it is ready for the next request.
+            connection.drive(cx);
+            self.pool.give_back(connection);
+        }
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        // Nobody asks for the end of a body without one, nor after the last byte of a known length.
         if self.incoming.is_end_stream()
             && let Some(connection) = self.connection.take()
         {
@@ -62,16 +72,20 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
+        let this = &mut *self;
+        if let Some(connection) = &mut this.connection {
+            connection.drive(cx);
+        }
+        match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.silence.since = None;
-                self.end_if_ended();
+                if self.incoming.is_end_stream() {
+                    self.end(cx);
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(None) => {
-                if let Some(connection) = self.connection.take() {
-                    self.pool.give_back(connection);
-                }
+                self.end(cx);
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {

@@ -1,7 +1,10 @@
 //! One connection to upstream, and how it is made.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +16,7 @@ use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
@@ -112,32 +116,50 @@ impl Connector {
 }
 
 /// A connection that carries one exchange at a time. Dropping it closes it at once.
+///
+/// Nothing reads or writes it but whoever waits for it: one task carries both sides of a request, so that a frame
+/// wakes one task and not two, and frames that came together leave together.
 pub(super) struct Connection {
     sender: http1::SendRequest<Payload>,
     driver: Driver,
     peek: Peek,
 }
 
-/// The task that reads and writes.
-struct Driver(Option<AbortHandle>);
+/// What reads and writes.
+enum Driver {
+    /// Polled by whoever waits.
+    Here(Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>),
+    /// A task, for a body that comes at its own pace: it must go on while the answer is not read.
+    Apart {
+        _task: AbortOnDrop,
+    },
+    Ended,
+}
 
-impl Drop for Driver {
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
+        self.0.abort();
     }
 }
 
 impl Connection {
     async fn start<T>(io: TokioIo<T>, peek: Peek) -> io::Result<Self>
     where
-        T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (sender, connection) = http1::handshake(io).await.map_err(io::Error::other)?;
-        // What goes wrong is told to whoever waits for the answer.
-        let driver = tokio::spawn(connection.with_upgrades());
-        Ok(Self { sender, driver: Driver(Some(driver.abort_handle())), peek })
+        Ok(Self { sender, driver: Driver::Here(Box::pin(connection.with_upgrades())), peek })
+    }
+
+    /// Reads and writes what can be. What goes wrong is told to whoever waits for the answer.
+    pub fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Driver::Here(driver) = &mut self.driver
+            && driver.as_mut().poll(cx).is_ready()
+        {
+            self.driver = Driver::Ended;
+        }
     }
 
     /// Sends a request and waits for the head of its answer. A request of which nothing was sent comes back.
@@ -145,7 +167,25 @@ impl Connection {
         &mut self,
         request: http::Request<Payload>,
     ) -> Result<http::Response<Incoming>, TrySendError<http::Request<Payload>>> {
-        self.sender.try_send_request(request).await
+        if matches!(request.body(), Either::Right(_)) {
+            self.driver = match std::mem::replace(&mut self.driver, Driver::Ended) {
+                Driver::Here(driver) => {
+                    let task = tokio::spawn(driver);
+                    Driver::Apart { _task: AbortOnDrop(task.abort_handle()) }
+                }
+                driver => driver,
+            };
+        }
+        let mut head = pin!(self.sender.try_send_request(request));
+        poll_fn(|cx| {
+            if let Driver::Here(driver) = &mut self.driver
+                && driver.as_mut().poll(cx).is_ready()
+            {
+                self.driver = Driver::Ended;
+            }
+            head.as_mut().poll(cx)
+        })
+        .await
     }
 
     /// Whether another request can be sent now.
@@ -155,16 +195,23 @@ impl Connection {
 
     /// Waits until another request can be sent; false if that never happens.
     pub async fn becomes_ready(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
+        poll_fn(|cx| {
+            self.drive(cx);
+            self.sender.poll_ready(cx)
+        })
+        .await
+        .is_ok()
     }
 
     /// Whether upstream has left.
     pub fn is_closed(&self) -> bool {
-        self.sender.is_closed() || self.peek.is_closed()
+        matches!(self.driver, Driver::Ended) || self.sender.is_closed() || self.peek.is_closed()
     }
 
     /// Lets go of a connection that speaks another protocol from here on.
-    pub fn detach(mut self) {
-        self.driver.0 = None;
+    pub fn detach(self) {
+        if let Driver::Here(driver) = self.driver {
+            tokio::spawn(driver);
+        }
     }
 }

@@ -194,12 +194,11 @@ impl Upstream {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         response.map(|incoming| {
             let (pool, base) = (self.pool.clone(), self.base.clone());
+            let mut body = AnswerBody::new(incoming, connection, pool, base, self.idle_timeout);
             if switched {
-                connection.detach();
-                AnswerBody::detached(incoming, pool, base)
-            } else {
-                AnswerBody::new(incoming, connection, pool, base, self.idle_timeout)
+                body.detach();
             }
+            body
         })
     }
 
