@@ -1,6 +1,6 @@
 # Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA (scripts/demo explains them).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop build test lint bench-figures clean-tools
+.PHONY: help demo stop build test test-vllm lint bench-figures bench-ttft clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -20,12 +20,21 @@ test: ## Run every test, with real models and a real LLM server
 	@scripts/prerequisites
 	@scripts/test
 
+test-vllm: build ## Test against a real vLLM on the CPU (installs 6 GB)
+	@scripts/test-vllm
+
 lint: ## Check the formatting, and let clippy warn of nothing
 	cargo fmt --all --check
 	cargo clippy --release --all-targets --locked -- -D warnings
 
-bench-figures: ## Measure start, memory, ingestion, search and added time to first token
+bench-figures: ## Measure start, memory, ingestion and search
 	cargo bench --locked --bench figures
+
+# Peers that cannot be had are reported as absent by the benchmark itself.
+bench-ttft: ## Measure the time added to the first token, beside other proxies
+	@scripts/prerequisites
+	-python3 scripts/install minilm peers
+	cargo bench --locked --bench ttft -- --json target/ttft.json --svg target/ttft.svg
 
 clean-tools: stop ## Remove everything that was installed into .tools/
 	rm -rf .tools

@@ -87,7 +87,10 @@ pub async fn ground(
             OnEmpty::Answer => {}
             OnEmpty::Refuse => grounded.refuse = true,
             OnEmpty::Note => {
-                grounded.write(request, model, nothing_found(language.as_deref()), Vec::new());
+                let note = nothing_found(language.as_deref());
+                if budget.has_room_for(note).await {
+                    grounded.write(request, model, note, Vec::new());
+                }
             }
         }
         return Ok(grounded);

@@ -3,6 +3,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use http::Version;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -66,6 +67,8 @@ fn is_ours(name: &HeaderName) -> bool {
 /// A break in the middle of the body reaches the client as a break. Dropping the response closes upstream.
 pub fn response(upstream: Response<AnswerBody>, added: &[(HeaderName, HeaderValue)]) -> Response {
     let (mut parts, body) = upstream.into_parts();
+    // Between us and the client it is a message of its own: an end of HTTP/1.0 could not be told from a break.
+    parts.version = Version::HTTP_11;
     remove_hop_by_hop(&mut parts.headers);
     for (name, value) in added {
         if !parts.headers.contains_key(name) {

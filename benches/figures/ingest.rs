@@ -1,20 +1,16 @@
-//! How fast documents become searchable, and the collections that the questions are asked of.
+//! How fast documents become searchable, and the text that questions are made of.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lastro::ingest::{ExtractLimits, child, files_below};
-use tempfile::TempDir;
 
+use crate::filled::{COLLECTION, count};
+use crate::numbers::median;
 use crate::process::{Place, Server, Settings, data_folder};
-use crate::questions::Questions;
-use crate::report::{Report, Value, median, value};
+use crate::report::{Report, Value, value};
 use crate::{MODELS, Outcome};
 
-/// The collection that is measured.
-pub const COLLECTION: &str = "bench";
-/// Paragraphs of one made-up document.
-const PARAGRAPHS: usize = 500;
 /// Reading alone is measured so often.
 const READS: usize = 3;
 
@@ -60,10 +56,6 @@ async fn upload(place: &Place, pdf: &Path, model: Option<&Path>) -> Outcome<Vec<
     Ok(values)
 }
 
-fn count(documents: &[serde_json::Value], field: &str) -> f64 {
-    documents.iter().filter_map(|d| d[field].as_f64()).sum()
-}
-
 /// Reading alone: the child process from its start to the text.
 async fn read_only(place: &Place, pdf: &Path) -> Outcome<Vec<Value>> {
     let mut seconds = Vec::new();
@@ -85,9 +77,8 @@ struct Text {
 
 async fn extract(place: &Place, path: &Path) -> Outcome<Text> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let program = Path::new(env!("CARGO_BIN_EXE_lastro"));
     let limits = ExtractLimits::default();
-    let extracted = child::extract_in_child(path, &name, &limits, place.pdfium.as_deref(), program);
+    let extracted = child::extract_in_child(path, &name, &limits, place.pdfium.as_deref(), &place.program);
     let extracted = extracted.await.map_err(|e| format!("{}: {}", path.display(), e.message()))?;
     let text: Vec<&str> = extracted.blocks.iter().map(|b| b.text.as_str()).collect();
     Ok(Text { pages: extracted.pages, text: text.join("\n") })
@@ -102,43 +93,4 @@ pub async fn text_of(place: &Place, folder: &Path) -> Outcome<String> {
         all.push('\n');
     }
     if all.trim().is_empty() { Err(format!("no text in {}", folder.display()).into()) } else { Ok(all) }
-}
-
-/// A collection of about so many chunks on a running server: how many there are, and how long that took.
-async fn fill(server: &Server, questions: &Questions, chunks: usize) -> Outcome<(usize, Duration)> {
-    let started = Instant::now();
-    let (mut found, mut number) = (0, 0);
-    while found < chunks {
-        let paragraphs = PARAGRAPHS.min(chunks - found);
-        let file = (format!("part-{number}.txt"), questions.document(number, paragraphs));
-        let (_, documents) = server.upload(COLLECTION, vec![file]).await?;
-        found += count(&documents, "chunks") as usize;
-        number += 1;
-    }
-    Ok((found, started.elapsed()))
-}
-
-/// A server with a collection to ask.
-pub struct Filled {
-    pub server: Server,
-    pub chunks: usize,
-    pub seconds: f64,
-    /// Removed after the server has ended.
-    _folder: TempDir,
-}
-
-impl Filled {
-    /// Starts it and fills its collection with about so many chunks.
-    pub async fn new(
-        place: &Place,
-        questions: &Questions,
-        model: Option<&Path>,
-        chunks: usize,
-    ) -> Outcome<Self> {
-        let folder = data_folder()?;
-        let server = Server::start(place, folder.path(), Settings { model, ..Settings::default() }).await?;
-        server.loaded().await?;
-        let (chunks, took) = fill(&server, questions, chunks).await?;
-        Ok(Self { server, chunks, seconds: took.as_secs_f64(), _folder: folder })
-    }
 }

@@ -3,22 +3,35 @@
 //! Every figure is taken from the release binary as a process of its own. One that could not be measured says why.
 //! The machine should have nothing else to do.
 
+#[path = "../shared/filled.rs"]
+mod filled;
 mod ingest;
+#[allow(dead_code, reason = "the other benchmark sets its pace")]
+#[path = "../shared/mock.rs"]
 mod mock;
+#[path = "../shared/numbers.rs"]
+mod numbers;
+#[allow(dead_code, reason = "each benchmark uses its part")]
+#[path = "../shared/process.rs"]
 mod process;
+#[allow(dead_code, reason = "each benchmark uses its part")]
+#[path = "../shared/questions.rs"]
 mod questions;
 mod report;
 mod search;
 mod start;
-mod ttft;
+#[allow(dead_code, reason = "each benchmark uses its part")]
+#[path = "../shared/wire.rs"]
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-use ingest::Filled;
+use filled::Filled;
+use mock::Pace;
 use process::Place;
 use questions::Questions;
 use report::Report;
@@ -29,7 +42,7 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// The models by the names of their folders; the first is also the one that questions are embedded with.
 const MODELS: [&str; 2] = ["all-MiniLM-L6-v2", "multilingual-e5-small"];
 
-/// Measures start, memory, ingestion, search, and the time that lastro adds to the first token.
+/// Measures start, memory, ingestion and search. `cargo bench --bench ttft` has the time to the first token.
 #[derive(Parser)]
 struct Arguments {
     /// Write the figures to this file too
@@ -50,12 +63,9 @@ struct Arguments {
     /// Chunks searched by words and meaning: embedding them is most of a run's time
     #[arg(long, default_value_t = 2_000)]
     model_chunks: usize,
-    /// Questions, and requests of each way in each round
+    /// Questions
     #[arg(long, default_value_t = 200)]
     requests: usize,
-    /// Rounds of the time to first token
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -66,7 +76,6 @@ enum Group {
     Start,
     Ingest,
     Search,
-    Ttft,
 }
 
 fn main() -> ExitCode {
@@ -91,9 +100,11 @@ async fn run(arguments: &Arguments) -> Outcome<()> {
     println!("lastro {} on {}", report.lastro, report.machine);
     let pdfium = std::env::var_os("LASTRO_PDFIUM").map_or(".tools/pdfium/libpdfium.so".into(), PathBuf::from);
     let place = Place {
-        upstream: mock::start()?,
+        program: process::built(),
+        wrapper: Vec::new(),
+        upstream: mock::start(Pace { frames: 1, gap: Duration::ZERO })?.address,
         pdfium: pdfium.canonicalize().ok(),
-        client: reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?,
+        client: process::http_client()?,
     };
     let wanted = |group| arguments.only.is_empty() || arguments.only.contains(&group);
     let pdf = arguments.pdf.canonicalize().map_err(|e| format!("{}: {e}", arguments.pdf.display()))?;
@@ -104,22 +115,16 @@ async fn run(arguments: &Arguments) -> Outcome<()> {
     if wanted(Group::Ingest) {
         ingest::measure(&mut report, &place, &pdf, |name| model(arguments, name)).await;
     }
-    if wanted(Group::Search) || wanted(Group::Ttft) {
+    if wanted(Group::Search) {
         let text = ingest::text_of(&place, &samples.join("debian")).await?;
-        let questions = Arc::new(Questions::new(&text));
+        let questions = Questions::new(&text);
         let words = Filled::new(&place, &questions, None, arguments.chunks).await;
         let meaning = match model(arguments, MODELS[0]) {
             Ok(model) => Filled::new(&place, &questions, Some(&model), arguments.model_chunks).await,
             Err(error) => Err(error),
         };
         let filled = [("by words alone", "lexical", words), ("by words and meaning", "hit", meaning)];
-        if wanted(Group::Search) {
-            search::measure(&mut report, &place.client, &questions, arguments.requests, &filled).await;
-        }
-        if wanted(Group::Ttft) {
-            ttft::measure(&mut report, &place, &questions, arguments.requests, arguments.rounds, &filled)
-                .await;
-        }
+        search::measure(&mut report, &place.client, &questions, arguments.requests, &filled).await;
     }
     match &arguments.json {
         Some(path) => report.write(path),

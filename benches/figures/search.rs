@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::Outcome;
-use crate::ingest::{COLLECTION, Filled};
+use crate::filled::{COLLECTION, Filled};
+use crate::numbers::quantile;
 use crate::process::Server;
 use crate::questions::Questions;
-use crate::report::{Report, Value, quantile, value};
+use crate::report::{Report, Value, value};
 
 /// How passages are found: in words, as their `X-RAG-Status`, and where.
 pub type Searched = (&'static str, &'static str, Outcome<Filled>);

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::numbers::quantile;
 use crate::process::{Place, Server, Settings, data_folder};
-use crate::report::{Report, Value, quantile, value};
+use crate::report::{Report, Value, value};
 use crate::{MODELS, Outcome};
 
 /// Starts of which the median is taken.

@@ -37,7 +37,7 @@ pub async fn create(
     Caller(access): Caller,
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<Json<VectorStoreObject>, ApiError> {
-    let Json(new) = body.map_err(|e| ApiError::bad_request("invalid_body", e.body_text()))?;
+    let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
     let collection = app.catalog.create(&access, &new.name, Origin::Api, &Settings::default()).await?;
     Ok(Json(object(&app, &collection).await?))
 }

@@ -1,6 +1,7 @@
 //! Inner errors to status and OpenAI body: the one place that knows both.
 
 use axum::extract::Request;
+use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http::StatusCode};
 use http::header::RETRY_AFTER;
@@ -57,6 +58,15 @@ impl ApiError {
                 Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message)
             }
             _ => Self::bad_request("broken_body", message),
+        }
+    }
+
+    /// A JSON body of ours that cannot be used.
+    pub fn not_this_json(error: &JsonRejection, limit: usize) -> Self {
+        match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large("the body", limit as u64, "--max-body-mib"),
+            _ if io_kind(error).is_some() => Self::broken_body(error),
+            _ => Self::bad_request("invalid_body", error.body_text()),
         }
     }
 
@@ -236,7 +246,7 @@ impl From<UpstreamError> for ApiError {
                 "upstream_idle_timeout",
                 "look at the LLM server's log, or raise --upstream-idle-timeout",
             ),
-            E::Broken { .. } | E::Path(_) | E::Body(_) => (
+            E::Broken { .. } | E::Switched { .. } | E::Path(_) | E::Body(_) => (
                 StatusCode::BAD_GATEWAY,
                 "upstream_broken",
                 "it may have begun to answer, so nothing was sent twice: look at its log and try again",

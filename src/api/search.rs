@@ -27,7 +27,7 @@ pub async fn search(
     Path(collection): Path<String>,
     body: Result<Json<SearchRequest>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let Json(request) = body.map_err(|e| ApiError::bad_request("invalid_body", e.body_text()))?;
+    let Json(request) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
     let limit = request.max_num_results.unwrap_or(RESULTS);
     if !(1..=MOST_RESULTS).contains(&limit) {
         let message = format!("max_num_results must be 1 to {MOST_RESULTS}");

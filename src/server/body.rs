@@ -46,6 +46,11 @@ impl HttpBody for ClientBody {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) {
             this.silent_since = None;
+            // hyper ends a body whose connection was closed by us as if it were whole.
+            if frame.is_none() && this.pulse.is_cut_off() {
+                let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed");
+                return Poll::Ready(Some(Err(cut.into())));
+            }
             this.ended = frame.is_none() || this.incoming.is_end_stream();
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
@@ -39,6 +40,7 @@ pub(super) struct Pulse {
     stopping: Arc<AtomicBool>,
     waker: AtomicWaker,
     unread: AtomicBool,
+    cut: AtomicBool,
     /// How often everything that was to be sent had been.
     flushes: AtomicU64,
     flush_waker: AtomicWaker,
@@ -91,6 +93,15 @@ impl Pulse {
         self.unread.load(Relaxed)
     }
 
+    /// The connection is over: a body that seems to end from here on was cut off.
+    pub fn cut_off(&self) {
+        self.cut.store(true, Release);
+    }
+
+    pub fn is_cut_off(&self) -> bool {
+        self.cut.load(Acquire)
+    }
+
     /// Everything that was to be sent is with the system.
     pub fn flushed(&self) {
         self.flushes.fetch_add(1, Relaxed);
@@ -138,6 +149,7 @@ pub(super) struct Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut open = self.connections.open.lock();
+        // One that made room is gone already.
         open.remove(&self.id);
         if open.is_empty() {
             self.connections.none_left.notify_waiters();
@@ -170,6 +182,7 @@ impl Connections {
             stopping: self.stopping.clone(),
             waker: AtomicWaker::new(),
             unread: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             flushes: AtomicU64::new(0),
             flush_waker: AtomicWaker::new(),
         });
@@ -206,18 +219,17 @@ impl Connections {
 
     /// Closes the connection that has waited longest without a request; false where all are busy.
     pub fn make_room(&self) -> bool {
-        let open = self.open.lock();
+        let mut open = self.open.lock();
         let waiting = open.iter().filter_map(|(id, (pulse, task))| {
             let (state, since) = pulse.get();
-            (state != State::Busy).then_some((since, *id, task.as_ref()?))
+            (state != State::Busy && task.is_some()).then_some((since, *id))
         });
-        match waiting.min_by_key(|(since, id, _)| (*since, *id)) {
-            Some((_, _, task)) => {
-                task.abort();
-                true
-            }
-            None => false,
+        let Some((_, longest)) = waiting.min() else { return false };
+        // Taken out at once: its task ends only when it gets its turn, and must not be found again until then.
+        if let Some((_, Some(task))) = open.remove(&longest) {
+            task.abort();
         }
+        true
     }
 
     /// Tells all connections that the server ends: idle ones close, busy ones after their answer.

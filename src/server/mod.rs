@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::api;
 use crate::app::App;
-use connections::{Connections, Patience, Registered};
+use connections::{Connections, Patience, Pulse, Registered};
 use requests::Requests;
 use stream::ClientStream;
 
@@ -149,6 +149,8 @@ async fn serve(stream: TcpStream, registered: Registered, requests: Requests) {
     };
     // No timer: the sweep looks after the head's time.
     let mut connection = pin!(http1::Builder::new().serve_connection(io, service).with_upgrades());
+    // Dropped before the connection, also where the task is aborted.
+    let _over = CutOff(pulse.clone());
     let mut told = false;
     let ended = std::future::poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
@@ -164,5 +166,14 @@ async fn serve(stream: TcpStream, registered: Registered, requests: Requests) {
     if let Err(error) = ended.await {
         // The client left, or sent what is no request; hyper has answered 400 where that was possible.
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Says that a connection is over before what belongs to it is dropped.
+struct CutOff(Arc<Pulse>);
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        self.0.cut_off();
     }
 }

@@ -23,6 +23,8 @@ pub struct AnswerBody {
     pool: Arc<Pool>,
     base: Arc<str>,
     silence: Silence,
+    /// The answer to HEAD of a body whose length upstream does not say: nothing comes, and that is not its length.
+    untold: bool,
 }
 
 impl AnswerBody {
@@ -32,9 +34,10 @@ impl AnswerBody {
         pool: Arc<Pool>,
         base: Arc<str>,
         idle_timeout: Duration,
+        untold: bool,
     ) -> Self {
         let silence = Silence { limit: idle_timeout, since: None, alarm: None };
-        Self { incoming, connection: Some(connection), pool, base, silence }
+        Self { incoming, connection: Some(connection), pool, base, silence, untold }
     }
 
     /// Lets go of the connection, which speaks another protocol from here on.
@@ -103,11 +106,11 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        !self.untold && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        if self.untold { SizeHint::default() } else { self.incoming.size_hint() }
     }
 }
 

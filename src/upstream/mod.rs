@@ -16,10 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
+use hyper::body::Incoming;
 
 pub use answer::AnswerBody;
 pub use connection::{BodyError, Payload};
@@ -70,6 +71,9 @@ pub enum UpstreamError {
     /// The answer began and went silent.
     #[error("the LLM server at {base} was silent for {after:?} in the middle of an answer")]
     IdleTimeout { base: String, after: Duration },
+    /// It changed the protocol although nobody asked it to.
+    #[error("the LLM server at {base} changed to another protocol without being asked")]
+    Switched { base: String },
     /// The client's body broke off, or took too long ([`io::ErrorKind::TimedOut`]).
     #[error("the request's body broke off: {0}")]
     Body(io::Error),
@@ -158,16 +162,39 @@ impl Upstream {
         if let Some(key) = &self.key {
             request.headers_mut().insert(AUTHORIZATION, key.clone());
         }
+        let head = request.method() == Method::HEAD;
+        let may_switch = request.headers().contains_key(UPGRADE);
+        let (response, connection) = self.deliver(request).await?;
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if switched && !may_switch {
+            return Err(UpstreamError::Switched { base: self.base.to_string() });
+        }
+        let untold = head && !response.headers().contains_key(CONTENT_LENGTH);
+        Ok(response.map(|incoming| {
+            let (pool, base) = (self.pool.clone(), self.base.clone());
+            let mut body = AnswerBody::new(incoming, connection, pool, base, self.idle_timeout, untold);
+            if switched {
+                body.detach();
+            }
+            body
+        }))
+    }
+
+    /// Sends a request on a warm connection or a new one, and waits for the head of the answer.
+    async fn deliver(
+        &self,
+        mut request: Request<Payload>,
+    ) -> Result<(Response<Incoming>, Connection), UpstreamError> {
         let mut connection = match self.pool.take() {
             Some(connection) => connection,
             None => self.connector.connect().await?,
         };
         let deadline = tokio::time::Instant::now() + self.header_timeout;
         let mut sent_again = false;
-        let response = loop {
-            let head = tokio::time::timeout_at(deadline, connection.exchange(request)).await;
-            match head {
-                Ok(Ok(response)) => break response,
+        loop {
+            let answered = tokio::time::timeout_at(deadline, connection.exchange(request)).await;
+            match answered {
+                Ok(Ok(response)) => return Ok((response, connection)),
                 Ok(Err(mut failed)) => match failed.take_message() {
                     // The connection died unused, and nothing was sent.
                     Some(unsent) if !sent_again => {
@@ -182,24 +209,7 @@ impl Upstream {
                     return Err(UpstreamError::HeaderTimeout { base, after });
                 }
             }
-        };
-        Ok(self.answer(response, connection))
-    }
-
-    fn answer(
-        &self,
-        response: Response<hyper::body::Incoming>,
-        connection: Connection,
-    ) -> Response<AnswerBody> {
-        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        response.map(|incoming| {
-            let (pool, base) = (self.pool.clone(), self.base.clone());
-            let mut body = AnswerBody::new(incoming, connection, pool, base, self.idle_timeout);
-            if switched {
-                body.detach();
-            }
-            body
-        })
+        }
     }
 
     /// An answer whose body broke off while it was read.

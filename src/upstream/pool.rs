@@ -13,9 +13,16 @@ const BECOMES_READY: Duration = Duration::from_secs(1);
 
 /// Idle connections, the last used first.
 pub(super) struct Pool {
-    idle: Mutex<Vec<(Connection, Instant)>>,
+    idle: Mutex<Idle>,
     keep: Duration,
     most: usize,
+}
+
+#[derive(Default)]
+struct Idle {
+    connections: Vec<(Connection, Instant)>,
+    /// Whether a task closes those that nobody came for.
+    reaped: bool,
 }
 
 impl Pool {
@@ -28,7 +35,7 @@ impl Pool {
     pub fn take(&self) -> Option<Connection> {
         loop {
             // Not in the head of a `while let`: the lock would be held while a connection is looked at.
-            let (connection, since) = self.idle.lock().pop()?;
+            let (connection, since) = self.idle.lock().connections.pop()?;
             if since.elapsed() < self.keep && !connection.is_closed() {
                 return Some(connection);
             }
@@ -50,16 +57,34 @@ impl Pool {
         }
     }
 
-    fn keep(&self, connection: Connection) {
-        let now = Instant::now();
+    fn keep(self: &Arc<Self>, connection: Connection) {
         let mut idle = self.idle.lock();
-        let expired = idle.iter().take_while(|(_, since)| now - *since >= self.keep).count();
-        let expired: Vec<_> = idle.drain(..expired).collect();
-        if idle.len() < self.most {
-            idle.push((connection, now));
+        if idle.connections.len() < self.most {
+            idle.connections.push((connection, Instant::now()));
         }
-        drop(idle);
-        // Closing takes system calls: not under the lock.
-        drop(expired);
+        if !idle.reaped {
+            idle.reaped = true;
+            tokio::spawn(self.clone().reap());
+        }
+    }
+
+    /// Closes what nobody came for, until nothing is left.
+    async fn reap(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(self.keep).await;
+            let expired: Vec<_> = {
+                let mut idle = self.idle.lock();
+                if idle.connections.is_empty() {
+                    idle.reaped = false;
+                    return;
+                }
+                let now = Instant::now();
+                let since = idle.connections.iter().map(|(_, since)| *since);
+                let expired = since.take_while(|since| now - *since >= self.keep).count();
+                idle.connections.drain(..expired).collect()
+            };
+            // Closing takes system calls: not under the lock.
+            drop(expired);
+        }
     }
 }

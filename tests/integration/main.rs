@@ -2,18 +2,33 @@
 //!
 //! [`world`] is where every test begins; each other file holds one behaviour.
 
+mod bodies;
+mod connections;
+mod disconnects;
 mod documents;
+mod draining;
 mod endings;
+mod fields;
 mod folders;
 mod grounding;
 mod imports;
+mod interim;
+mod limits;
 mod models;
+mod pressure;
 mod prompts;
 mod refusals;
 mod relay;
+mod request_ids;
 mod requests;
 mod restarts;
+mod retries;
+mod routes;
 mod selection;
+mod smuggling;
+mod streams;
+mod timeouts;
+mod upgrades;
 mod uploads;
 mod windows;
 mod world;

@@ -7,6 +7,8 @@
 
 pub mod client;
 pub mod model;
+pub mod program;
+pub mod property;
 pub mod upstream;
 
 use std::future::Future;
@@ -73,6 +75,13 @@ impl World {
     /// A server with these lines of `lastro.toml` beyond its folders and its upstream.
     pub async fn start(options: &str) -> Self {
         Self::start_with(options, |_| {}).await
+    }
+
+    /// The same, with a collection `manual` of one document.
+    pub async fn with_manual(options: &str) -> Self {
+        let world = Self::start(options).await;
+        world.upload("manual", &[("valve.txt", "The valve is closed at noon.")]).await;
+        world
     }
 
     /// The same, with something put into its folder of synced collections first.

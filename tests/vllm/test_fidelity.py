@@ -1,11 +1,14 @@
 """What vLLM says reaches the client as it was said, and what the client asks reaches vLLM as it was asked."""
+import http.client
 import json
+from urllib.parse import urlsplit
 
 import pytest
 
 from documents import FACT, QUESTION
-from wire import chat, preview, request_id, send
 from vllm_server import MODEL
+from wire import chat, preview, request_id, send
+from world import DEADLINE
 
 STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
@@ -14,7 +17,6 @@ FIELDS = {
     "nothing": {},
     "two choices": {"n": 2, "temperature": 0.9},
     "logprobs": {"logprobs": True, "top_logprobs": 3},
-    "logprobs of the prompt": {"prompt_logprobs": 1},
     "token ids": {"return_token_ids": True},
     "stop strings": {"stop": [" rivers", "."], "include_stop_str_in_output": True},
     "a least length": {"min_tokens": 20, "max_tokens": 20, "stop": ["."]},
@@ -24,8 +26,9 @@ FIELDS = {
     "a schema": {"response_format": {"type": "json_schema", "json_schema": {"name": "river", "schema": {
         "type": "object", "properties": {"name": {"enum": ["Tejo", "Douro"]}}, "required": ["name"], "additionalProperties": False}}}},
     "vLLM's own and unknown": {"priority": 0, "cache_salt": "tenant", "no_such_field": {"deep": [1.50, 123456789012345678901234567890]}},
-    "a system message": {"messages": [{"role": "system", "content": "Olá, ação €: answer in five words."},
-                                      {"role": "user", "content": [{"type": "text", "text": "Tell me "}, {"type": "text", "text": QUESTION}]}]},
+    "a system message": {"messages": [
+        {"role": "system", "content": "Olá, ação €: answer in five words."},
+        {"role": "user", "content": [{"type": "text", "text": "Tell me "}, {"type": "text", "text": QUESTION}]}]},
 }
 FIELDS_OF_STREAMS = {
     "usage": {"stream_options": {"include_usage": True}},
@@ -45,7 +48,7 @@ def test_a_plain_chat_is_vllms_own(pair, fields, stream):
 @STREAMED
 @pytest.mark.parametrize("fields", FIELDS.values(), ids=FIELDS)
 def test_a_grounded_chat_is_what_vllm_makes_of_its_prompt(pair, fields, stream):
-    pair.grounded_chat("pump", stream=stream, **{"content": QUESTION, **fields} if "messages" not in fields else fields)
+    pair.grounded_chat("pump", **{"content": QUESTION, "stream": stream, **fields})
 
 
 @pytest.mark.parametrize("fields", FIELDS_OF_STREAMS.values(), ids=FIELDS_OF_STREAMS)
@@ -56,6 +59,14 @@ def test_the_chunk_with_the_usage(pair, fields):
         assert {choice["index"] for chunk in chunks for choice in chunk["choices"]} == set(range(fields.get("n", 1)))
 
 
+def test_logprobs_of_the_prompt(pair):
+    """vLLM has them for whole answers only."""
+    pair.chat(prompt_logprobs=1, stream=True, status=400)
+    plain = pair.chat(prompt_logprobs=1, content=QUESTION).json()
+    grounded = pair.grounded_chat("pump", prompt_logprobs=1, content=QUESTION).json()
+    assert len(grounded["prompt_logprobs"]) == grounded["usage"]["prompt_tokens"] > len(plain["prompt_logprobs"])
+
+
 def test_without_being_asked_for_there_is_no_usage(pair):
     answer = pair.grounded_chat("pump", content=QUESTION, stream=True)
     assert all(chunk["choices"] and "usage" not in chunk for chunk in answer.chunks())
@@ -63,14 +74,13 @@ def test_without_being_asked_for_there_is_no_usage(pair):
 
 def test_fields_do_what_they_say(pair):
     """The comparisons above would also hold if a field was lost on both ways."""
-    ids = [chunk.get("prompt_token_ids") for chunk in pair.chat(stream=True, return_token_ids=True).chunks()]
-    assert ids[0]
+    assert pair.chat(stream=True, return_token_ids=True).chunks()[0]["prompt_token_ids"]
     assert pair.chat(ignore_eos=True, max_tokens=60).json()["usage"]["completion_tokens"] == 60
     assert pair.chat(min_tokens=20, max_tokens=20).json()["usage"]["completion_tokens"] == 20
     logprobs = pair.chat(logprobs=True, top_logprobs=3).json()["choices"][0]["logprobs"]["content"]
     assert all(len(token["top_logprobs"]) == 3 for token in logprobs)
     assert pair.chat(prompt_logprobs=1).json()["prompt_logprobs"]
-    assert pair.chat(stop=[" rivers"]).json()["choices"][0]["stop_reason"] == " rivers"
+    assert pair.chat(stop=[" are"]).json()["choices"][0]["stop_reason"] == " are"
 
 
 def test_a_grounded_request_differs_in_nothing_but_the_question(lastro):
@@ -87,10 +97,10 @@ def test_a_grounded_request_differs_in_nothing_but_the_question(lastro):
 
 
 def test_the_passages_are_in_the_answer(pair):
-    answer = pair.grounded_chat("pump", content=QUESTION, stream=True)
+    answer = pair.grounded_chat("pump", content=QUESTION, stream=True, max_tokens=40)
     assert FACT in answer.text()
     assert {source["document"] for source in json.loads(answer.headers["x-rag-sources"])} == {"zephyr-9.txt"}
-    assert FACT not in pair.chat(content=QUESTION, stream=True).text()
+    assert FACT not in pair.chat(content=QUESTION, stream=True, max_tokens=40).text()
 
 
 def test_usage_counts_the_passages(pair):
@@ -102,15 +112,12 @@ def test_usage_counts_the_passages(pair):
 
 @pytest.mark.parametrize("model", [MODEL, f"{MODEL}@pump"], ids=["plain", "grounded"])
 def test_words_arrive_while_vllm_still_writes(vllm, lastro, model):
-    import http.client
-    from urllib.parse import urlsplit
-    connection = http.client.HTTPConnection(urlsplit(lastro.url).netloc, timeout=120)
-    body = json.dumps(chat(model=model, content=QUESTION, stream=True, ignore_eos=True, max_tokens=400))
+    connection = http.client.HTTPConnection(urlsplit(lastro.url).netloc, timeout=DEADLINE)
+    body = json.dumps(chat(model=model, content=QUESTION, stream=True, ignore_eos=True, max_tokens=250))
     connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json", **request_id()})
     response = connection.getresponse()
-    first, second = response.readline(), [response.readline() for _ in range(3)][1]
+    first, _, second = (response.readline() for _ in range(3))
     assert b'"role":"assistant"' in first and b'"content":"' in second
     assert vllm.running() == 1, "the answer had ended before its first word was passed on"
-    rest = response.read()
-    assert rest.endswith(b"data: [DONE]\n\n")
+    assert response.read().endswith(b"data: [DONE]\n\n")
     connection.close()

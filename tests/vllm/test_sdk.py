@@ -21,7 +21,8 @@ def question(model, **fields):
 
 @MODELS
 def test_streaming_with_logprobs_and_usage(client, model):
-    stream = client.chat.completions.create(**question(model, stream=True, logprobs=True, top_logprobs=2, stream_options={"include_usage": True}))
+    stream = client.chat.completions.create(**question(model, stream=True, logprobs=True, top_logprobs=2,
+                                                       stream_options={"include_usage": True}))
     chunks = list(stream)
     *answer, last = chunks
     text = "".join(chunk.choices[0].delta.content or "" for chunk in answer)
@@ -64,11 +65,11 @@ def test_responses_and_completions(client):
     events = list(client.responses.create(model=MODEL, input="Tell me about rivers.", max_output_tokens=8, temperature=0, stream=True))
     assert events[0].type == "response.created" and any(event.type == "response.output_text.delta" for event in events)
     texts = [chunk.choices[0].text for chunk in client.completions.create(model=MODEL, prompt="A river is", max_tokens=8, stream=True)]
-    assert len(texts) > 3
+    assert len(texts) > 1
 
 
 def test_vllms_errors_are_the_sdks_exceptions(client):
-    with pytest.raises(openai.BadRequestError, match="maximum context length"):
+    with pytest.raises(openai.BadRequestError, match="max_model_len"):
         client.chat.completions.create(**question(MODEL, max_tokens=5000, stream=True))
     with pytest.raises(openai.NotFoundError, match="does not exist"):
         client.chat.completions.create(**question("nope"))

@@ -40,7 +40,8 @@ def calls(answer, stream):
 @pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("collection", [None, "pump"], ids=["plain", "grounded"])
 def test_tool_calls_are_vllms_own(pair, collection, choice, stream):
-    fields = {"content": "What is the weather in Porto, and the code of the pump?", "tools": [WEATHER, CLOCK], "stream": stream, **CHOICES[choice]}
+    fields = {"content": "What is the weather in Porto, and the code of the pump?", "tools": [WEATHER, CLOCK],
+              "stream": stream, **CHOICES[choice]}
     answer = pair.grounded_chat(collection, **fields) if collection else pair.chat(**fields)
     found = calls(answer, stream)
     if choice == "none":

@@ -1,4 +1,4 @@
-"""HTTP as it is on the wire: the same request to two servers, and both answers compared byte for byte."""
+"""HTTP as it is on the wire: the same request to vLLM and to lastro, and what became of it compared byte for byte."""
 import http.client
 import json
 import re
@@ -11,12 +11,21 @@ from world import DEADLINE
 # What vLLM makes anew for every answer: ids and times.
 OWN = re.compile(rb"\b(chatcmpl-tool-|chatcmpl-|cmpl-|resp_|msg_|modelperm-)[0-9a-f]{16,}"
                  rb"|(\"created(?:_at)?\":)\d+(?:\.\d+)?")
-# Of one connection, or of the moment.
-NOT_COMPARED = {"date", "connection", "keep-alive", "transfer-encoding"}
+# Headers of one connection; and with them those of the moment.
+CONNECTION = {"connection", "keep-alive", "transfer-encoding"}
+MOMENTARY = CONNECTION | {"date"}
+# Strings that come in pieces.
+PIECES = {"content", "text", "arguments", "delta", "partial_json"}
+CHAT = "/v1/chat/completions"
 # What lastro says with an answer, where vLLM said nothing under that name.
 ADDED = {"x-request-id"}
 ADDED_GROUNDED = ADDED | {"server-timing", "x-accel-buffering", "cache-control", "x-rag-status", "x-rag-collection", "x-rag-hits",
                           "x-rag-sources", "x-rag-trace-id"}
+
+
+def mask(body):
+    """JSON with the same id and time in every place."""
+    return OWN.sub(lambda found: found[1] + b"*" if found[1] else found[2] + b"0", body)
 
 
 class Answer:
@@ -30,7 +39,21 @@ class Answer:
         return json.loads(self.body)
 
     def masked(self):
-        return OWN.sub(lambda found: (found[1] or found[2]) + b"*", self.body)
+        return mask(self.body)
+
+    def is_stream(self):
+        return self.headers["content-type"].startswith("text/event-stream")
+
+    def said(self):
+        """What an answer says, however vLLM cut it into events: that depends on how busy the machine is."""
+        if not self.is_stream():
+            return self.masked()
+        found = {}
+        for block in self.masked().split(b"\n\n"):
+            for line in filter(None, block.split(b"\n")):
+                name, _, value = line.decode().partition(": ")
+                gather(found, (name,), json.loads(value) if value.startswith("{") else value)
+        return found
 
     def events(self):
         """The data of each server-sent event; the bytes must be nothing but such events."""
@@ -61,35 +84,61 @@ def send(server, method, path, body=None, headers=None):
         connection.close()
 
 
-class Pair:
-    """vLLM, and lastro before it."""
+def gather(found, path, value):
+    """Puts a piece of a stream to the pieces before it, by its place in the JSON."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            gather(found, (*path, name), part)
+    elif isinstance(value, list) and value and all(isinstance(part, dict) and "index" in part for part in value):
+        for part in value:
+            gather(found, (*path, part["index"]), part)
+    elif isinstance(value, list):
+        found.setdefault(path, []).extend(value)
+    elif isinstance(value, str) and path[-1] in PIECES:
+        found[path] = found.get(path, "") + value
+    elif isinstance(value, str):
+        found.setdefault(path, set()).add(value)
+    elif isinstance(value, (int, float)) and path[-1] != "sequence_number":
+        found[path] = value
 
-    def __init__(self, direct, relayed):
-        self.direct, self.relayed = direct, relayed
+
+class Pair:
+    """vLLM; lastro before it; and the tap between them."""
+
+    def __init__(self, direct, relayed, tap):
+        self.direct, self.relayed, self.tap = direct, relayed, tap
 
     def same(self, method, path, body=None, headers=None, status=200):
         """Asks both, and holds that both answers are the same; returns the one that came through lastro."""
-        direct = send(self.direct, method, path, body, headers)
-        relayed = send(self.relayed, method, path, body, headers)
-        assert direct.status == status, direct.body
-        compare(direct, relayed, ADDED)
-        return relayed
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        return self._ask(method, path, body, body, headers, status, ADDED)
 
     def chat(self, status=200, **fields):
         """A chat as it is."""
-        return self.same("POST", "/v1/chat/completions", chat(**fields), request_id(), status)
+        return self.same("POST", CHAT, chat(**fields), request_id(), status)
 
-    def grounded_chat(self, collection, status=200, headers=None, **fields):
+    def grounded_chat(self, collection, status=200, **fields):
         """A chat about a collection, and directly the prompt that lastro says it makes of it."""
-        body = chat(**{"model": f"{MODEL}@{collection}", **fields})
-        prompt = preview(self.relayed, body, headers)
-        identity = request_id()
-        direct = send(self.direct, "POST", "/v1/chat/completions", prompt, identity)
-        relayed = send(self.relayed, "POST", "/v1/chat/completions", body, {**identity, **(headers or {})})
-        assert direct.status == status, direct.body
-        compare(direct, relayed, ADDED_GROUNDED)
-        assert relayed.headers["x-rag-status"] == "lexical", relayed.headers
+        body = json.dumps(chat(**{"model": f"{MODEL}@{collection}", **fields})).encode()
+        prompt = preview(self.relayed, body)
+        relayed = self._ask("POST", CHAT, prompt, body, request_id(), status, ADDED_GROUNDED)
+        # A hit: the document went in whole. Lexical: passages of it, found by words.
+        assert relayed.headers["x-rag-status"] in ("hit", "lexical"), relayed.headers
         assert int(relayed.headers["x-rag-hits"]) > 0
+        return relayed
+
+    def _ask(self, method, path, prompt, body, headers, status, added):
+        direct = send(self.direct, method, path, prompt, headers)
+        assert direct.status == status, direct.body
+        self.tap.forget()
+        relayed = send(self.relayed, method, path, body, headers)
+        sent, response = self.tap.exchange(method, path)
+        assert sent == (prompt or b""), "what reached vLLM is not what was to be sent"
+        compare(Answer(response), relayed, added)
+        assert relayed.status == direct.status, relayed.body
+        assert compared(relayed.raw_headers, MOMENTARY, direct.headers) == compared(direct.raw_headers, MOMENTARY)
+        assert relayed.said() == direct.said()
         return relayed
 
 
@@ -98,9 +147,9 @@ def request_id():
     return {"X-Request-Id": uuid.uuid4().hex}
 
 
-def preview(server, body, headers=None):
+def preview(server, body):
     """The bytes of the request that lastro would send upstream."""
-    answer = send(server, "POST", "/v1/rag/preview", body, headers)
+    answer = send(server, "POST", "/v1/rag/preview", body)
     assert answer.status == 200, answer.body
     text = answer.body.decode()
     start = text.index('"request":') + len('"request":')
@@ -108,17 +157,18 @@ def preview(server, body, headers=None):
     return text[start:end].encode()
 
 
-def compare(direct, relayed, added):
-    assert relayed.status == direct.status, (relayed.status, relayed.body, direct.status, direct.body)
-    assert compared(relayed.raw_headers, set(direct.headers)) == compared(direct.raw_headers)
-    extra = set(relayed.headers) - set(direct.headers) - NOT_COMPARED
+def compare(upstream, relayed, added):
+    """Holds that a client received what vLLM said: every header that is not of the connection, and every byte."""
+    assert relayed.status == upstream.status, (relayed.status, relayed.body, upstream.status, upstream.body)
+    assert compared(relayed.raw_headers, CONNECTION, upstream.headers) == compared(upstream.raw_headers, CONNECTION)
+    extra = set(relayed.headers) - set(upstream.headers) - CONNECTION
     assert extra <= added, f"headers that vLLM did not send: {extra - added}"
-    assert relayed.masked() == direct.masked()
+    assert relayed.body == upstream.body
 
 
-def compared(headers, names=None):
-    kept = [(name.lower(), value) for name, value in headers if name.lower() not in NOT_COMPARED]
-    return sorted((name, value) for name, value in kept if names is None or name in names)
+def compared(headers, without, names=None):
+    headers = [(name.lower(), value) for name, value in headers if name.lower() not in without]
+    return sorted((name, value) for name, value in headers if names is None or name in names)
 
 
 def chat(content="Tell me about rivers.", **fields):

@@ -1,23 +1,37 @@
 //! A client on a raw socket: what it sends and what it gets is bytes, frame by frame.
 
+mod response;
+
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 
 use super::within;
+pub use response::{Broken, Response};
 
 /// A request to be sent as it is written here.
+#[derive(Clone)]
 pub struct Request {
     head: String,
     body: Vec<u8>,
     length: bool,
+    /// Everything that is sent, where a test writes it itself.
+    raw: Option<Vec<u8>>,
+    /// Bytes of the socket's receive buffer.
+    receives: Option<u32>,
 }
 
 impl Request {
     /// `target` is path and query.
     pub fn new(method: &str, target: &str) -> Self {
-        Self { head: format!("{method} {target} HTTP/1.1\r\n"), body: Vec::new(), length: true }
+        let head = format!("{method} {target} HTTP/1.1\r\n");
+        Self { head, body: Vec::new(), length: true, raw: None, receives: None }
+    }
+
+    /// Bytes that need not be a request. `HEAD` and the like are not known of them.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { raw: Some(bytes.into()), ..Self::new("", "") }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -46,7 +60,22 @@ impl Request {
         self.header("Transfer-Encoding", "chunked")
     }
 
+    /// A body of a length, written by the test with [`Response::write`] after the head was sent.
+    pub fn announced(mut self, length: usize) -> Self {
+        self.length = false;
+        self.header("Content-Length", &length.to_string())
+    }
+
+    /// A small receive buffer: a client that takes little at a time.
+    pub fn receiving(mut self, bytes: u32) -> Self {
+        self.receives = Some(bytes);
+        self
+    }
+
     fn bytes(&self, address: SocketAddr) -> Vec<u8> {
+        if let Some(raw) = &self.raw {
+            return raw.clone();
+        }
         let mut head = self.head.clone();
         if !head.to_ascii_lowercase().contains("\r\nhost:") {
             head.push_str(&format!("Host: {address}\r\n"));
@@ -60,19 +89,17 @@ impl Request {
     /// Sends it on a connection of its own and does not wait for an answer.
     pub async fn open(&self, address: SocketAddr) -> Response {
         within(async {
-            let mut stream = TcpStream::connect(address).await.expect("lastro accepts connections");
+            let socket = TcpSocket::new_v4().expect("a socket");
+            if let Some(bytes) = self.receives {
+                socket.set_recv_buffer_size(bytes).expect("a socket option");
+            }
+            let mut stream = socket.connect(address).await.expect("lastro accepts connections");
             stream.set_nodelay(true).expect("a TCP option");
             // A server that refuses a large body closes before it has read all of it.
             if let Err(error) = stream.write_all(&self.bytes(address)).await {
                 assert!(self.body.len() > 1 << 16, "the request could not be sent: {error}");
             }
-            Response {
-                status: 0,
-                headers: Vec::new(),
-                stream,
-                buffer: Vec::new(),
-                framing: Framing::Length(0),
-            }
+            Response::new(stream, self.head.starts_with("HEAD "))
         })
         .await
     }
@@ -82,144 +109,6 @@ impl Request {
         let mut response = self.open(address).await;
         response.read_head().await;
         response
-    }
-}
-
-enum Framing {
-    Length(usize),
-    Chunked,
-    UntilClosed,
-}
-
-/// The connection broke before the body was complete.
-#[derive(Debug, PartialEq)]
-pub struct Broken;
-
-/// An answer whose body is read as it comes. Dropping it closes the connection.
-pub struct Response {
-    pub status: u16,
-    /// Names in lower case, in the order in which they came.
-    pub headers: Vec<(String, String)>,
-    stream: TcpStream,
-    buffer: Vec<u8>,
-    framing: Framing,
-}
-
-impl Response {
-    /// Sends more of the request.
-    pub async fn write(&mut self, bytes: &[u8]) {
-        within(self.stream.write_all(bytes)).await.expect("the connection is open");
-    }
-
-    /// Reads the head of the answer.
-    pub async fn read_head(&mut self) {
-        let end = loop {
-            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
-                break end;
-            }
-            assert!(self.fill().await, "no answer: {:?}", String::from_utf8_lossy(&self.buffer));
-        };
-        let head = String::from_utf8(self.buffer.drain(..end + 4).collect()).expect("a head in UTF-8");
-        let (status, headers) = parse_head(&head);
-        self.status = status.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
-        self.headers = headers;
-        self.framing = match (self.header("content-length"), self.header("transfer-encoding")) {
-            (Some(length), _) => Framing::Length(length.parse().expect("a length")),
-            (None, Some("chunked")) => Framing::Chunked,
-            (None, _) if self.status == 204 => Framing::Length(0),
-            (None, _) => Framing::UntilClosed,
-        };
-    }
-
-    /// The value of a header that must not be there twice.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
-        let first = values.next();
-        assert_eq!(values.next(), None, "{name} is there twice");
-        first
-    }
-
-    /// The next chunk of a chunked body, or what arrived of another; `None` at its end.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        match self.framing {
-            Framing::Length(0) => Ok(None),
-            Framing::Length(left) => {
-                if self.buffer.is_empty() && !self.fill().await {
-                    return Err(Broken);
-                }
-                let part: Vec<u8> = self.buffer.drain(..left.min(self.buffer.len())).collect();
-                self.framing = Framing::Length(left - part.len());
-                Ok(Some(part))
-            }
-            Framing::Chunked => self.next_chunk().await,
-            Framing::UntilClosed => {
-                if self.buffer.is_empty() && !self.fill().await {
-                    return Ok(None);
-                }
-                Ok(Some(std::mem::take(&mut self.buffer)))
-            }
-        }
-    }
-
-    async fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        let line = loop {
-            if let Some(end) = find(&self.buffer, b"\r\n") {
-                break end;
-            }
-            if !self.fill().await {
-                return Err(Broken);
-            }
-        };
-        let size = std::str::from_utf8(&self.buffer[..line]).expect("a chunk size");
-        let size = usize::from_str_radix(size, 16).expect("a chunk size");
-        while self.buffer.len() < line + 2 + size + 2 {
-            if !self.fill().await {
-                return Err(Broken);
-            }
-        }
-        let chunk = self.buffer[line + 2..][..size].to_vec();
-        self.buffer.drain(..line + 2 + size + 2);
-        if size == 0 {
-            self.framing = Framing::Length(0);
-            return Ok(None);
-        }
-        Ok(Some(chunk))
-    }
-
-    /// Reads until the body begins with so many bytes, and gives them back.
-    pub async fn exactly(&mut self, length: usize) -> Vec<u8> {
-        let mut body = Vec::new();
-        while body.len() < length {
-            body.extend(self.next().await.expect("an unbroken body").expect("more of the body"));
-        }
-        assert_eq!(body.len(), length, "{}", String::from_utf8_lossy(&body));
-        body
-    }
-
-    /// The rest of the body, and whether it ended or broke.
-    pub async fn rest(&mut self) -> (Vec<u8>, Result<(), Broken>) {
-        let mut body = Vec::new();
-        loop {
-            match self.next().await {
-                Ok(Some(part)) => body.extend(part),
-                Ok(None) => return (body, Ok(())),
-                Err(broken) => return (body, Err(broken)),
-            }
-        }
-    }
-
-    /// The whole answer, whose body must end well.
-    pub async fn reply(mut self) -> Reply {
-        let (body, end) = self.rest().await;
-        assert_eq!(end, Ok(()), "the body broke off after {}", String::from_utf8_lossy(&body));
-        Reply { status: self.status, headers: self.headers, body }
-    }
-
-    async fn fill(&mut self) -> bool {
-        let mut part = [0; 1 << 14];
-        let read = within(self.stream.read(&mut part)).await.unwrap_or(0);
-        self.buffer.extend_from_slice(&part[..read]);
-        read > 0
     }
 }
 

@@ -1,27 +1,38 @@
 //! An LLM server that plays a script: bytes in chosen pieces on a raw socket, and a memory of what it was sent.
 
+mod play;
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-
-use super::client::{find, parse_head};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// A step of an answer.
 #[derive(Clone, Debug)]
 pub enum Piece {
     /// Written and flushed on its own.
     Bytes(Vec<u8>),
-    /// Goes on when the test calls [`Upstream::release`].
+    /// The same bytes again and again, counted by [`Upstream::offered`].
+    Repeat(Vec<u8>, usize),
+    /// Goes on when the test calls [`Upstream::release`], unless lastro closes the connection, which is counted.
     Gate,
+    /// Goes on once so many bytes of the request's body have come, where answers are [`Upstream::early`].
+    Body(usize),
+    /// Goes on a while later, for an order of events that differs from run to run.
+    Pause(Duration),
     /// Closes the connection here.
     Die,
+    /// Breaks the connection here, as a process that is killed does.
+    Reset,
     /// Goes on once lastro has closed the connection, and counts that.
     UntilClosed,
+    /// Sends back what comes, until the connection is closed, and counts that too.
+    Echo,
 }
 
 /// What lastro sent.
@@ -37,6 +48,11 @@ pub struct Recorded {
 impl Recorded {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a header, in order.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
     }
 
     pub fn text(&self) -> String {
@@ -61,10 +77,19 @@ struct Shared {
     models: Mutex<Vec<Piece>>,
     tokenize: Mutex<Option<Tokenize>>,
     answer: Mutex<Vec<Piece>>,
+    answers: Mutex<HashMap<String, Vec<Piece>>>,
+    early: AtomicBool,
+    reading: watch::Sender<bool>,
+    send_buffer: AtomicUsize,
     requests: Mutex<Vec<Recorded>>,
+    heads: Mutex<Vec<Recorded>>,
     arriving: Mutex<Vec<u8>>,
+    arrived: Notify,
     gate: Semaphore,
     closed: AtomicUsize,
+    offered: AtomicUsize,
+    accepted: AtomicUsize,
+    open: AtomicUsize,
 }
 
 /// A model list like vLLM's.
@@ -81,6 +106,18 @@ pub fn json_answer(status: &str, body: &str) -> Vec<Piece> {
     vec![Piece::Bytes(format!("{head}{body}").into_bytes())]
 }
 
+/// The head of a stream of events in chunks.
+pub const EVENTS: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// The end of a body in chunks.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// One chunk.
+pub fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
 /// What is answered when a test does not care.
 pub const ANSWER: &str = r#"{"id":"c","object":"chat.completion","choices":[{"message":{"role":"assistant","content":"Yes [1]."}}]}"#;
 
@@ -93,15 +130,30 @@ impl Upstream {
             models: Mutex::new(json_answer("200 OK", &vllm_models(8192))),
             tokenize: Mutex::new(None),
             answer: Mutex::new(json_answer("200 OK", ANSWER)),
+            answers: Mutex::default(),
+            early: AtomicBool::new(false),
+            reading: watch::Sender::new(true),
+            send_buffer: AtomicUsize::new(0),
             requests: Mutex::default(),
+            heads: Mutex::default(),
             arriving: Mutex::default(),
+            arrived: Notify::new(),
             gate: Semaphore::new(0),
             closed: AtomicUsize::new(0),
+            offered: AtomicUsize::new(0),
+            accepted: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
         });
         let serving = shared.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, serving.clone()));
+                serving.accepted.fetch_add(1, SeqCst);
+                serving.open.fetch_add(1, SeqCst);
+                let serving = serving.clone();
+                tokio::spawn(async move {
+                    play::serve(stream, &serving).await;
+                    serving.open.fetch_sub(1, SeqCst);
+                });
             }
         });
         Self { address, shared }
@@ -122,6 +174,26 @@ impl Upstream {
         *self.shared.answer.lock() = answer;
     }
 
+    /// What is played from now on for one target.
+    pub fn play_at(&self, target: &str, answer: Vec<Piece>) {
+        self.shared.answers.lock().insert(target.to_owned(), answer);
+    }
+
+    /// Whether answers begin when the head of a request has come, while its body is still on the way.
+    pub fn early(&self, early: bool) {
+        self.shared.early.store(early, SeqCst);
+    }
+
+    /// Whether bodies of requests are left unread for now.
+    pub fn pause_reading(&self, pause: bool) {
+        self.shared.reading.send_replace(!pause);
+    }
+
+    /// Bytes of the send buffer of connections from now on, so that little is on the way.
+    pub fn send_buffer(&self, bytes: usize) {
+        self.shared.send_buffer.store(bytes, SeqCst);
+    }
+
     /// Opens one [`Piece::Gate`].
     pub fn release(&self) {
         self.shared.gate.add_permits(1);
@@ -129,8 +201,7 @@ impl Upstream {
 
     /// All requests but those for models and token counts, which are lastro's own.
     pub fn requests(&self) -> Vec<Recorded> {
-        let requests = self.shared.requests.lock();
-        requests.iter().filter(|r| r.target != "/tokenize" && r.target != "/v1/models").cloned().collect()
+        not_of_its_own(&self.shared.requests.lock())
     }
 
     /// All requests.
@@ -138,9 +209,21 @@ impl Upstream {
         self.shared.requests.lock().clone()
     }
 
+    /// The heads of the same and of those whose body never came to its end.
+    pub fn heads(&self) -> Vec<Recorded> {
+        not_of_its_own(&self.shared.heads.lock())
+    }
+
     /// The last request.
     pub fn last(&self) -> Recorded {
         self.requests().pop().expect("a request went upstream")
+    }
+
+    /// Forgets what came.
+    pub fn forget(&self) {
+        self.shared.requests.lock().clear();
+        self.shared.heads.lock().clear();
+        self.shared.arriving.lock().clear();
     }
 
     /// Bytes of bodies that have arrived, also of a request that is not complete.
@@ -152,87 +235,23 @@ impl Upstream {
     pub fn closed(&self) -> usize {
         self.shared.closed.load(SeqCst)
     }
-}
 
-async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
-    let _ = stream.set_nodelay(true);
-    let mut buffer = Vec::new();
-    while let Some(request) = read_request(&mut stream, &mut buffer, &shared).await {
-        let answer = match request.target.as_str() {
-            "/v1/models" if request.method == "GET" => shared.models.lock().clone(),
-            "/tokenize" => match *shared.tokenize.lock() {
-                Some(count) => json_answer("200 OK", &count(&request.body)),
-                None => json_answer("404 Not Found", "{\"detail\":\"Not Found\"}"),
-            },
-            _ => shared.answer.lock().clone(),
-        };
-        shared.requests.lock().push(request);
-        for piece in answer {
-            let written = match piece {
-                Piece::Bytes(bytes) => stream.write_all(&bytes).await.and(stream.flush().await),
-                Piece::Gate => {
-                    shared.gate.acquire().await.map(|permit| permit.forget()).map_err(std::io::Error::other)
-                }
-                Piece::Die => return,
-                Piece::UntilClosed => {
-                    while matches!(stream.read(&mut [0; 1024]).await, Ok(1..)) {}
-                    shared.closed.fetch_add(1, SeqCst);
-                    return;
-                }
-            };
-            if written.is_err() {
-                return;
-            }
-            // Gives lastro the chance to see pieces one by one; what is asserted does not depend on it.
-            tokio::task::yield_now().await;
-        }
+    /// How many bytes of [`Piece::Repeat`] the kernel has taken.
+    pub fn offered(&self) -> usize {
+        self.shared.offered.load(SeqCst)
+    }
+
+    /// How many connections there have been.
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(SeqCst)
+    }
+
+    /// How many connections there are.
+    pub fn open(&self) -> usize {
+        self.shared.open.load(SeqCst)
     }
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared) -> Option<Recorded> {
-    let end = loop {
-        if let Some(end) = find(buffer, b"\r\n\r\n") {
-            break end;
-        }
-        fill(stream, buffer).await?;
-    };
-    let head: Vec<u8> = buffer.drain(..end + 4).collect();
-    let (line, headers) = parse_head(&String::from_utf8_lossy(&head));
-    let mut words = line.split(' ');
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut request = Recorded { method, target, headers, body: Vec::new() };
-    if request.header("transfer-encoding").is_some() {
-        loop {
-            let line = loop {
-                if let Some(end) = find(buffer, b"\r\n") {
-                    break end;
-                }
-                fill(stream, buffer).await?;
-            };
-            let size = usize::from_str_radix(std::str::from_utf8(&buffer[..line]).ok()?, 16).ok()?;
-            while buffer.len() < line + 2 + size + 2 {
-                fill(stream, buffer).await?;
-            }
-            let chunk: Vec<u8> = buffer.drain(..line + 2 + size + 2).skip(line + 2).take(size).collect();
-            shared.arriving.lock().extend_from_slice(&chunk);
-            request.body.extend(chunk);
-            if size == 0 {
-                return Some(request);
-            }
-        }
-    }
-    let length: usize = request.header("content-length").map_or(Some(0), |length| length.parse().ok())?;
-    while buffer.len() < length {
-        fill(stream, buffer).await?;
-    }
-    request.body = buffer.drain(..length).collect();
-    shared.arriving.lock().extend_from_slice(&request.body);
-    Some(request)
-}
-
-async fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    let mut part = [0; 1 << 14];
-    let read = stream.read(&mut part).await.ok().filter(|read| *read > 0)?;
-    buffer.extend_from_slice(&part[..read]);
-    Some(())
+fn not_of_its_own(requests: &[Recorded]) -> Vec<Recorded> {
+    requests.iter().filter(|r| r.target != "/tokenize" && r.target != "/v1/models").cloned().collect()
 }

@@ -37,9 +37,14 @@ impl Questions {
 
     /// A chat request that asks the next question.
     pub fn chat(&self) -> String {
+        self.chat_of("somebody")
+    }
+
+    /// The same from a named user.
+    pub fn chat_of(&self, user: &str) -> String {
         let question = serde_json::Value::from(self.next());
         format!(
-            r#"{{"model":"mock","stream":true,"max_tokens":512,"messages":[{{"role":"system","content":"You are a helpful assistant."}},{{"role":"user","content":{question}}}]}}"#
+            r#"{{"model":"mock","stream":true,"max_tokens":512,"user":"{user}","messages":[{{"role":"system","content":"You are a helpful assistant."}},{{"role":"user","content":{question}}}]}}"#
         )
     }
 
@@ -89,10 +94,11 @@ fn name(random: &mut Random) -> String {
 }
 
 /// A xorshift generator (Marsaglia 2003): the same numbers in every run, and no dependency.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    /// From a seed.
+    pub fn new(seed: u64) -> Self {
         // Seeds that follow one another must not begin alike.
         let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         for _ in 0..8 {
@@ -101,10 +107,17 @@ impl Random {
         random
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    /// A whole number below the limit.
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % limit.max(1)
+    }
+
+    /// A number from 0 to below 1.
+    pub fn part(&mut self) -> f64 {
+        const STEPS: u64 = 1 << 32;
+        self.below(STEPS) as f64 / STEPS as f64
     }
 }

@@ -1,5 +1,7 @@
 //! The release binary as a process of its own.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What all servers of a run have in common.
 #[derive(Clone)]
 pub struct Place {
+    /// The lastro to start.
+    pub program: PathBuf,
+    /// A command in front of it that becomes it, such as `taskset -c 1`.
+    pub wrapper: Vec<String>,
     pub upstream: SocketAddr,
     pub pdfium: Option<PathBuf>,
     pub client: reqwest::Client,
@@ -29,6 +35,10 @@ pub struct Place {
 pub struct Settings<'a> {
     pub collections: Option<&'a Path>,
     pub model: Option<&'a Path>,
+    /// Further arguments of `lastro serve`.
+    pub more: &'a [String],
+    /// Where its log goes; to the terminal without.
+    pub log: Option<&'a Path>,
 }
 
 /// A running server; it ends when this is dropped.
@@ -44,13 +54,27 @@ pub struct Server {
 
 /// An empty data folder on the disk that holds the build.
 pub fn data_folder() -> Outcome<TempDir> {
-    Ok(tempfile::Builder::new().prefix("figures-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
+    Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
+}
+
+/// The lastro that cargo built for this benchmark.
+pub fn built() -> PathBuf {
+    env!("CARGO_BIN_EXE_lastro").into()
+}
+
+/// A client for setting up: what is timed has sockets of its own.
+pub fn http_client() -> Outcome<reqwest::Client> {
+    // Fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?)
 }
 
 impl Server {
     /// Starts one on a data folder, and waits until it listens.
     pub async fn start(place: &Place, data: &Path, settings: Settings<'_>) -> Outcome<Self> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lastro"));
+        let mut words = place.wrapper.iter().map(OsStr::new).chain([place.program.as_os_str()]);
+        let mut command = Command::new(words.next().ok_or("no program")?);
+        command.args(words);
         for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("LASTRO_")) {
             command.env_remove(name);
         }
@@ -71,6 +95,10 @@ impl Server {
             if let Some(path) = path {
                 command.arg(flag).arg(path);
             }
+        }
+        command.args(settings.more);
+        if let Some(log) = settings.log {
+            command.stderr(File::create(log).map_err(|e| format!("{}: {e}", log.display()))?);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let started = Instant::now();
@@ -119,7 +147,7 @@ impl Server {
 
     /// Resident memory, and what of it is its own: the rest are pages of its program file. In MiB.
     pub fn memory(&self) -> Outcome<(f64, f64)> {
-        let pid = self.child.id().ok_or("the server has ended")?;
+        let pid = self.pid()?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let read = |field: &str| -> Outcome<f64> {
             let line = status.lines().find_map(|l| l.strip_prefix(field)).ok_or("no such field")?;
@@ -127,6 +155,11 @@ impl Server {
             Ok(kib / 1024.0)
         };
         Ok((read("VmRSS")?, read("RssAnon")?))
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Outcome<u32> {
+        Ok(self.child.id().ok_or("the server has ended")?)
     }
 
     /// Uploads files and waits until they are searchable: the time that took, and the documents.
@@ -158,7 +191,7 @@ impl Server {
 
     /// Ends it as a supervisor would, so that the next start finds everything in order.
     pub async fn stop(mut self) -> Outcome<()> {
-        let pid = self.child.id().ok_or("the server has ended")?;
+        let pid = self.pid()?;
         Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
         timeout(PATIENCE, self.child.wait()).await.map_err(|_| "the server did not stop in time")??;
         Ok(())

@@ -1,0 +1,66 @@
+//! The program as it is run: a process of its own, whose memory and descriptors can be looked at from outside.
+
+use std::process::{ExitStatus, Stdio};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::{World, within};
+
+/// A running server. It is killed when the test is over.
+pub struct Program {
+    process: Child,
+}
+
+impl World {
+    /// Like [`World::start`], with the server in a process of its own.
+    pub async fn program(options: &str) -> (Self, Program) {
+        let mut world = Self::prepared(options).await;
+        let settings = world.folder.path().join("lastro.toml");
+        std::fs::write(&settings, options).expect("the settings are written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lastro"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LASTRO_")) {
+            command.env_remove(name);
+        }
+        command.arg("serve").arg("--config").arg(settings).args(["--listen", "127.0.0.1:0", "--upstream"]);
+        command.arg(format!("http://{}/v1", world.upstream.address));
+        command.arg("--data").arg(world.data()).arg("--collections").arg(world.collections());
+        command.env("LASTRO_LOG", "error").stdout(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().expect("the program starts");
+        let output = process.stdout.take().expect("its output");
+        let line = within(BufReader::new(output).lines().next_line()).await.expect("a line").expect("a line");
+        let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
+        world.address = address.parse().expect("an address");
+        (world, Program { process })
+    }
+}
+
+impl Program {
+    fn id(&self) -> u32 {
+        self.process.id().expect("the program runs")
+    }
+
+    /// How many files and sockets it has open, where the system tells.
+    pub fn descriptors(&self) -> Option<usize> {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).ok().map(Iterator::count)
+    }
+
+    /// Bytes of memory that it has taken for itself, where the system tells.
+    pub fn resident(&self) -> Option<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("RssAnon:"))?;
+        let kib: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kib << 10)
+    }
+
+    /// Tells it to stop, as a container's supervisor does.
+    pub async fn terminate(&self) {
+        let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.id())).status().await;
+        assert!(told.expect("a shell").success());
+    }
+
+    /// Waits for its end.
+    pub async fn ended(mut self) -> ExitStatus {
+        within(self.process.wait()).await.expect("the program ends")
+    }
+}
