@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
@@ -28,20 +29,18 @@ use crate::{relay, upstream};
 pub async fn completions(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, None, headers, body).await
+    complete(&app, &access, None, request).await
 }
 
 pub async fn completions_of(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
     Path(collection): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, Some(collection), headers, body).await
+    complete(&app, &access, Some(collection), request).await
 }
 
 pub async fn preview(
@@ -90,9 +89,9 @@ async fn complete(
     app: &Arc<App>,
     access: &Access,
     path: Option<String>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, ApiError> {
+    let (Parts { headers, .. }, body) = request.into_parts();
     let chat = read(app, access, path, &headers, body).await?;
     let forwarded = relay::request_headers(headers);
     let Some((request, selection)) = &chat.grounding else {
@@ -189,9 +188,12 @@ async fn read(
     asked.path = path;
     asked.default = app.config.default_collection.clone();
     let bytes = read_body(body, app.config.server.max_body).await?;
-    let parsed = ChatRequest::parse(bytes.clone());
+    let mut parsed = None;
     let mut model = None;
-    if let Some(asked_model) = parsed.as_ref().ok().and_then(ChatRequest::model)
+    // Most relayed chats name no collection: they need not be understood.
+    if may_name_a_collection(&bytes)
+        && let Ok(request) = parsed.insert(ChatRequest::parse(bytes.clone()))
+        && let Some(asked_model) = request.model()
         && let Some((upstream_model, collection)) = asked_model.rsplit_once('@')
         && !upstream_has(&app.upstream, asked_model).await
     {
@@ -210,9 +212,17 @@ async fn read(
     };
     let grounding = match selection {
         None => None,
-        Some(selection) => Some((parsed?, selection)),
+        Some(selection) => {
+            let request = parsed.unwrap_or_else(|| ChatRequest::parse(bytes.clone()))?;
+            Some((request, selection))
+        }
     };
     Ok(Chat { bytes, model, passages, off, default_is_missing, grounding })
+}
+
+/// Whether there is an `@` anywhere, as itself or as an escape of JSON's.
+fn may_name_a_collection(body: &[u8]) -> bool {
+    memchr::memchr(b'@', body).is_some() || memchr::memmem::find(body, b"\\u0040").is_some()
 }
 
 fn is_missing_default(error: &SelectionError, asked: &Asked) -> bool {

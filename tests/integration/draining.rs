@@ -83,8 +83,25 @@ async fn streams_that_never_end_are_cut_off() {
         assert_eq!(stream.rest().await, (Vec::new(), Err(Broken)));
     }
     assert!(!waiting.try_head().await || waiting.status >= 500);
-    eventually(|| async { (world.upstream.open() == 0).then_some(()) }).await;
+    // Upstream is told of all four.
+    eventually(|| async { (world.upstream.closed() == 4).then_some(()) }).await;
     // Its folder is free again.
     world.run_with("").await;
     assert_eq!(world.get("/health").await.status, 200);
+}
+
+/// Half an upload must not look whole to upstream, whoever is cut off first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_that_are_cut_off_are_broken_upstream() {
+    let mut world = World::start("drain_timeout = 1").await;
+    let mut uploads = Vec::new();
+    for _ in 0..100 {
+        let mut upload = Request::new("POST", "/v1/files").chunked().open(world.address).await;
+        upload.write(&chunk(b"first ")).await;
+        uploads.push(upload);
+    }
+    eventually(|| async { (world.upstream.arriving().len() == 600).then_some(()) }).await;
+    within(world.tell_to_stop()).await.expect("the server ends well");
+    eventually(|| async { (world.upstream.open() == 0).then_some(()) }).await;
+    assert!(world.upstream.requests().is_empty(), "half a body became a request");
 }

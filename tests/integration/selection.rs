@@ -64,6 +64,15 @@ async fn each_way_to_name_a_collection_works_and_the_explicit_ones_win() {
     }
 }
 
+/// As some clients write it in JSON.
+#[tokio::test]
+async fn the_at_sign_may_be_escaped() {
+    let world = two_collections("").await;
+    let reply = world.post("/v1/chat/completions", &[], body("test-model\\u0040pumps")).await;
+    assert_eq!((reply.status, reply.header("x-rag-collection")), (200, Some("pumps")));
+    assert_eq!(world.upstream.last().json()["model"], "test-model");
+}
+
 #[tokio::test]
 async fn names_that_disagree_or_are_unknown_are_errors() {
     let world = two_collections("").await;

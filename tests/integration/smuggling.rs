@@ -62,8 +62,8 @@ async fn a_request_of_two_meanings_is_none() {
                 "{name}, {target}: {:?}",
                 world.upstream.requests()
             );
-            let heads = world.upstream.heads();
             // The head of the one before may be recorded late.
+            let heads = world.upstream.heads();
             assert!(heads.iter().all(|head| head.target != "/v1/hidden"), "{name}: {heads:?}");
             world.upstream.forget();
         }
@@ -83,7 +83,11 @@ async fn a_request_with_both_framings_is_the_last_of_its_connection() {
             let answer = attack(&world, target, fields).await;
             assert!(answer.matches("HTTP/1.1").count() < 2, "{target}: {answer}");
             for sent in world.upstream.heads() {
-                assert_eq!((sent.target.as_str(), sent.all("content-length").len()), (target, 0));
+                assert_ne!(sent.target, "/v1/hidden");
+                assert!(
+                    sent.all("content-length").is_empty() || sent.header("content-length") == Some("0"),
+                    "{sent:?}"
+                );
             }
             assert!(world.upstream.requests().iter().all(|sent| sent.body.is_empty()));
             world.upstream.forget();

@@ -109,6 +109,11 @@ async fn an_answer_until_the_connection_closes_breaks_when_it_is_reset() {
     for grounded in [false, true] {
         world.upstream.play(vec![Piece::Bytes(head.clone()), Piece::Gate, Piece::Reset]);
         let mut response = chat(grounded).send(world.address).await;
+        assert_eq!(
+            response.header("transfer-encoding"),
+            Some("chunked"),
+            "an end that can be told from a break"
+        );
         assert_eq!(response.exactly(4).await, b"some");
         world.upstream.release();
         assert_eq!(response.rest().await, (Vec::new(), Err(Broken)), "grounded: {grounded}");

@@ -80,7 +80,7 @@ struct Shared {
     answers: Mutex<HashMap<String, Vec<Piece>>>,
     early: AtomicBool,
     reading: watch::Sender<bool>,
-    send_buffer: AtomicUsize,
+    buffers: AtomicUsize,
     requests: Mutex<Vec<Recorded>>,
     heads: Mutex<Vec<Recorded>>,
     arriving: Mutex<Vec<u8>>,
@@ -133,7 +133,7 @@ impl Upstream {
             answers: Mutex::default(),
             early: AtomicBool::new(false),
             reading: watch::Sender::new(true),
-            send_buffer: AtomicUsize::new(0),
+            buffers: AtomicUsize::new(0),
             requests: Mutex::default(),
             heads: Mutex::default(),
             arriving: Mutex::default(),
@@ -189,9 +189,9 @@ impl Upstream {
         self.shared.reading.send_replace(!pause);
     }
 
-    /// Bytes of the send buffer of connections from now on, so that little is on the way.
-    pub fn send_buffer(&self, bytes: usize) {
-        self.shared.send_buffer.store(bytes, SeqCst);
+    /// Bytes of the socket buffers of connections from now on, so that little is on the way.
+    pub fn buffers(&self, bytes: usize) {
+        self.shared.buffers.store(bytes, SeqCst);
     }
 
     /// Opens one [`Piece::Gate`].

@@ -15,9 +15,11 @@ use super::{Piece, Recorded, Shared, json_answer};
 /// Answers requests until the connection ends.
 pub async fn serve(mut stream: TcpStream, shared: &Shared) {
     let _ = stream.set_nodelay(true);
-    let send_buffer = shared.send_buffer.load(SeqCst);
-    if send_buffer > 0 {
-        SockRef::from(&stream).set_send_buffer_size(send_buffer).expect("a socket option");
+    let bytes = shared.buffers.load(SeqCst);
+    if bytes > 0 {
+        let socket = SockRef::from(&stream);
+        let set = socket.set_send_buffer_size(bytes).and_then(|()| socket.set_recv_buffer_size(bytes));
+        set.expect("a socket option");
     }
     let mut buffer = Vec::new();
     while let Some(mut request) = read_head(&mut stream, &mut buffer).await {
