@@ -3,11 +3,13 @@
 //! A request that goes upstream is never rebuilt from types, which would lose what they do not know:
 //! [`ChatRequest`] keeps the original bytes and replaces spans of them.
 
+mod ascii;
 mod chat;
 mod error;
 mod models;
 mod objects;
 
+pub use ascii::ascii;
 pub use chat::{ChatRequest, ChatRequestError, Edits};
 pub use error::{ErrorBody, ErrorDetail};
 pub use models::{read_models, with_collections};
