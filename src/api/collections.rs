@@ -11,7 +11,7 @@ use super::ApiError;
 use super::params::{Caller, Chat, Ingest};
 use crate::app::App;
 use crate::collection::{Collection, Settings};
-use crate::openai::{Deleted, List, VectorStoreFileCounts, VectorStoreObject, VectorStoreStatus};
+use crate::openai::{Deleted, List, Metadata, VectorStoreFileCounts, VectorStoreObject, VectorStoreStatus};
 use crate::store::Origin;
 
 /// A collection to be made. Fields of OpenAI's that are not served yet are refused by name, never ignored.
@@ -69,8 +69,9 @@ async fn object(app: &App, collection: &Collection) -> Result<VectorStoreObject,
     Ok(VectorStoreObject {
         id: collection.id.0.clone(),
         object: "vector_store".to_owned(),
-        created_at: collection.created_at.try_into().unwrap_or(0),
-        name: Some(collection.name.clone()),
+        created_at: collection.created_at,
+        name: collection.name.clone(),
+        description: None,
         usage_bytes: counts.bytes,
         file_counts: VectorStoreFileCounts {
             in_progress: counts.in_progress,
@@ -82,7 +83,7 @@ async fn object(app: &App, collection: &Collection) -> Result<VectorStoreObject,
         status,
         expires_after: None,
         expires_at: None,
-        last_active_at: Some(collection.created_at.try_into().unwrap_or(0)),
-        metadata: None,
+        last_active_at: Some(collection.created_at),
+        metadata: Metadata::new(),
     })
 }

@@ -7,7 +7,7 @@ use axum::{Json, http::StatusCode};
 use http::header::RETRY_AFTER;
 
 use crate::collection::CollectionError;
-use crate::openai::{ChatRequestError, ErrorBody};
+use crate::openai::{ChatRequestError, ErrorBody, RequestError};
 use crate::selection::SelectionError;
 use crate::store::StoreError;
 use crate::upstream::{UpstreamError, io_kind, root_cause};
@@ -219,6 +219,13 @@ impl From<ChatRequestError> for ApiError {
             Some(param) => error.with_param(param),
             None => error,
         }
+    }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        let refused = Self::bad_request(error.code, error.message);
+        if error.param.is_empty() { refused } else { refused.with_param(&error.param) }
     }
 }
 
