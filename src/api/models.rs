@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, Limited};
 
 use super::ApiError;
-use super::params::Caller;
+use super::params::{Caller, Chat};
 use crate::app::App;
 use crate::upstream::full;
 use crate::{openai, relay};
@@ -21,14 +21,14 @@ const LONGEST_LIST: usize = 4 << 20;
 
 pub async fn list(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut headers = relay::request_headers(headers);
     // The list is read here.
     headers.remove(http::header::ACCEPT_ENCODING);
     let upstream = app.upstream.send(Method::GET, "/models", headers, full(Bytes::new())).await?;
-    let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.name.clone()).collect();
+    let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.label()).collect();
     let mut response = relay::response(upstream, &[]);
     if collections.is_empty() || !response.status().is_success() {
         return Ok(response);

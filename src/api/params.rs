@@ -1,8 +1,10 @@
 //! What requests say outside their bodies: who asks, and our own headers.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Uri};
@@ -10,19 +12,55 @@ use percent_encoding::percent_decode;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
-use crate::access::Access;
+use crate::access::{Access, Scope};
 use crate::app::App;
 use crate::citation::Mode;
+use crate::openai::{Body, parse_value};
 use crate::selection::Asked;
 
-/// Who asks. There are no keys yet: whoever gets past the server's first layer may do everything.
-pub struct Caller(pub Access);
+/// Who asks, for something that needs a scope. A handler comes by an [`Access`] in this way alone, so that none can
+/// forget to say what it needs.
+pub struct Caller<Needs>(pub Access, pub PhantomData<Needs>);
 
-impl<S: Sync> FromRequestParts<S> for Caller {
+/// A scope that a handler needs, as a type.
+pub trait Needs {
+    const SCOPE: Scope;
+}
+
+macro_rules! needs {
+    ($($name:ident)*) => {
+        $(
+            #[doc = concat!("Needs [`Scope::", stringify!($name), "`].")]
+            pub struct $name;
+
+            impl Needs for $name {
+                const SCOPE: Scope = Scope::$name;
+            }
+        )*
+    };
+}
+
+needs! { Chat Relay Ingest Admin }
+
+impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
     type Rejection = ApiError;
 
     async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        Ok(Self(Access::everything()))
+        Ok(Self(Access::everything(), PhantomData))
+    }
+}
+
+/// A JSON body of one of our own endpoints, read and checked.
+pub struct JsonBody<T>(pub T);
+
+impl<T: Body> FromRequest<Arc<App>> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let read = Json::<serde_json::Value>::from_request(request, app).await;
+        let Json(value) =
+            read.map_err(|error| ApiError::not_this_json(&error, app.config.server.max_body))?;
+        Ok(Self(parse_value(value, "")?))
     }
 }
 

@@ -10,19 +10,20 @@ use http_body_util::{BodyExt, Either};
 
 use super::ApiError;
 use super::error::unknown_route;
-use super::params::{Caller, Place};
+use super::params::{Caller, Place, Relay};
 use crate::app::App;
 use crate::relay::{self, Upgrade};
 use crate::upstream;
 
 pub async fn everything_else(
     State(app): State<Arc<App>>,
-    _caller: Caller,
+    _caller: Caller<Relay>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let path = path_after(&request, "/v1");
     // Ours: what of it is not served yet is not upstream's either.
-    if path.starts_with("/vector_stores") {
+    let noun = path.split(['/', '?']).nth(1).unwrap_or_default();
+    if matches!(noun, "vector_stores" | "files" | "rag") {
         return Err(unknown_route(request).await);
     }
     forward(&app, path, request).await
@@ -31,7 +32,7 @@ pub async fn everything_else(
 /// The same for clients whose base address names a collection.
 pub async fn everything_else_of(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Relay>,
     Path((collection, _)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, ApiError> {
