@@ -13,10 +13,12 @@ mod models;
 mod objects;
 mod pages;
 mod request;
+mod spans;
+mod tools;
 mod vector_stores;
 
 pub use attributes::{AttributeValue, Attributes, Metadata};
-pub use chat::{ChatRequest, ChatRequestError, Edits};
+pub use chat::{ChatRequest, ChatRequestError, Edits, Role, Turn};
 pub use error::{ErrorBody, ErrorDetail};
 pub use file_search::{FileSearch, Ranking, SearchRequest};
 pub use files::{FileFields, FileObject, FileUpload, Purpose};
