@@ -29,7 +29,7 @@ pub async fn search(
         let message = "filters and ranking options are not served yet";
         return Err(ApiError::bad_request("invalid_value", message));
     }
-    let collection = app.catalog.find(&access, &collection)?;
+    let collection = app.catalog.find_to_use(&access, &collection)?;
     let scopes = [Scope { collection, documents: None }];
     let deadline = Instant::now() + app.config.rag.deadline;
     let query = Query { text: query, limit: request.max_num_results, deadline, floor: false };
