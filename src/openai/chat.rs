@@ -12,7 +12,7 @@ use super::spans::{Entries, Repeated, span};
 use super::tools::{self, FoundTool};
 
 /// A body that cannot be grounded. Without a collection it would go upstream as it is.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChatRequestError {
     #[error("the body is not a JSON object: {0}")]
     NotJson(String),

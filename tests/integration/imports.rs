@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("collection", &["store", "index"]),
     ("ingest", &["collection", "embed", "store"]),
     ("prompt", &["openai"]),
-    ("selection", &["collection", "store"]),
+    ("selection", &["collection", "openai", "store"]),
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
     // Settings of the components.
