@@ -18,7 +18,7 @@
 //! | [`app`] | the components, opened and joined | everything below |
 //! | [`config`] | flags, variables, `lastro.toml`; a part for each component | the components' settings |
 //! | [`rag`] | select, search, weave | [`selection`], [`collection`], [`prompt`], [`store`], [`trace`] |
-//! | [`selection`] | which collections and documents: ordered rules | [`collection`] |
+//! | [`selection`] | which collections and documents: ordered rules | [`collection`], [`openai`] |
 //! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`citation`] | what an answer says of its sources: header, comment, annotations | [`openai`], [`prompt`] |
 //! | [`ingest`] | jobs, formats, the limited child, chunking, synced folders | [`collection`], [`embed`] |

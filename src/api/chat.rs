@@ -144,7 +144,8 @@ async fn show(
 ) -> Result<Json<Preview>, ApiError> {
     let chat = read(app, access, path, headers, body).await?;
     let Some((request, selection)) = &chat.grounding else {
-        let message = "name a collection: by path, X-RAG-Collection or {model}@{collection}";
+        let message =
+            "name a collection: by path, X-RAG-Collection, a file_search tool or {model}@{collection}";
         return Err(ApiError::bad_request("no_collection", message));
     };
     let grounded = ground(app, &chat, request, selection).await?;
@@ -202,14 +203,21 @@ async fn read(
     let mut parsed = None;
     let mut model = None;
     // Most relayed chats name no collection: they need not be understood.
-    if may_name_a_collection(&bytes)
-        && let Ok(request) = parsed.insert(ChatRequest::parse(bytes.clone()))
-        && let Some(asked_model) = request.model()
-        && let Some((upstream_model, collection)) = asked_model.rsplit_once('@')
-        && !upstream_has(&app.upstream, asked_model).await
-    {
-        model = Some(upstream_model.to_owned());
-        asked.model = Some(collection.to_owned());
+    if may_name_a_collection(&bytes) {
+        match parsed.insert(ChatRequest::parse(bytes.clone())) {
+            Ok(request) => {
+                asked.file_search = request.file_search().cloned();
+                if let Some(asked_model) = request.model()
+                    && let Some((upstream_model, collection)) = asked_model.rsplit_once('@')
+                    && !upstream_has(&app.upstream, asked_model).await
+                {
+                    model = Some(upstream_model.to_owned());
+                    asked.model = Some(collection.to_owned());
+                }
+            }
+            Err(error) if ChatRequest::asks_for_file_search(&bytes) => return Err(error.clone().into()),
+            Err(_) => {}
+        }
     }
     let mut default_is_missing = false;
     let selection = match select(&app.catalog, access, &asked).await {
@@ -231,13 +239,24 @@ async fn read(
     Ok(ReadChat { bytes, model, passages, off, citations, default_is_missing, grounding })
 }
 
-/// Whether there is an `@` anywhere, as itself or as an escape of JSON's.
+/// Whether there is an `@` or `file_search` anywhere, or an escape of JSON's that may be a part of them.
 fn may_name_a_collection(body: &[u8]) -> bool {
-    memchr::memchr(b'@', body).is_some() || memchr::memmem::find(body, b"\\u0040").is_some()
+    const TOOL: &[u8] = b"file_search";
+    let escapes_one = |at: usize| {
+        let hex = body.get(at + 4..at + 6).and_then(|hex| std::str::from_utf8(hex).ok());
+        let letter = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        letter.is_some_and(|letter| letter == b'@' || TOOL.contains(&letter))
+    };
+    memchr::memchr(b'@', body).is_some()
+        || memchr::memmem::find(body, TOOL).is_some()
+        || memchr::memmem::find_iter(body, b"\\u00").any(escapes_one)
 }
 
 fn is_missing_default(error: &SelectionError, asked: &Asked) -> bool {
-    let explicit = asked.path.is_some() || asked.header.is_some() || asked.model.is_some();
+    let explicit = asked.path.is_some()
+        || asked.header.is_some()
+        || asked.file_search.is_some()
+        || asked.model.is_some();
     !explicit && matches!(error, SelectionError::Collection(CollectionError::Unknown(_)))
 }
 

@@ -14,11 +14,13 @@ mod models;
 mod objects;
 mod pages;
 mod request;
+mod spans;
+mod tools;
 mod vector_stores;
 
 pub use ascii::ascii;
 pub use attributes::{AttributeValue, Attributes, Metadata};
-pub use chat::{ChatRequest, ChatRequestError, Edits};
+pub use chat::{ChatRequest, ChatRequestError, Edits, Role, Turn};
 pub use error::{ErrorBody, ErrorDetail};
 pub use file_search::{FileSearch, Ranking, SearchRequest};
 pub use files::{FileFields, FileObject, FileUpload, Purpose};

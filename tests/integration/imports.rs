@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ingest", &["collection", "embed", "store"]),
     ("prompt", &["openai"]),
     ("citation", &["openai", "prompt"]),
-    ("selection", &["collection", "store"]),
+    ("selection", &["collection", "openai", "store"]),
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
     // Settings of the components.
