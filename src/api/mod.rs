@@ -3,6 +3,7 @@
 mod chat;
 mod collections;
 mod documents;
+mod embeddings;
 mod error;
 mod health;
 mod models;
@@ -31,6 +32,11 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/rag/preview", post(chat::preview))
         .route("/c/{collection}/v1/rag/preview", post(chat::preview_of))
         .route("/v1/rag/traces/{id}", get(traces::one))
+        .route("/v1/embeddings", post(embeddings::create).fallback(relay::everything_else))
+        .route(
+            "/c/{collection}/v1/embeddings",
+            post(embeddings::create_of).fallback(relay::everything_else_of),
+        )
         .route("/v1/models", get(models::list).fallback(relay::everything_else))
         // Collections and their documents.
         .route("/v1/vector_stores", get(collections::list).post(collections::create))

@@ -4,11 +4,13 @@
 //! [`ChatRequest`] keeps the original bytes and replaces spans of them.
 
 mod chat;
+mod embeddings;
 mod error;
 mod models;
 mod objects;
 
 pub use chat::{ChatRequest, ChatRequestError, Edits};
-pub use error::{ErrorBody, ErrorDetail};
-pub use models::{read_models, with_collections};
+pub use embeddings::{EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
+pub use error::{ErrorBody, ErrorDetail, RequestError};
+pub use models::{read_models, with_collections, with_own_model};
 pub use objects::*;
