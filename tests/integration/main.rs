@@ -8,6 +8,7 @@ mod connections;
 mod disconnects;
 mod documents;
 mod draining;
+mod embeddings;
 mod endings;
 mod fields;
 mod folders;
