@@ -5,6 +5,19 @@
 
 use std::collections::BTreeSet;
 
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Asking: chats, searches, and reading what collections hold.
+    Chat,
+    /// Everything of the LLM server that is not ours.
+    Relay,
+    /// Making, changing and deleting files, collections and documents.
+    Ingest,
+    /// Keys, and all collections.
+    Admin,
+}
+
 /// What a caller was granted.
 #[derive(Clone, Debug)]
 pub struct Access {
@@ -26,6 +39,11 @@ impl Access {
     /// These collections, by id, and no other.
     pub fn only(collections: impl IntoIterator<Item = String>) -> Self {
         Self { collections: Grant::Only(collections.into_iter().collect()) }
+    }
+
+    /// The key that asks: what it makes is its own. None while there are no keys.
+    pub fn owner(&self) -> Option<&str> {
+        None
     }
 
     /// Whether a collection exists for this caller.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ApiError;
-use super::params::{Caller, RagHeaders};
+use super::params::{Caller, Chat, RagHeaders};
 use crate::access::Access;
 use crate::app::App;
 use crate::collection::CollectionError;
@@ -28,7 +28,7 @@ use crate::{relay, upstream};
 
 pub async fn completions(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     request: Request,
 ) -> Result<Response, ApiError> {
     complete(&app, &access, None, request).await
@@ -36,7 +36,7 @@ pub async fn completions(
 
 pub async fn completions_of(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     Path(collection): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -45,7 +45,7 @@ pub async fn completions_of(
 
 pub async fn preview(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Preview>, ApiError> {
@@ -54,7 +54,7 @@ pub async fn preview(
 
 pub async fn preview_of(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     Path(collection): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -74,7 +74,7 @@ pub struct Preview {
 }
 
 /// A chat request and what it is about.
-struct Chat {
+struct ReadChat {
     bytes: Bytes,
     /// What is written in place of a model name of ours.
     model: Option<String>,
@@ -153,7 +153,7 @@ async fn show(
 
 async fn ground(
     app: &App,
-    chat: &Chat,
+    chat: &ReadChat,
     request: &ChatRequest,
     selection: &Selection,
 ) -> Result<Grounded, ApiError> {
@@ -183,7 +183,7 @@ async fn read(
     path: Option<String>,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Chat, ApiError> {
+) -> Result<ReadChat, ApiError> {
     let RagHeaders { mut asked, off, passages } = RagHeaders::read(headers)?;
     asked.path = path;
     asked.default = app.config.default_collection.clone();
@@ -217,7 +217,7 @@ async fn read(
             Some((request, selection))
         }
     };
-    Ok(Chat { bytes, model, passages, off, default_is_missing, grounding })
+    Ok(ReadChat { bytes, model, passages, off, default_is_missing, grounding })
 }
 
 /// Whether there is an `@` anywhere, as itself or as an escape of JSON's.

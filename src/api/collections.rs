@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use serde::Deserialize;
 
 use super::ApiError;
-use super::params::Caller;
+use super::params::{Caller, Chat, Ingest};
 use crate::app::App;
 use crate::collection::{Collection, Settings};
 use crate::openai::{Deleted, List, VectorStoreFileCounts, VectorStoreObject, VectorStoreStatus};
@@ -23,7 +23,7 @@ pub struct Create {
 
 pub async fn list(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
 ) -> Result<Json<List<VectorStoreObject>>, ApiError> {
     let mut objects = Vec::new();
     for collection in app.catalog.list(&access) {
@@ -34,7 +34,7 @@ pub async fn list(
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Ingest>,
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<Json<VectorStoreObject>, ApiError> {
     let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
@@ -44,7 +44,7 @@ pub async fn create(
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     Path(collection): Path<String>,
 ) -> Result<Json<VectorStoreObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -53,7 +53,7 @@ pub async fn one(
 
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Ingest>,
     Path(collection): Path<String>,
 ) -> Result<Json<Deleted>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;

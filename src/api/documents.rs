@@ -10,7 +10,7 @@ use axum::extract::{Multipart, Path, Query, State};
 use serde::Deserialize;
 
 use super::ApiError;
-use super::params::Caller;
+use super::params::{Caller, Chat, Ingest};
 use crate::app::App;
 use crate::ingest::clean_filename;
 use crate::openai::{Deleted, DocumentObject, LastError, List};
@@ -33,7 +33,7 @@ pub struct UploadQuery {
 
 pub async fn upload(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Ingest>,
     Path(name): Path<String>,
     query: Result<Query<UploadQuery>, QueryRejection>,
     multipart: Result<Multipart, MultipartRejection>,
@@ -118,7 +118,7 @@ fn broken_form(error: MultipartError) -> ApiError {
 
 pub async fn list(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     Path(collection): Path<String>,
 ) -> Result<Json<List<DocumentObject>>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -128,7 +128,7 @@ pub async fn list(
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<DocumentObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -137,7 +137,7 @@ pub async fn one(
 
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Ingest>,
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<Deleted>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, Limited};
 
 use super::ApiError;
-use super::params::Caller;
+use super::params::{Caller, Chat};
 use crate::app::App;
 use crate::upstream::full;
 use crate::{openai, relay};
@@ -21,7 +21,7 @@ const LONGEST_LIST: usize = 4 << 20;
 
 pub async fn list(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut headers = relay::request_headers(headers);

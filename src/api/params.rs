@@ -1,5 +1,6 @@
 //! What requests say outside their bodies: who asks, and our own headers.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -9,17 +10,38 @@ use percent_encoding::percent_decode;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
-use crate::access::Access;
+use crate::access::{Access, Scope};
 use crate::selection::Asked;
 
-/// Who asks. There are no keys yet: whoever gets past the server's first layer may do everything.
-pub struct Caller(pub Access);
+/// Who asks, for something that needs a scope. A handler comes by an [`Access`] in this way alone, so that none can
+/// forget to say what it needs.
+pub struct Caller<Needs>(pub Access, pub PhantomData<Needs>);
 
-impl<S: Sync> FromRequestParts<S> for Caller {
+/// A scope that a handler needs, as a type.
+pub trait Needs {
+    const SCOPE: Scope;
+}
+
+macro_rules! needs {
+    ($($name:ident)*) => {
+        $(
+            #[doc = concat!("Needs [`Scope::", stringify!($name), "`].")]
+            pub struct $name;
+
+            impl Needs for $name {
+                const SCOPE: Scope = Scope::$name;
+            }
+        )*
+    };
+}
+
+needs! { Chat Relay Ingest Admin }
+
+impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
     type Rejection = ApiError;
 
     async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        Ok(Self(Access::everything()))
+        Ok(Self(Access::everything(), PhantomData))
     }
 }
 

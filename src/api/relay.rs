@@ -10,14 +10,14 @@ use http_body_util::{BodyExt, Either};
 
 use super::ApiError;
 use super::error::unknown_route;
-use super::params::{Caller, Place};
+use super::params::{Caller, Place, Relay};
 use crate::app::App;
 use crate::relay::{self, Upgrade};
 use crate::upstream;
 
 pub async fn everything_else(
     State(app): State<Arc<App>>,
-    _caller: Caller,
+    _caller: Caller<Relay>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let path = path_after(&request, "/v1");
@@ -31,7 +31,7 @@ pub async fn everything_else(
 /// The same for clients whose base address names a collection.
 pub async fn everything_else_of(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Relay>,
     Path((collection, _)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, ApiError> {

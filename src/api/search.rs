@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 
 use super::ApiError;
-use super::params::Caller;
+use super::params::{Caller, Chat};
 use crate::app::App;
 use crate::collection::{Hit, Query, Scope, search as find};
 use crate::openai::{
@@ -23,7 +23,7 @@ const MOST_RESULTS: usize = 50;
 
 pub async fn search(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     Path(collection): Path<String>,
     body: Result<Json<SearchRequest>, JsonRejection>,
 ) -> Result<Response, ApiError> {

@@ -6,13 +6,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 
 use super::ApiError;
-use super::params::Caller;
+use super::params::{Caller, Chat};
 use crate::app::App;
 use crate::trace::Trace;
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access): Caller,
+    Caller(access, ..): Caller<Chat>,
     Path(id): Path<String>,
 ) -> Result<Json<Trace>, ApiError> {
     let trace = app.traces.find(&id).filter(|t| t.collection_ids.iter().all(|c| access.sees(c)));

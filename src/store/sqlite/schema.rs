@@ -92,6 +92,101 @@ const STEPS: &[&str] = &[
     CREATE INDEX documents_by_collection ON documents (collection, key, text_bytes);
     CREATE INDEX documents_by_file ON documents (file);
     ",
+    // 3: OpenAI's files and vector stores: files that stand without a document, any number of collections of one name,
+    // attributes, batches; and keys. Two tables are made anew: SQLite cannot drop a constraint.
+    "
+    CREATE TABLE collections_new (
+        id             TEXT PRIMARY KEY,
+        name           TEXT NOT NULL,
+        origin         TEXT NOT NULL CHECK (origin IN ('api', 'folder')),
+        language       TEXT,
+        settings       TEXT NOT NULL,
+        created_at     INTEGER NOT NULL,
+        revision       INTEGER NOT NULL DEFAULT 0,
+        description    TEXT,
+        metadata       TEXT NOT NULL DEFAULT '{}',
+        expires_days   INTEGER,
+        last_active_at INTEGER NOT NULL,
+        expired        INTEGER NOT NULL DEFAULT 0,
+        owner          TEXT
+    ) STRICT;
+    INSERT INTO collections_new (id, name, origin, language, settings, created_at, revision, last_active_at)
+        SELECT id, name, origin, language, settings, created_at, revision, created_at FROM collections
+        ORDER BY created_at, rowid;
+    DROP TABLE collections;
+    ALTER TABLE collections_new RENAME TO collections;
+    CREATE UNIQUE INDEX collections_of_folders ON collections (name) WHERE origin = 'folder';
+
+    ALTER TABLE files ADD COLUMN owner TEXT;
+    ALTER TABLE files ADD COLUMN purpose TEXT NOT NULL DEFAULT 'assistants';
+    ALTER TABLE files ADD COLUMN expires_at INTEGER;
+    ALTER TABLE files ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX files_by_owner ON files (owner);
+    CREATE INDEX files_by_expiry ON files (expires_at) WHERE expires_at IS NOT NULL;
+
+    CREATE TABLE documents_new (
+        key             INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection      TEXT NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        file            TEXT NOT NULL REFERENCES files (id),
+        status          TEXT NOT NULL CHECK (status IN ('in_progress', 'completed', 'failed', 'cancelled')),
+        failure_code    TEXT,
+        failure_message TEXT,
+        language        TEXT,
+        pages           INTEGER,
+        chunks          INTEGER NOT NULL DEFAULT 0,
+        text_bytes      INTEGER NOT NULL DEFAULT 0,
+        created_at      INTEGER NOT NULL,
+        attributes      TEXT NOT NULL DEFAULT '{}',
+        chunk_tokens    INTEGER,
+        overlap_tokens  INTEGER,
+        owner           TEXT,
+        UNIQUE (collection, file)
+    ) STRICT;
+    INSERT INTO documents_new (key, collection, file, status, failure_code, failure_message, language, pages, chunks,
+            text_bytes, created_at)
+        SELECT key, collection, file, status, failure_code, failure_message, language, pages, chunks, text_bytes,
+            created_at FROM documents ORDER BY key;
+    -- A document's number is never used twice, not even that of one deleted before.
+    DELETE FROM sqlite_sequence WHERE name = 'documents_new';
+    INSERT INTO sqlite_sequence (name, seq) SELECT 'documents_new', seq FROM sqlite_sequence WHERE name = 'documents';
+    DROP TABLE documents;
+    ALTER TABLE documents_new RENAME TO documents;
+    CREATE INDEX documents_by_collection ON documents (collection, key, text_bytes);
+    CREATE INDEX documents_by_file ON documents (file);
+    CREATE INDEX documents_by_owner ON documents (owner);
+
+    CREATE TABLE batches (
+        id          TEXT PRIMARY KEY,
+        collection  TEXT NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        created_at  INTEGER NOT NULL,
+        cancelled   INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE batch_documents (
+        batch       TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+        document    INTEGER NOT NULL REFERENCES documents (key) ON DELETE CASCADE,
+        PRIMARY KEY (batch, document)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX batches_by_document ON batch_documents (document);
+
+    CREATE TABLE keys (
+        id                 TEXT PRIMARY KEY,
+        name               TEXT NOT NULL,
+        hash               BLOB NOT NULL,
+        scopes             TEXT NOT NULL,
+        all_collections    INTEGER NOT NULL,
+        default_collection TEXT REFERENCES collections (id) ON DELETE SET NULL,
+        limits             TEXT NOT NULL,
+        created_at         INTEGER NOT NULL,
+        expires_at         INTEGER,
+        revoked_at         INTEGER
+    ) STRICT;
+    CREATE TABLE grants (
+        key         TEXT NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+        collection  TEXT NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        PRIMARY KEY (key, collection)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX grants_by_collection ON grants (collection);
+    ",
 ];
 
 /// Brings a database to the newest format. [`StoreError::TooNew`] for one from a later lastro.
@@ -106,13 +201,20 @@ fn migrate_to(connection: &mut Connection, version: usize) -> Result<()> {
         Ok(done) if done <= STEPS.len() => done,
         _ => return Err(StoreError::TooNew { found, known }),
     };
+    // A table that is made anew must not take the rows with it that point to the old one.
+    connection.pragma_update(None, "foreign_keys", false)?;
     for (number, step) in STEPS.iter().enumerate().take(version).skip(done) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
+        let astray = transaction.prepare("PRAGMA foreign_key_check")?.exists([])?;
+        if astray {
+            return Err(StoreError::Damaged(format!("rows point nowhere after step {}", number + 1)));
+        }
         transaction.pragma_update(None, "user_version", number as i64 + 1)?;
         transaction.commit()?;
         tracing::info!(version = number + 1, "data folder brought to a new format version");
     }
+    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 
@@ -128,6 +230,15 @@ mod tests {
             "INSERT INTO collections (id, name, origin, settings, created_at) VALUES ('vs_1', 'a', 'api', '{}', 1)",
             [],
         )?;
+        connection.execute_batch(
+            "INSERT INTO blobs VALUES ('b', 1);
+             INSERT INTO files VALUES ('file-1', 'b', 'a.txt', 1), ('file-2', 'b', 'a.txt', 1);
+             INSERT INTO documents (collection, file, status, created_at) VALUES ('vs_1', 'file-1', 'completed', 1);
+             INSERT INTO chunks (document, collection, revision, text, headings, start, \"end\", tokens)
+                 VALUES (1, 'vs_1', 1, 'text', '[]', 0, 4, 1);
+             INSERT INTO documents (key, collection, file, status, created_at) VALUES (9, 'vs_1', 'file-2', 'failed', 1);
+             DELETE FROM documents WHERE key = 9;",
+        )?;
         migrate(&mut connection)?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         assert_eq!(version, STEPS.len() as i64);
@@ -135,6 +246,17 @@ mod tests {
             connection
                 .query_row("SELECT count(*) FROM collections WHERE name = 'a'", [], |row| row.get(0))?;
         assert_eq!(names, 1);
+        let texts: String = connection.query_row(
+            "SELECT c.text FROM chunks c JOIN documents d ON d.key = c.document WHERE d.text_bytes = 4",
+            [],
+            |row| row.get(0),
+        )?;
+        assert_eq!(texts, "text", "what points to a table that was made anew is still there");
+        connection.execute(
+            "INSERT INTO documents (collection, file, status, created_at) VALUES ('vs_1', 'file-2', 'cancelled', 1)",
+            [],
+        )?;
+        assert_eq!(connection.last_insert_rowid(), 10, "a document's number is not used twice");
         Ok(())
     }
 
