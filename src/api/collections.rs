@@ -10,9 +10,8 @@ use serde::Deserialize;
 use super::ApiError;
 use super::params::{Caller, Chat, Ingest};
 use crate::app::App;
-use crate::collection::{Collection, Settings};
+use crate::collection::{Collection, New};
 use crate::openai::{Deleted, List, VectorStoreFileCounts, VectorStoreObject, VectorStoreStatus};
-use crate::store::Origin;
 
 /// A collection to be made. Fields of OpenAI's that are not served yet are refused by name, never ignored.
 #[derive(Deserialize)]
@@ -38,7 +37,7 @@ pub async fn create(
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<Json<VectorStoreObject>, ApiError> {
     let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
-    let collection = app.catalog.create(&access, &new.name, Origin::Api, &Settings::default()).await?;
+    let collection = app.catalog.create(&access, New { name: new.name, ..New::default() }).await?;
     Ok(Json(object(&app, &collection).await?))
 }
 
@@ -70,7 +69,7 @@ async fn object(app: &App, collection: &Collection) -> Result<VectorStoreObject,
         id: collection.id.0.clone(),
         object: "vector_store".to_owned(),
         created_at: collection.created_at.try_into().unwrap_or(0),
-        name: Some(collection.name.clone()),
+        name: Some(collection.name()),
         usage_bytes: counts.bytes,
         file_counts: VectorStoreFileCounts {
             in_progress: counts.in_progress,

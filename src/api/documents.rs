@@ -67,7 +67,7 @@ pub async fn upload(
     collection.check_writable()?;
     let mut ids = Vec::with_capacity(files.len());
     for (filename, blob) in files {
-        let id = app.ingest.submit(&collection, &filename, blob).await?.document.id;
+        let id = app.ingest.submit(&access, &collection, &filename, blob).await?.document.id;
         if !ids.contains(&id) {
             ids.push(id);
         }
@@ -152,6 +152,7 @@ fn object(document: DocumentRecord) -> DocumentObject {
         Status::InProgress => "in_progress",
         Status::Completed => "completed",
         Status::Failed => "failed",
+        Status::Cancelled => "cancelled",
     };
     DocumentObject {
         id: document.id.0,

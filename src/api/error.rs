@@ -145,6 +145,8 @@ impl From<CollectionError> for ApiError {
                 "collection_not_found",
                 format!("{message}: GET /v1/vector_stores lists them"),
             ),
+            CollectionError::Ambiguous { .. } => Self::bad_request("ambiguous_collection", message),
+            CollectionError::Expired(_) => Self::bad_request("vector_store_expired", message),
             CollectionError::BadName(_) => Self::bad_request("invalid_name", message),
             CollectionError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", message),
             CollectionError::Synced(_) => Self::new(StatusCode::CONFLICT, "synced_collection", message),
@@ -166,7 +168,10 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound(what) => {
                 Self::new(StatusCode::NOT_FOUND, &format!("{what}_not_found"), message)
             }
-            StoreError::NameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
+            StoreError::UnknownFile(_) => Self::new(StatusCode::NOT_FOUND, "file_not_found", message),
+            StoreError::Cursor(_) => Self::bad_request("invalid_value", message).with_param("after"),
+            StoreError::Quota { .. } => Self::new(StatusCode::FORBIDDEN, "quota_exceeded", message),
+            StoreError::Synced => Self::new(StatusCode::CONFLICT, "synced_collection", message),
             StoreError::Deadline => Self::rag_unavailable(),
             StoreError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 full_disk(&message)

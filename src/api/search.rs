@@ -36,7 +36,7 @@ pub async fn search(
     if request.query.trim().is_empty() {
         return Err(ApiError::bad_request("invalid_value", "query is empty").with_param("query"));
     }
-    let collection = app.catalog.find(&access, &collection)?;
+    let collection = app.catalog.find_to_use(&access, &collection)?;
     let scopes = [Scope { collection, documents: None }];
     let deadline = Instant::now() + app.config.rag.deadline;
     let query = Query { text: &request.query, limit, deadline, floor: false };
