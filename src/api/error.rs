@@ -7,7 +7,7 @@ use axum::{Json, http::StatusCode};
 use http::header::RETRY_AFTER;
 
 use crate::collection::CollectionError;
-use crate::openai::{ChatRequestError, ErrorBody};
+use crate::openai::{ChatRequestError, ErrorBody, RequestError};
 use crate::selection::SelectionError;
 use crate::store::StoreError;
 use crate::upstream::{UpstreamError, io_kind, root_cause};
@@ -84,6 +84,26 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "collection_not_found", message)
     }
 
+    /// A body that is no form.
+    pub fn not_a_form(example: &str) -> Self {
+        let message = format!("send the file as multipart/form-data, as in: {example}");
+        Self::bad_request("invalid_body", message)
+    }
+
+    /// A batch that is over cannot be cancelled.
+    pub fn not_cancellable(status: &str) -> Self {
+        let message = format!("the batch is {status}: only one in progress can be cancelled");
+        Self::bad_request("invalid_value", message)
+    }
+
+    /// Only who made a file removes it.
+    pub fn not_the_owner(file: &str) -> Self {
+        let message = format!(
+            "file '{file}' belongs to another key: remove it from your collection with DELETE /v1/vector_stores/{{collection}}/files/{file}"
+        );
+        Self::new(StatusCode::FORBIDDEN, "not_the_owner", message)
+    }
+
     /// Retrieval broke for a collection that the client chose.
     pub fn rag_unavailable() -> Self {
         let message = "the collection could not be searched just now: try again, or send X-RAG: off to ask without it; the server's log has the cause";
@@ -119,7 +139,8 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "foreign_origin", message)
     }
 
-    fn internal(error: &dyn std::fmt::Display) -> Self {
+    /// Something that is not the client's doing.
+    pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");
         let message = "something went wrong in the server; its log has the cause";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
@@ -224,6 +245,13 @@ impl From<ChatRequestError> for ApiError {
             Some(param) => error.with_param(param),
             None => error,
         }
+    }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        let refused = Self::bad_request(error.code, error.message);
+        if error.param.is_empty() { refused } else { refused.with_param(&error.param) }
     }
 }
 
