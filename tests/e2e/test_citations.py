@@ -34,8 +34,8 @@ def langchain(options):
         model = ChatOpenAI(base_url=options["url"], api_key="none", model=options["model"], max_retries=0,
                            default_headers={"X-RAG-Citations": mode})
         pieces = list(model.stream(QUESTION))
-        said[mode] = {"text": "".join(piece.text for piece in pieces), "annotations": None,
-                      "whole": model.invoke(QUESTION).text, "wholeAnnotations": None}
+        said[mode] = {"text": "".join(piece.content for piece in pieces), "annotations": None,
+                      "whole": model.invoke(QUESTION).content, "wholeAnnotations": None}
     return said
 
 

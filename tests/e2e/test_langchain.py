@@ -19,19 +19,19 @@ def chat(address, **options):
 
 def test_invoke_is_grounded(address):
     answer = chat(address, model="smollm2@langchain").invoke(QUESTION)
-    assert FACT in answer.text and answer.response_metadata["finish_reason"] == "stop"
+    assert FACT in answer.content and answer.response_metadata["finish_reason"] == "stop"
 
 
 def test_stream_is_grounded(address):
-    pieces = [piece.text for piece in chat(address, model="smollm2@langchain").stream(QUESTION)]
+    pieces = [piece.content for piece in chat(address, model="smollm2@langchain").stream(QUESTION)]
     assert FACT in "".join(pieces) and len(pieces) > 3
 
 
 def test_a_header_selects_and_switches_off(address):
     selected = chat(address, model="smollm2", default_headers={"X-RAG-Collection": "langchain"})
-    assert FACT in selected.invoke(QUESTION).text
+    assert FACT in selected.invoke(QUESTION).content
     off = chat(address, model="smollm2@langchain", default_headers={"X-RAG": "off"})
-    assert FACT not in off.invoke(QUESTION).text
+    assert FACT not in off.invoke(QUESTION).content
 
 
 def test_embeddings(address):

@@ -28,7 +28,7 @@ def test_a_file_is_created_read_and_deleted(client, tmp_path):
     for call in (client.files.retrieve, client.files.content, client.files.delete):
         with pytest.raises(openai.NotFoundError) as error:
             call(created.id)
-        assert error.value.body["message"] and error.value.type == "invalid_request_error"
+        assert error.value.body["message"] and error.value.code == "file_not_found"
 
 
 def test_any_bytes_come_back_as_they_were(client):

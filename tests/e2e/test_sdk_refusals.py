@@ -100,7 +100,7 @@ def test_ids_of_nothing_and_of_the_wrong_kind_are_not_found(client, store):
         with pytest.raises(openai.NotFoundError) as error:
             call()
             pytest.fail(f"call {number} was answered")
-        assert error.value.type == "invalid_request_error" and error.value.body["message"], number
+        assert error.value.code and error.value.code.endswith("_not_found") and error.value.body["message"], number
     with pytest.raises((openai.NotFoundError, openai.BadRequestError)):
         files.create(store.id, file_id="file-of-nobody")
     client.files.delete(file)

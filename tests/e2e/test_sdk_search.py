@@ -121,7 +121,6 @@ def deep(levels):
     ("filters", {"filters": {"type": "like", "key": "name", "value": "M"}}),
     ("filters", {"filters": {"type": "eq", "key": "name"}}),
     ("filters", {"filters": {"type": "in", "key": "name", "value": "Mars"}}),
-    ("filters", {"filters": {"type": "gt", "key": "gas", "value": True}}),
     ("filters", {"filters": {"type": "eq", "key": "name", "value": {"a": 1}}}),
     ("filters", {"filters": {"type": "and", "filters": "all"}}),
     ("filters", {"filters": deep(200)}),

@@ -3,14 +3,18 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from world import DEADLINE
-
 MODEL = "scripted"
 # Marks whole and split over frames, one of a passage that does not exist, and letters of two, three and four bytes before a mark.
 PIECES = ["The", " code is 7315", " [1]", ". Olá, 世界 🌍", " [", "1", "]. And", " more [99", "]."]
 ANSWER = "".join(PIECES)
+MOST_CHOICES = 4
 USAGE = {"prompt_tokens": 10, "completion_tokens": len(PIECES), "total_tokens": 10 + len(PIECES)}
 MODELS = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1, "owned_by": "vllm", "max_model_len": 16384}]}
+
+
+def choices_of(request):
+    wanted = request.get("n")
+    return range(wanted if isinstance(wanted, int) and 1 <= wanted <= MOST_CHOICES else 1)
 
 
 def frame(value, event=None):
@@ -20,7 +24,7 @@ def frame(value, event=None):
 
 def completion(request):
     message = {"role": "assistant", "content": ANSWER, "tool_calls": [], "annotations": None}
-    choices = [{"index": index, "message": message, "logprobs": None, "finish_reason": "stop"} for index in range(request.get("n") or 1)]
+    choices = [{"index": index, "message": message, "logprobs": None, "finish_reason": "stop"} for index in choices_of(request)]
     return {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": MODEL, "choices": choices, "usage": USAGE}
 
 
@@ -31,7 +35,7 @@ def chunks(request):
     def delta(index, delta, finish=None):
         return chunk([{"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}])
 
-    choices = range(request.get("n") or 1)
+    choices = choices_of(request)
     for index in choices:
         yield delta(index, {"role": "assistant", "content": ""})
     for piece in PIECES:
@@ -85,7 +89,13 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, MODELS) if self.path == "/v1/models" else self.answer(404, {"detail": "Not Found"})
 
     def do_POST(self):
-        request = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            request = json.loads(body)
+        except ValueError:
+            request = None
+        if not isinstance(request, dict):
+            return self.answer(400, {"error": {"message": "not a JSON object", "type": "BadRequestError", "param": None, "code": 400}})
         self.server.requests.append((self.path, dict(self.headers), request))
         answers = {"/v1/chat/completions": (chunks, completion),
                    "/v1/responses": (events, lambda request: response(request, [message("completed", [text_part(ANSWER)])], "completed"))}
@@ -130,5 +140,5 @@ class Scripted(ThreadingHTTPServer):
 
     def __exit__(self, *failure):
         self.shutdown()
-        self.thread.join(DEADLINE)
+        self.thread.join()
         self.server_close()
