@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 
 use crate::collection::{Catalog, CollectionError, OnEmpty, Query, Scope, Settings, Timings, search};
-use crate::openai::{ChatRequest, Edits};
+use crate::openai::{ChatRequest, Edits, Ranking};
 use crate::prompt::{Budget, Passage, Template, Window, default_template, nothing_found};
-use crate::selection::Selection;
+use crate::selection::{Selection, matching};
 use crate::trace::{Trace, TracedPassage};
 
 pub use report::{RagStatus, Spent, status_header};
@@ -55,18 +56,21 @@ pub async fn ground(
     k: Option<usize>,
 ) -> Result<Grounded, CollectionError> {
     let deadline = Instant::now() + defaults.deadline;
-    let scopes = &selection.scopes;
+    let k = k.or(selection.max_num_results);
     let mut grounded = ungrounded(request, selection, model, RagStatus::Empty);
     if !request.can_be_grounded() {
         return Ok(grounded);
     }
+    let scopes = &documents_meant(catalog, selection, deadline).await?;
     let settings: Vec<Arc<Settings>> = scopes.iter().map(|s| s.collection.settings()).collect();
     let language = scopes.iter().find_map(|s| s.collection.language());
     let own_template = settings.iter().find_map(|s| s.template.as_deref());
     let template = own_template.map_or_else(|| default_template(language.as_deref()), Template::new);
     let budget = Budget::new(request, model.or(request.model()), window).await;
 
+    // Whole documents have no scores to hold against a threshold.
     if k.is_none()
+        && selection.ranking.score_threshold.is_none()
         && let Some(whole) = whole_documents(catalog, scopes, budget.most_bytes(), deadline).await?
     {
         let started = Instant::now();
@@ -78,8 +82,9 @@ pub async fn ground(
         }
     }
 
+    let limit = k.or_else(|| settings.iter().filter_map(|s| s.passages).max()).unwrap_or(defaults.passages);
     let (found, by_meaning, timings) =
-        best_passages(catalog, scopes, request.question(), k, &settings, defaults, deadline).await?;
+        best_passages(catalog, scopes, request.question(), limit, &selection.ranking, deadline).await?;
     grounded.spent.search = Some(timings);
     let started = Instant::now();
     if found.is_empty() {
@@ -125,6 +130,16 @@ pub fn ungrounded(
     }
 }
 
+/// The scopes, narrowed to the documents that the filter means.
+async fn documents_meant(
+    catalog: &Catalog,
+    selection: &Selection,
+    deadline: Instant,
+) -> Result<Vec<Scope>, CollectionError> {
+    let Some(filter) = &selection.filter else { return Ok(selection.scopes.clone()) };
+    try_join_all(selection.scopes.iter().map(|scope| matching(catalog, scope, filter, deadline))).await
+}
+
 /// All that was selected in reading order, if it may fit.
 async fn whole_documents(
     catalog: &Catalog,
@@ -150,12 +165,10 @@ async fn best_passages(
     catalog: &Catalog,
     scopes: &[Scope],
     question: &str,
-    k: Option<usize>,
-    settings: &[Arc<Settings>],
-    defaults: RagSettings,
+    limit: usize,
+    ranking: &Ranking,
     deadline: Instant,
 ) -> Result<(Vec<Passage>, bool, Timings), CollectionError> {
-    let limit = k.or_else(|| settings.iter().filter_map(|s| s.passages).max()).unwrap_or(defaults.passages);
     let mut found = Vec::new();
     if intent::is_about_the_whole(question) {
         for scope in scopes {
@@ -166,7 +179,14 @@ async fn best_passages(
         }
         found.truncate(MOST_OUTLINES);
     }
-    let query = Query { text: question, limit, deadline, floor: true };
+    let query = Query {
+        texts: &[question],
+        limit,
+        deadline,
+        floor: true,
+        threshold: ranking.score_threshold,
+        dense_weight: ranking.dense_weight(),
+    };
     let searched = search(catalog, scopes, query).await?;
     found.extend(searched.hits.iter().map(|hit| passages::from_hit(scopes, hit)));
     Ok((found, searched.by_meaning, searched.timings))

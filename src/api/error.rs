@@ -239,6 +239,7 @@ impl From<ChatRequestError> for ApiError {
             ChatRequestError::Duplicate(key) => ("duplicate_field", Some(*key)),
             ChatRequestError::Messages(_) => ("invalid_messages", Some("messages")),
             ChatRequestError::Type(key) => ("invalid_type", Some(*key)),
+            ChatRequestError::FileSearch(error) => return error.clone().into(),
         };
         let error = Self::bad_request(code, error.to_string());
         match param {

@@ -3,6 +3,7 @@
 //! A request that goes upstream is never rebuilt from types, which would lose what they do not know:
 //! [`ChatRequest`] keeps the original bytes and replaces spans of them.
 
+mod ascii;
 mod attributes;
 mod chat;
 mod error;
@@ -13,10 +14,13 @@ mod models;
 mod objects;
 mod pages;
 mod request;
+mod spans;
+mod tools;
 mod vector_stores;
 
+pub use ascii::ascii;
 pub use attributes::{AttributeValue, Attributes, Metadata};
-pub use chat::{ChatRequest, ChatRequestError, Edits};
+pub use chat::{ChatRequest, ChatRequestError, Edits, Role, Turn};
 pub use error::{ErrorBody, ErrorDetail};
 pub use file_search::{FileSearch, Ranking, SearchRequest};
 pub use files::{FileFields, FileObject, FileUpload, Purpose};

@@ -3,6 +3,7 @@
 //! [`world`] is where every test begins; each other file holds one behaviour.
 
 mod bodies;
+mod citations;
 mod connections;
 mod disconnects;
 mod documents;
