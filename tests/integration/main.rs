@@ -17,6 +17,7 @@ mod imports;
 mod interim;
 mod limits;
 mod models;
+mod openapi;
 mod pressure;
 mod prompts;
 mod refusals;
