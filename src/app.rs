@@ -1,5 +1,7 @@
 //! The components, opened and joined.
 
+mod keys;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
+use crate::access::Keys;
 use crate::collection::{Catalog, CollectionError, Embedder, EmbedderError, EmbeddingModel};
 use crate::config::Config;
 use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo, State};
@@ -16,6 +19,8 @@ use crate::prompt::Window;
 use crate::store::{DataLock, SqliteStore, Store, StoreError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
+
+pub use keys::{Exposed, KeyError, Wanted, now, scopes};
 
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
@@ -29,6 +34,10 @@ pub struct App {
     pub window: Arc<dyn Window>,
     pub traces: Traces,
     pub embeddings: Option<Embeddings>,
+    /// Who may do what.
+    pub keys: Arc<Keys>,
+    /// One at a time makes, grants or revokes: the store and the registry change together.
+    changing_keys: tokio::sync::Mutex<()>,
     store: SqliteStore,
     lock: Mutex<DataLock>,
     opened: SystemTime,
@@ -43,6 +52,8 @@ pub enum AppError {
     Collection(#[from] CollectionError),
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 impl App {
@@ -54,6 +65,7 @@ impl App {
         let open = move || Ok::<_, StoreError>((DataLock::take(&data)?, SqliteStore::open(&data)?));
         let opened_store = tokio::task::spawn_blocking(open).await;
         let (lock, store) = opened_store.map_err(|e| StoreError::Worker(e.to_string()))??;
+        let keys = Arc::new(keys::open(&store).await?);
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
         let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);
@@ -66,6 +78,8 @@ impl App {
             catalog,
             upstream,
             embeddings,
+            keys,
+            changing_keys: tokio::sync::Mutex::default(),
             store,
             lock: Mutex::new(lock),
             opened,

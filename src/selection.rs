@@ -1,7 +1,7 @@
 //! Which collections and documents a chat is about.
 //!
 //! Ordered rules, each one row of [`RULES`]. The first ones are explicit: two that disagree are an error.
-//! The last is the server's default, which gives way to any of them.
+//! The last are the defaults, of the key and of the server, which give way to any of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct Asked {
     pub header: Option<String>,
     /// The part after `@` of a model name that upstream does not have.
     pub model: Option<String>,
+    /// The key's default.
+    pub of_key: Option<String>,
     /// The server's default.
     pub default: Option<String>,
     /// `X-RAG-Document`
@@ -58,6 +60,7 @@ const RULES: &[Rule] = &[
     Rule { name: "path", explicit: true, named: |asked| asked.path.as_deref() },
     Rule { name: "header X-RAG-Collection", explicit: true, named: |asked| asked.header.as_deref() },
     Rule { name: "model name", explicit: true, named: |asked| asked.model.as_deref() },
+    Rule { name: "key's default", explicit: false, named: |asked| asked.of_key.as_deref() },
     Rule { name: "server's default", explicit: false, named: |asked| asked.default.as_deref() },
 ];
 

@@ -59,6 +59,7 @@ pub async fn delete(
     let collection = app.catalog.find(&access, &collection)?;
     collection.check_writable()?;
     app.catalog.delete(&collection).await?;
+    app.keys.forget(&collection.id.0);
     Ok(Json(Deleted::new(&collection.id.0, "vector_store.deleted")))
 }
 

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
-use crate::access::{Access, Scope};
+use crate::access::{Access, Permit, Scope};
 use crate::selection::Asked;
 
 /// Who asks, for something that needs a scope. A handler comes by an [`Access`] in this way alone, so that none can
@@ -40,14 +40,28 @@ needs! { Chat Relay Ingest Admin }
 impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        Ok(Self(Access::everything(), PhantomData))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        // The server puts it there for every request that it lets in.
+        let access = parts.extensions.get::<Access>().cloned().ok_or_else(ApiError::no_key)?;
+        if access.may(N::SCOPE) {
+            Ok(Self(access, PhantomData))
+        } else {
+            Err(ApiError::insufficient_scope(N::SCOPE))
+        }
     }
 }
 
-/// One of the requests that are worked on at a time. Whoever holds it occupies a place.
+/// One of the requests that are worked on at a time, of all and of those of its key. Whoever holds it occupies a place.
 #[derive(Clone)]
-pub struct Place(pub Arc<OwnedSemaphorePermit>);
+pub struct Place {
+    _held: Arc<(OwnedSemaphorePermit, Option<Permit>)>,
+}
+
+impl Place {
+    pub fn new(of_all: OwnedSemaphorePermit, of_key: Option<Permit>) -> Self {
+        Self { _held: Arc::new((of_all, of_key)) }
+    }
+}
 
 /// `X-RAG`, `X-RAG-Collection`, `X-RAG-Document` and `X-RAG-K`.
 #[derive(Debug, Default)]

@@ -85,11 +85,13 @@ impl Catalog {
             settings: settings.to_json()?,
         };
         let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
-        let indexes = self.indexes.clone();
+        let (indexes, access) = (self.indexes.clone(), access.clone());
         to_its_end(async move {
             let _one_at_a_time = changing.lock().await;
             let record = store.create_collection(new).await?;
             let collection = Arc::new(Collection::new(&record, &indexes)?);
+            // Before anybody can find it.
+            access.granted(&record.id.0);
             open.write().insert(record.id, collection.clone());
             Ok(collection)
         })

@@ -5,10 +5,12 @@
 
 mod chat;
 mod error;
+mod keys;
 mod models;
 mod objects;
 
 pub use chat::{ChatRequest, ChatRequestError, Edits};
 pub use error::{ErrorBody, ErrorDetail};
+pub use keys::{CreateKey, GrantKey, KeyLimits, KeyObject};
 pub use models::{read_models, with_collections};
 pub use objects::*;
