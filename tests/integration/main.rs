@@ -13,6 +13,7 @@ mod folders;
 mod grounding;
 mod imports;
 mod interim;
+mod keys;
 mod limits;
 mod models;
 mod pressure;
