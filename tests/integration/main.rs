@@ -15,6 +15,7 @@ mod folders;
 mod grounding;
 mod imports;
 mod interim;
+mod keys;
 mod limits;
 mod models;
 mod openapi;
