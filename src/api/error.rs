@@ -290,6 +290,7 @@ impl From<ChatRequestError> for ApiError {
             ChatRequestError::Missing(key) => ("missing_field", Some(*key)),
             ChatRequestError::Duplicate(key) => ("duplicate_field", Some(*key)),
             ChatRequestError::Messages(_) => ("invalid_messages", Some("messages")),
+            ChatRequestError::Input(_) => ("invalid_input", Some("input")),
             ChatRequestError::Type(key) => ("invalid_type", Some(*key)),
             ChatRequestError::FileSearch(error) => return error.clone().into(),
         };

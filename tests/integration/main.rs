@@ -25,6 +25,7 @@ mod refusals;
 mod relay;
 mod request_ids;
 mod requests;
+mod responses;
 mod restarts;
 mod retries;
 mod routes;
