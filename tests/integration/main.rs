@@ -9,6 +9,8 @@ mod documents;
 mod draining;
 mod endings;
 mod fields;
+mod file_search;
+mod filters;
 mod folders;
 mod grounding;
 mod imports;

@@ -110,8 +110,8 @@ async fn collections_are_made_and_searched_with_checked_bodies() {
         (search, "{\"query\":\" \"}", 400, "invalid_value"),
         (search, "{\"query\":\"x\",\"max_num_results\":0}", 400, "invalid_value"),
         (search, "{\"query\":\"x\",\"max_num_results\":51}", 400, "invalid_value"),
-        (search, "{\"query\":[\"x\"]}", 400, "invalid_body"),
-        (search, "{\"query\":\"x\",\"filters\":{}}", 400, "invalid_body"),
+        (search, "{\"query\":[]}", 400, "invalid_value"),
+        (search, "{\"query\":\"x\",\"filters\":{}}", 400, "missing_required_parameter"),
         ("/v1/vector_stores/nowhere/search", "{\"query\":\"x\"}", 404, "collection_not_found"),
     ] {
         world.post(target, &[], body).await.error(status, code);
