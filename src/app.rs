@@ -137,6 +137,11 @@ impl App {
         }
     }
 
+    /// When this process opened the data folder.
+    pub fn opened(&self) -> SystemTime {
+        self.opened
+    }
+
     /// The store, for what has no access to check.
     pub fn store(&self) -> &dyn Store {
         &self.store
@@ -195,6 +200,7 @@ impl Embedder for QuestionEmbedder {
         embeddings.embed_query(text).await.map_err(|error| match error {
             EmbedError::NotReady | EmbedError::NoModel(_) => EmbedderError::NotReady,
             EmbedError::Failed(cause) => EmbedderError::Failed(cause),
+            error @ EmbedError::TooLong { .. } => EmbedderError::Failed(error.to_string()),
         })
     }
 }

@@ -47,6 +47,8 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     pub listen: SocketAddr,
+    /// Where clients reach it, without a slash at the end.
+    pub public_url: Option<String>,
     /// Bytes of a body that is read whole.
     pub max_body: usize,
     /// Bytes of one uploaded file.
@@ -132,6 +134,7 @@ impl Config {
         Ok(Self {
             server: ServerConfig {
                 listen,
+                public_url: o.public_url.as_deref().map(public_url).transpose()?,
                 max_body: positive("max_body_mib", o.max_body_mib, 16)? << 20,
                 max_file: max_file as u64,
                 allow_remote_without_keys,
@@ -197,6 +200,21 @@ fn most(key: &'static str, found: Option<usize>) -> Result<Option<u64>, ConfigEr
 fn seconds(key: &'static str, found: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
     let found = found.map(|seconds| usize::try_from(seconds).unwrap_or(usize::MAX));
     Ok(Duration::from_secs(positive(key, found, default as usize)? as u64))
+}
+
+fn public_url(url: &str) -> Result<String, ConfigError> {
+    let bad = |problem: &str| value("public_url", format!("{url} {problem}"));
+    let parsed = reqwest::Url::parse(url).map_err(|error| bad(&format!("is no address: {error}")))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(bad("must begin with http:// or https://"));
+    }
+    if parsed.query().is_some()
+        || parsed.fragment().is_some()
+        || parsed.path().trim_end_matches('/').ends_with("/v1")
+    {
+        return Err(bad("must be what stands before /v1, as in https://rag.example.com"));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
 }
 
 fn upstream(o: &Options) -> Result<UpstreamSettings, ConfigError> {
@@ -275,6 +293,21 @@ mod tests {
             assert!(error.contains(says), "{toml}: {error}");
         }
         assert!(config("listen = \"0.0.0.0:8080\"\nallow_remote_without_keys = true").is_ok());
+    }
+
+    #[test]
+    fn the_public_address_is_what_stands_before_v1() {
+        let url = |url: &str| {
+            let options = Options { public_url: Some(url.to_owned()), ..Options::default() };
+            Config::resolve(options).ok().and_then(|config| config.server.public_url)
+        };
+        assert_eq!(url("https://rag.example.com/").as_deref(), Some("https://rag.example.com"));
+        assert_eq!(url("http://h:1/team/").as_deref(), Some("http://h:1/team"));
+        for bad in
+            ["rag.example.com", "ftp://h", "http://h/v1", "http://h/v1/", "http://h?x", "http://h#x", ""]
+        {
+            assert_eq!(url(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::header::ACCEPT_ENCODING;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -15,9 +16,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ApiError;
-use super::params::{Caller, Chat, RagHeaders};
+use super::params::{Caller, Chat, RagHeaders, public_address};
 use crate::access::Access;
 use crate::app::App;
+use crate::citation::{Citation, Mode};
 use crate::collection::CollectionError;
 use crate::openai::ChatRequest;
 use crate::rag::{self, Grounded, RagStatus};
@@ -80,6 +82,7 @@ struct ReadChat {
     model: Option<String>,
     passages: Option<usize>,
     off: bool,
+    citations: Mode,
     /// Nothing was chosen, and the server's default does not exist.
     default_is_missing: bool,
     grounding: Option<(ChatRequest, Selection)>,
@@ -91,9 +94,10 @@ async fn complete(
     path: Option<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (Parts { headers, .. }, body) = request.into_parts();
+    let (Parts { headers, uri, .. }, body) = request.into_parts();
     let chat = read(app, access, path, &headers, body).await?;
-    let forwarded = relay::request_headers(headers);
+    let address = public_address(app, &headers, &uri);
+    let mut forwarded = relay::request_headers(headers);
     let Some((request, selection)) = &chat.grounding else {
         let response = app.upstream.send(Method::POST, "/chat/completions", forwarded, full(chat.bytes));
         let added = if chat.default_is_missing { rag::status_header(RagStatus::Error) } else { Vec::new() };
@@ -109,10 +113,17 @@ async fn complete(
     if grounded.refuse {
         return Ok(answer(ApiError::nothing_relevant(), &headers(None)));
     }
+    let citation = Citation::new(chat.citations, &address, &trace.id, &grounded.passages);
+    if citation.reads_the_answer() {
+        forwarded.remove(ACCEPT_ENCODING);
+    }
     let started = Instant::now();
     let body = full(grounded.body.clone());
     match app.upstream.send(Method::POST, "/chat/completions", forwarded, body).await {
-        Ok(response) => Ok(relay::response(response, &headers(Some(started.elapsed())))),
+        Ok(response) => {
+            let response = relay::response(response, &headers(Some(started.elapsed())));
+            Ok(citation.cite(response))
+        }
         Err(error) => Ok(answer(error.into(), &headers(None))),
     }
 }
@@ -185,7 +196,7 @@ async fn read(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<ReadChat, ApiError> {
-    let RagHeaders { mut asked, off, passages } = RagHeaders::read(headers)?;
+    let RagHeaders { mut asked, off, passages, citations } = RagHeaders::read(headers)?;
     asked.path = path;
     asked.default = app.config.default_collection.clone();
     let bytes = read_body(body, app.config.server.max_body).await?;
@@ -225,7 +236,7 @@ async fn read(
             Some((request, selection))
         }
     };
-    Ok(ReadChat { bytes, model, passages, off, default_is_missing, grounding })
+    Ok(ReadChat { bytes, model, passages, off, citations, default_is_missing, grounding })
 }
 
 /// Whether there is an `@` or `file_search` anywhere, or an escape of JSON's that may be a part of them.

@@ -7,6 +7,7 @@ use axum::{Json, http::StatusCode};
 use http::header::RETRY_AFTER;
 
 use crate::collection::CollectionError;
+use crate::embed::EmbedError;
 use crate::openai::{ChatRequestError, ErrorBody, RequestError};
 use crate::selection::SelectionError;
 use crate::store::StoreError;
@@ -253,6 +254,35 @@ impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         let refused = Self::bad_request(error.code, error.message);
         if error.param.is_empty() { refused } else { refused.with_param(&error.param) }
+    }
+}
+
+/// For those who ask for embeddings. A search goes on by words alone.
+impl From<EmbedError> for ApiError {
+    fn from(error: EmbedError) -> Self {
+        let unavailable = |code, message: &str| {
+            let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
+            error.body.error.kind = "server_error".to_owned();
+            error
+        };
+        match error {
+            EmbedError::NotReady => Self {
+                retry_after: Some(2),
+                ..unavailable("model_loading", "the embedding model is being loaded: try again in a moment")
+            },
+            EmbedError::NoModel(_) => unavailable(
+                "model_unavailable",
+                "the embedding model could not be loaded: GET /ready and the server's log say why",
+            ),
+            EmbedError::TooLong { place, tokens, at_least, window } => {
+                let least = if at_least { "at least " } else { "" };
+                let message = format!(
+                    "input: text {place}, counted from 0, has {least}{tokens} tokens, but the model reads at most {window}: split it"
+                );
+                Self::bad_request("context_length_exceeded", message).with_param("input")
+            }
+            EmbedError::Failed(cause) => Self::internal(&cause),
+        }
     }
 }
 

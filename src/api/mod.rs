@@ -3,6 +3,7 @@
 mod batches;
 mod chat;
 mod documents;
+mod embeddings;
 mod error;
 mod files;
 mod health;
@@ -35,6 +36,11 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/rag/preview", post(chat::preview))
         .route("/c/{collection}/v1/rag/preview", post(chat::preview_of))
         .route("/v1/rag/traces/{id}", get(traces::one))
+        .route("/v1/embeddings", post(embeddings::create).fallback(relay::everything_else))
+        .route(
+            "/c/{collection}/v1/embeddings",
+            post(embeddings::create_of).fallback(relay::everything_else_of),
+        )
         .route("/v1/models", get(models::list).fallback(relay::everything_else))
         // Files, collections and their documents, as OpenAI has them.
         .route(

@@ -29,6 +29,9 @@ options! {
     /// Address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "LASTRO_LISTEN", global = true)]
     listen: SocketAddr,
+    /// Address under which clients reach this server, for links to documents [default: http:// and the request's Host]
+    #[arg(long, env = "LASTRO_PUBLIC_URL", global = true)]
+    public_url: String,
     /// The LLM server's OpenAI address [default: http://127.0.0.1:8000/v1]
     #[arg(long, env = "LASTRO_UPSTREAM", global = true)]
     upstream: String,

@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("collection", &["store", "index"]),
     ("ingest", &["collection", "embed", "store"]),
     ("prompt", &["openai"]),
+    ("citation", &["openai", "prompt"]),
     ("selection", &["collection", "openai", "store"]),
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
@@ -32,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "api",
         &[
             "app",
+            "citation",
             "collection",
             "embed",
             "ingest",

@@ -3,10 +3,12 @@
 //! [`world`] is where every test begins; each other file holds one behaviour.
 
 mod bodies;
+mod citations;
 mod connections;
 mod disconnects;
 mod documents;
 mod draining;
+mod embeddings;
 mod endings;
 mod fields;
 mod file_search;
@@ -17,6 +19,7 @@ mod imports;
 mod interim;
 mod limits;
 mod models;
+mod openapi;
 mod pressure;
 mod prompts;
 mod refusals;
