@@ -17,6 +17,7 @@ mod folders;
 mod grounding;
 mod imports;
 mod interim;
+mod keys;
 mod limits;
 mod models;
 mod openapi;
