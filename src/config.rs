@@ -54,6 +54,8 @@ pub struct ServerConfig {
     /// Bytes of one uploaded file.
     pub max_file: u64,
     pub allow_remote_without_keys: bool,
+    /// Origins of web pages that may use the server, as browsers write them.
+    pub cors_origins: Vec<String>,
     pub limits: Limits,
 }
 
@@ -102,14 +104,6 @@ impl Config {
         };
         let listen = o.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
         let allow_remote_without_keys = o.allow_remote_without_keys.unwrap_or(false);
-        if !listen.ip().is_loopback() && !allow_remote_without_keys {
-            return Err(value(
-                "listen",
-                format!(
-                    "{listen} can be reached by others, and there are no keys; listen on 127.0.0.1, or say --allow-remote-without-keys"
-                ),
-            ));
-        }
         let max_file = positive("max_file_mib", o.max_file_mib, 256)? << 20;
         let parsing = ExtractLimits {
             timeout: seconds("parse_timeout", o.parse_timeout, 60)?,
@@ -138,6 +132,7 @@ impl Config {
                 max_body: positive("max_body_mib", o.max_body_mib, 16)? << 20,
                 max_file: max_file as u64,
                 allow_remote_without_keys,
+                cors_origins: origins(o.cors_origins.unwrap_or_default())?,
                 limits,
             },
             upstream,
@@ -217,6 +212,21 @@ fn public_url(url: &str) -> Result<String, ConfigError> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
+/// Checked: what a browser would never send would never match.
+fn origins(origins: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    for origin in &origins {
+        let url = reqwest::Url::parse(origin).ok();
+        let written = url.filter(|url| matches!(url.scheme(), "http" | "https")).map(|url| url.origin());
+        if written.map(|written| written.ascii_serialization()).as_deref() != Some(origin) {
+            let problem = format!(
+                "{origin:?} is no origin: write scheme, host and port alone, as in https://chat.example.org"
+            );
+            return Err(value("cors_origins", problem));
+        }
+    }
+    Ok(origins)
+}
+
 fn upstream(o: &Options) -> Result<UpstreamSettings, ConfigError> {
     let base = o.upstream.as_deref().unwrap_or("http://127.0.0.1:8000/v1");
     let base = base.trim_end_matches('/').to_owned();
@@ -278,7 +288,10 @@ mod tests {
     fn mistakes_are_named() {
         for (toml, says) in [
             ("listne = \"127.0.0.1:1\"", "listne"),
-            ("listen = \"0.0.0.0:8080\"", "--allow-remote-without-keys"),
+            ("cors_origins = [\"*\"]", "no origin"),
+            ("cors_origins = [\"https://a.example/\"]", "no origin"),
+            ("cors_origins = [\"HTTPS://a.example\"]", "no origin"),
+            ("cors_origins = [\"null\"]", "no origin"),
             ("upstream = \"localhost:8000\"", "upstream"),
             ("upstream = \"http://localhost:8000\"", "/v1"),
             ("upstream = \"http://u:p@localhost:8000/v1\"", "upstream_key"),
@@ -292,7 +305,11 @@ mod tests {
             let error = config(toml).expect_err(toml);
             assert!(error.contains(says), "{toml}: {error}");
         }
-        assert!(config("listen = \"0.0.0.0:8080\"\nallow_remote_without_keys = true").is_ok());
+        // Whether that is safe depends on the keys, which are in the store.
+        assert!(config("listen = \"0.0.0.0:8080\"").is_ok());
+        let pages =
+            config("cors_origins = [\"http://localhost:3000\", \"https://a.example\"]").expect("origins");
+        assert_eq!(pages.server.cors_origins.len(), 2);
     }
 
     #[test]

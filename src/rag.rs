@@ -198,8 +198,8 @@ impl Grounded {
         self.passages = passages;
     }
 
-    /// What is remembered of it under an id.
-    pub fn trace(&self, id: String, question: &str) -> Trace {
+    /// What is remembered of it under an id, for the key that asked.
+    pub fn trace(&self, id: String, question: &str, owner: Option<&str>) -> Trace {
         let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Trace {
             id,
@@ -211,6 +211,7 @@ impl Grounded {
             passages: traced(&self.passages),
             timings: self.spent.to_json(),
             collection_ids: self.collection_ids.clone(),
+            owner: owner.map(str::to_owned),
         }
     }
 }

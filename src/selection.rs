@@ -1,7 +1,7 @@
 //! Which collections and documents a chat is about.
 //!
 //! Ordered rules, each one row of [`RULES`]. The first ones are explicit: two that disagree are an error.
-//! The last is the server's default, which gives way to any of them.
+//! The last are the defaults, of the key and of the server, which give way to any of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Asked {
     pub file_search: Option<FileSearch>,
     /// The part after `@` of a model name that upstream does not have.
     pub model: Option<String>,
+    /// The key's default.
+    pub of_key: Option<String>,
     /// The server's default.
     pub default: Option<String>,
     /// `X-RAG-Document`
@@ -72,6 +74,7 @@ const RULES: &[Rule] = &[
     },
     Rule { name: "file_search tool", explicit: true, named: |asked| asked.file_search.as_ref().map(ids_of) },
     Rule { name: "model name", explicit: true, named: |asked| asked.model.as_deref().map(listed) },
+    Rule { name: "key's default", explicit: false, named: |asked| asked.of_key.as_deref().map(listed) },
     Rule { name: "server's default", explicit: false, named: |asked| asked.default.as_deref().map(listed) },
 ];
 

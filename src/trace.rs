@@ -21,6 +21,9 @@ pub struct Trace {
     /// Ids of the collections, for the wall: a caller that does not see all of them does not see the trace.
     #[serde(skip)]
     pub collection_ids: Vec<String>,
+    /// The key that asked: nobody else sees the trace.
+    #[serde(skip)]
+    pub owner: Option<String>,
 }
 
 /// A passage and where it came from.
@@ -97,6 +100,7 @@ mod tests {
             passages: vec![],
             timings: serde_json::Value::Null,
             collection_ids: vec![],
+            owner: None,
         })
     }
 

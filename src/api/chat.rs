@@ -107,7 +107,7 @@ async fn complete(
         Ok(grounded) => grounded,
         Err(error) => return Ok(answer(error, &rag::status_header(RagStatus::Error))),
     };
-    let trace = Arc::new(grounded.trace(new_trace_id()?, request.question()));
+    let trace = Arc::new(grounded.trace(new_trace_id()?, request.question(), access.owner()));
     app.traces.keep(trace.clone());
     let headers = |upstream| grounded.headers(Some(&trace.id), upstream);
     if grounded.refuse {
@@ -198,7 +198,8 @@ async fn read(
 ) -> Result<ReadChat, ApiError> {
     let RagHeaders { mut asked, off, passages, citations } = RagHeaders::read(headers)?;
     asked.path = path;
-    asked.default = app.config.default_collection.clone();
+    asked.of_key = access.default_collection();
+    asked.default = app.default_collection(access);
     let bytes = read_body(body, app.config.server.max_body).await?;
     let mut parsed = None;
     let mut model = None;
@@ -221,7 +222,7 @@ async fn read(
     }
     let mut default_is_missing = false;
     let selection = match select(&app.catalog, access, &asked).await {
-        // The server's own default is gone: its users get answers without it, and are told.
+        // The default is gone: its users get answers without it, and are told.
         Err(error) if is_missing_default(&error, &asked) => {
             tracing::error!(%error, "the default collection does not exist");
             default_is_missing = true;

@@ -1,9 +1,10 @@
-//! `GET /v1/models`: upstream's, and each of them with each collection.
+//! `GET /v1/models`: upstream's, each of them with each collection, and the embedding model that we answer for.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::State as Shared;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -13,6 +14,7 @@ use http_body_util::{BodyExt, Limited};
 use super::ApiError;
 use super::params::{Caller, Chat};
 use crate::app::App;
+use crate::embed::State;
 use crate::upstream::full;
 use crate::{openai, relay};
 
@@ -20,7 +22,7 @@ use crate::{openai, relay};
 const LONGEST_LIST: usize = 4 << 20;
 
 pub async fn list(
-    State(app): State<Arc<App>>,
+    Shared(app): Shared<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -30,14 +32,28 @@ pub async fn list(
     let upstream = app.upstream.send(Method::GET, "/models", headers, full(Bytes::new())).await?;
     let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.label()).collect();
     let mut response = relay::response(upstream, &[]);
-    if collections.is_empty() || !response.status().is_success() {
+    let own = own_model(&app);
+    if (collections.is_empty() && own.is_none()) || !response.status().is_success() {
         return Ok(response);
     }
     let body = std::mem::take(response.body_mut());
     let body = Limited::new(body, LONGEST_LIST).collect().await;
     let body = body.map_err(|error| app.upstream.broken(&*error))?.to_bytes();
-    let list = openai::with_collections(&body, &collections).map_or(body, Into::into);
+    let mut list = openai::with_collections(&body, &collections).map_or(body, Bytes::from);
+    if let Some((name, since)) = own {
+        list = openai::with_own_model(&list, name, since).map_or(list, Bytes::from);
+    }
     response.headers_mut().remove(CONTENT_LENGTH);
     *response.body_mut() = Body::from(list);
     Ok(response)
+}
+
+/// The embedding model's name, and since when it is here in Unix seconds. One that could not be loaded is not listed.
+fn own_model(app: &App) -> Option<(&str, i64)> {
+    let embeddings = app.embeddings.as_ref()?;
+    if matches!(embeddings.state(), State::Failed(_)) {
+        return None;
+    }
+    let since = app.opened().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+    Some((embeddings.name(), since))
 }

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
-use crate::access::{Access, Scope};
+use crate::access::{Access, Permit, Scope};
 use crate::app::App;
 use crate::citation::Mode;
 use crate::openai::{Body, parse_value};
@@ -45,8 +45,14 @@ needs! { Chat Relay Ingest Admin }
 impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        Ok(Self(Access::everything(), PhantomData))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        // The server puts it there for every request that it lets in.
+        let access = parts.extensions.get::<Access>().cloned().ok_or_else(ApiError::no_key)?;
+        if access.may(N::SCOPE) {
+            Ok(Self(access, PhantomData))
+        } else {
+            Err(ApiError::insufficient_scope(N::SCOPE))
+        }
     }
 }
 
@@ -64,9 +70,17 @@ impl<T: Body> FromRequest<Arc<App>> for JsonBody<T> {
     }
 }
 
-/// One of the requests that are worked on at a time. Whoever holds it occupies a place.
+/// One of the requests that are worked on at a time, of all and of those of its key. Whoever holds it occupies a place.
 #[derive(Clone)]
-pub struct Place(pub Arc<OwnedSemaphorePermit>);
+pub struct Place {
+    _held: Arc<(OwnedSemaphorePermit, Option<Permit>)>,
+}
+
+impl Place {
+    pub fn new(of_all: OwnedSemaphorePermit, of_key: Option<Permit>) -> Self {
+        Self { _held: Arc::new((of_all, of_key)) }
+    }
+}
 
 /// `X-RAG`, `X-RAG-Collection`, `X-RAG-Document`, `X-RAG-K` and `X-RAG-Citations`.
 #[derive(Debug, Default)]

@@ -11,13 +11,19 @@ use super::model::{Model, Side};
 
 pub type Reply = Result<Vec<Vec<f32>>, EmbedError>;
 
+/// A text to be computed.
+pub enum Text {
+    /// Tokenised when its turn comes, with its side's prefix, and cut at the window.
+    Written(Side, String),
+    /// Tokens as they are.
+    Encoded(Vec<u32>),
+}
+
 /// Texts of one caller, answered all at once.
 pub struct Job {
-    texts: VecDeque<String>,
+    texts: VecDeque<Text>,
     vectors: Vec<Vec<f32>>,
     reply: oneshot::Sender<Reply>,
-    /// The next text's tokens, where it did not fit into the last batch.
-    ahead: Option<Vec<u32>>,
 }
 
 /// The next texts of the first jobs of a queue.
@@ -31,14 +37,14 @@ pub struct Batch {
 impl Batch {
     /// Takes texts from the front of `jobs` up to `budget` tokens, at least one. Jobs without a
     /// caller are dropped, and those whose text cannot be tokenised are answered.
-    pub fn take(jobs: &mut VecDeque<Job>, model: &Model, side: Side, budget: usize) -> Self {
+    pub fn take(jobs: &mut VecDeque<Job>, model: &Model, budget: usize) -> Self {
         jobs.retain(|job| !job.reply.is_closed());
         let mut batch = Batch { texts: Vec::new(), shares: Vec::new(), tokens: 0 };
         let mut full = false;
         while !full && batch.shares.len() < jobs.len() {
             let at = batch.shares.len();
             let before = batch.texts.len();
-            match batch.fill(&mut jobs[at], model, side, budget) {
+            match batch.fill(&mut jobs[at], model, budget) {
                 Ok(more) => {
                     full = !more;
                     batch.shares.push(batch.texts.len() - before);
@@ -55,26 +61,24 @@ impl Batch {
     }
 
     /// Takes texts of one job. False once the budget is used up.
-    fn fill(&mut self, job: &mut Job, model: &Model, side: Side, budget: usize) -> Result<bool, EmbedError> {
-        loop {
-            let ids = match (job.ahead.take(), job.texts.pop_front()) {
-                (None, None) => return Ok(true),
-                (Some(ids), next) => {
-                    next.into_iter().for_each(|text| job.texts.push_front(text));
-                    ids
-                }
-                (None, Some(text)) => catch(|| model.encode(side, &text).map_err(|e| e.to_string()))?,
+    fn fill(&mut self, job: &mut Job, model: &Model, budget: usize) -> Result<bool, EmbedError> {
+        while let Some(text) = job.texts.pop_front() {
+            let ids = match text {
+                Text::Encoded(ids) => ids,
+                Text::Written(side, text) => catch(|| model.encode(side, &text).map_err(|e| e.to_string()))?,
             };
             if !self.texts.is_empty() && self.tokens + ids.len() > budget {
-                job.ahead = Some(ids);
+                job.texts.push_front(Text::Encoded(ids));
                 return Ok(false);
             }
             self.tokens += ids.len();
             self.texts.push(ids);
         }
+        Ok(true)
     }
 
-    /// Computes the batch, and answers and removes the jobs that are complete.
+    /// Computes the batch, and answers and removes the jobs that are complete. One that is not goes to the end of the
+    /// queue: callers take turns, so that few texts need not wait for many.
     pub fn run(self, jobs: &mut VecDeque<Job>, model: &Model, pause: &mut dyn FnMut()) {
         let result = catch(|| model.embed(&self.texts, pause).map_err(|e| e.to_string()));
         let mut vectors = match &result {
@@ -86,21 +90,20 @@ impl Batch {
             job.vectors.extend(vectors.by_ref().take(*share));
             match &result {
                 Err(error) => job.answer(Err(error.clone())),
-                Ok(_) if job.texts.is_empty() && job.ahead.is_none() => {
+                Ok(_) if job.texts.is_empty() => {
                     let vectors = std::mem::take(&mut job.vectors);
                     job.answer(Ok(vectors));
                 }
                 Ok(_) => unfinished.push_back(job),
             }
         }
-        unfinished.append(jobs);
-        *jobs = unfinished;
+        jobs.append(&mut unfinished);
     }
 }
 
 impl Job {
-    pub fn new(texts: Vec<String>, reply: oneshot::Sender<Reply>) -> Self {
-        Job { texts: texts.into(), vectors: Vec::new(), reply, ahead: None }
+    pub fn new(texts: impl IntoIterator<Item = Text>, reply: oneshot::Sender<Reply>) -> Self {
+        Job { texts: texts.into_iter().collect(), vectors: Vec::new(), reply }
     }
 
     fn answer(self, reply: Reply) {

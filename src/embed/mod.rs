@@ -1,7 +1,7 @@
 //! Text embeddings, computed in this process.
 //!
 //! [`Embeddings`] is a handle to one thread that loads a model folder and then answers: questions
-//! before passages, several callers in one batch. Imports nothing from the rest of the crate.
+//! of searches before all else, several callers in one batch. Imports nothing from the rest of the crate.
 
 mod batch;
 mod bert;
@@ -26,11 +26,13 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 pub use device::DeviceChoice;
-pub use model::{ModelError, ModelInfo};
+pub use model::{ModelError, ModelInfo, Side};
 pub use profile::Languages;
 
-use model::{Model, Side};
-use queue::Queue;
+use batch::Text;
+use model::Model;
+use queue::{Queue, Urgency};
+use tokens::Whole;
 
 /// Where the model stands.
 #[derive(Clone)]
@@ -47,6 +49,9 @@ pub enum EmbedError {
     NotReady,
     #[error("there is no embedding model: {0}")]
     NoModel(String),
+    /// A text that must not be cut. `place` counts from 0; `tokens` are all of it, or as many as were counted.
+    #[error("text {place} has {tokens} tokens or more, but the model reads at most {window}")]
+    TooLong { place: usize, tokens: usize, at_least: bool, window: usize },
     #[error("the embedding failed: {0}")]
     Failed(String),
 }
@@ -57,7 +62,17 @@ pub struct Embeddings {
     shared: Arc<Shared>,
 }
 
+/// Vectors of whole texts.
+#[derive(Debug)]
+pub struct Embedded {
+    /// In the order of the texts.
+    pub vectors: Vec<Vec<f32>>,
+    /// That the model read: special ones and prefixes included.
+    pub tokens: usize,
+}
+
 struct Shared {
+    name: String,
     queue: Arc<Queue>,
     state: watch::Receiver<State>,
 }
@@ -71,6 +86,7 @@ impl Drop for Shared {
 impl Embeddings {
     /// Starts the thread, which loads the model in `folder`. Returns at once.
     pub fn start(folder: PathBuf, device: DeviceChoice) -> Self {
+        let name = model::name(&folder);
         let queue = Arc::new(Queue::default());
         let (sender, state) = watch::channel(State::Loading);
         let sender = Arc::new(sender);
@@ -88,7 +104,12 @@ impl Embeddings {
         if let Err(error) = std::thread::Builder::new().name("embedding".to_owned()).spawn(run) {
             sender.send_replace(State::Failed(format!("the embedding thread cannot be started: {error}")));
         }
-        Embeddings { shared: Arc::new(Shared { queue, state }) }
+        Embeddings { shared: Arc::new(Shared { name, queue, state }) }
+    }
+
+    /// The model's name, known before it is loaded.
+    pub fn name(&self) -> &str {
+        &self.shared.name
     }
 
     pub fn state(&self) -> State {
@@ -100,14 +121,15 @@ impl Embeddings {
         let mut state = self.shared.state.clone();
         // An error means that the thread is gone, which the last state explains.
         let _gone = state.wait_for(|state| !matches!(state, State::Loading)).await;
-        self.loaded()
+        self.info()
     }
 
     /// The vector of a question; [`EmbedError::NotReady`] while the model is loaded. Dropping the
     /// future takes the question out of the queue.
     pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
-        self.loaded()?;
-        let mut vectors = self.embed(Side::Query, vec![text.to_owned()]).await?;
+        self.info()?;
+        let text = Text::Written(Side::Query, text.to_owned());
+        let mut vectors = self.embed(Urgency::First, [text]).await?;
         vectors.pop().ok_or_else(|| EmbedError::Failed("no vector was computed".to_owned()))
     }
 
@@ -115,10 +137,22 @@ impl Embeddings {
     /// what is not yet computed out of the queue.
     pub async fn embed_passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.ready().await?;
-        self.embed(Side::Passage, texts).await
+        self.embed(Urgency::InTurn, texts.into_iter().map(|text| Text::Written(Side::Passage, text))).await
     }
 
-    fn loaded(&self) -> Result<Arc<ModelInfo>, EmbedError> {
+    /// One vector for each text, none of them cut; [`EmbedError::NotReady`] while the model is loaded. Questions of
+    /// searches go first. Dropping the future takes what is not yet computed out of the queue.
+    pub async fn embed_whole(&self, side: Side, texts: Vec<String>) -> Result<Embedded, EmbedError> {
+        let info = self.info()?;
+        let encoded = tokio::task::spawn_blocking(move || encode_whole(&info, side, &texts));
+        let encoded = encoded.await.unwrap_or_else(|error| Err(EmbedError::Failed(error.to_string())))?;
+        let tokens = encoded.iter().map(Vec::len).sum();
+        let vectors = self.embed(Urgency::InTurn, encoded.into_iter().map(Text::Encoded)).await?;
+        Ok(Embedded { vectors, tokens })
+    }
+
+    /// The model, once it is loaded.
+    pub fn info(&self) -> Result<Arc<ModelInfo>, EmbedError> {
         match self.state() {
             State::Ready(info) => Ok(info),
             State::Loading => Err(EmbedError::NotReady),
@@ -126,10 +160,27 @@ impl Embeddings {
         }
     }
 
-    async fn embed(&self, side: Side, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let reply = self.shared.queue.add(side, texts);
+    async fn embed(
+        &self,
+        urgency: Urgency,
+        texts: impl IntoIterator<Item = Text>,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let reply = self.shared.queue.add(urgency, texts);
         reply.await.unwrap_or_else(|_| Err(EmbedError::Failed("the embedding thread has ended".to_owned())))
     }
+}
+
+fn encode_whole(info: &ModelInfo, side: Side, texts: &[String]) -> Result<Vec<Vec<u32>>, EmbedError> {
+    let mut encoded = Vec::with_capacity(texts.len());
+    for (place, text) in texts.iter().enumerate() {
+        match info.encode_whole(side, text).map_err(|error| EmbedError::Failed(error.to_string()))? {
+            Whole::Fits(ids) => encoded.push(ids),
+            Whole::TooLong { tokens, at_least } => {
+                return Err(EmbedError::TooLong { place, tokens, at_least, window: info.window() });
+            }
+        }
+    }
+    Ok(encoded)
 }
 
 fn load(folder: PathBuf, device: DeviceChoice) -> Result<Model, String> {

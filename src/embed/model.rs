@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::bert::{Bert, BertConfig};
 use super::profile::{Languages, Profile};
-use super::tokens::Tokens;
+use super::tokens::{Tokens, Whole};
 use super::weights::Weights;
 
 const CONFIG: &str = "config.json";
@@ -59,10 +59,29 @@ pub struct ModelInfo {
     pub floor: f32,
     /// For people: `cpu` or `cuda:0`.
     pub device: String,
+    query_prefix: String,
+    passage_prefix: String,
     tokens: Tokens,
 }
 
 impl ModelInfo {
+    /// The most tokens that the model reads at a time, special ones and the prefix included.
+    pub fn window(&self) -> usize {
+        self.tokens.window()
+    }
+
+    /// The ids of a text with its side's prefix, or by how much it is too long.
+    pub fn encode_whole(&self, side: Side, text: &str) -> Result<Whole, tokenizers::Error> {
+        self.tokens.encode_whole(self.prefix(side), text)
+    }
+
+    fn prefix(&self, side: Side) -> &str {
+        match side {
+            Side::Query => &self.query_prefix,
+            Side::Passage => &self.passage_prefix,
+        }
+    }
+
     /// The byte ranges of this model's tokens in `text`: see [`Tokens::spans`].
     pub fn token_spans(&self, text: &str) -> Result<Vec<Range<usize>>, tokenizers::Error> {
         self.tokens.spans(text)
@@ -116,13 +135,15 @@ impl Model {
         let Profile { pooling, normalize, query_prefix, passage_prefix, window, .. } = &profile;
         hasher.update(format!("{pooling:?} {normalize} {query_prefix:?} {passage_prefix:?} {window}"));
         let info = ModelInfo {
-            name: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            name: name(folder),
             fingerprint: hex::encode(hasher.finalize()),
             dimensions: config.hidden_size,
             max_tokens,
             languages: profile.languages.clone(),
             floor: profile.floor,
             device: device_name,
+            query_prefix: profile.query_prefix.clone(),
+            passage_prefix: profile.passage_prefix.clone(),
             tokens,
         };
         let bert = Bert::load(&config, &mut weights, &device)?;
@@ -131,11 +152,7 @@ impl Model {
 
     /// The ids of a text with its side's prefix, cut at the window.
     pub fn encode(&self, side: Side, text: &str) -> Result<Vec<u32>, tokenizers::Error> {
-        let prefix = match side {
-            Side::Query => &self.profile.query_prefix,
-            Side::Passage => &self.profile.passage_prefix,
-        };
-        self.info.tokens.encode(prefix, text)
+        self.info.tokens.encode(self.info.prefix(side), text)
     }
 
     /// One vector for each text of [`Model::encode`]; `pause` is called between layers.
@@ -159,6 +176,11 @@ impl Model {
     pub fn on_cpu(&self) -> bool {
         self.bert.device().is_cpu()
     }
+}
+
+/// A model goes by its folder's name.
+pub fn name(folder: &Path) -> String {
+    folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>, ModelError> {

@@ -1,7 +1,8 @@
 //! Who waits for embeddings, and the loop of the one thread that computes them.
 //!
-//! Questions go first: passages are computed in batches of about [`BATCH_TIME`], and questions
-//! that arrive meanwhile are answered between two layers of such a batch. A caller who has left is
+//! Questions of searches go first: everything else is computed in batches of about [`BATCH_TIME`],
+//! and questions that arrive meanwhile are answered between two layers of such a batch. The others,
+//! ingestion and whoever asks for embeddings, take turns by the batch. A caller who has left is
 //! skipped. A batch that fails or panics answers its callers with an error, and the loop goes on.
 
 use std::collections::VecDeque;
@@ -10,23 +11,32 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::batch::{Batch, Job, Reply};
-use super::model::{Model, Side};
+use super::batch::{Batch, Job, Reply, Text};
+use super::model::Model;
 
-/// How long a batch of passages should take on the CPU: the wait of a model change or a shutdown,
+/// How long a batch should take on the CPU: the wait of a model change or a shutdown,
 /// and the share of work lost when its caller has left. Larger batches are not faster.
 const BATCH_TIME: Duration = Duration::from_millis(100);
-/// The bounds of a batch of passages on the CPU, in tokens.
+/// The bounds of a batch on the CPU, in tokens.
 const CPU_BATCH: (usize, usize) = (256, 4096);
-/// The tokens of a batch of passages on a GPU, which needs many to be busy.
+/// The tokens of a batch on a GPU, which needs many to be busy.
 const GPU_BATCH: usize = 16_384;
 /// The most tokens of questions computed together. One text always fits.
 const QUESTION_BATCH: usize = 512;
 
+/// How soon a job is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// A question that somebody's answer waits for.
+    First,
+    /// In turn.
+    InTurn,
+}
+
 #[derive(Default)]
 struct Waiting {
     questions: VecDeque<Job>,
-    passages: VecDeque<Job>,
+    others: VecDeque<Job>,
     closed: bool,
 }
 
@@ -39,13 +49,13 @@ pub struct Queue {
 
 impl Queue {
     /// Adds a job. Dropping the receiver takes it back.
-    pub fn add(&self, side: Side, texts: Vec<String>) -> oneshot::Receiver<Reply> {
+    pub fn add(&self, urgency: Urgency, texts: impl IntoIterator<Item = Text>) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
         let job = Job::new(texts, reply);
         let mut waiting = self.waiting.lock();
-        match side {
-            Side::Query => waiting.questions.push_back(job),
-            Side::Passage => waiting.passages.push_back(job),
+        match urgency {
+            Urgency::First => waiting.questions.push_back(job),
+            Urgency::InTurn => waiting.others.push_back(job),
         }
         self.arrived.notify_one();
         receiver
@@ -61,30 +71,30 @@ impl Queue {
         std::mem::take(&mut self.waiting.lock().questions)
     }
 
-    /// Moves waiting passages to `to`; sleeps while there is nothing to do at all. False at the end.
+    /// Moves what waits for its turn to `to`; sleeps while there is nothing to do at all. False at the end.
     fn wait(&self, to: &mut VecDeque<Job>) -> bool {
         let mut waiting = self.waiting.lock();
-        while to.is_empty() && waiting.questions.is_empty() && waiting.passages.is_empty() {
+        while to.is_empty() && waiting.questions.is_empty() && waiting.others.is_empty() {
             if waiting.closed {
                 return false;
             }
             self.arrived.wait(&mut waiting);
         }
-        to.append(&mut waiting.passages);
+        to.append(&mut waiting.others);
         true
     }
 }
 
 /// Computes what waits in `queue` until it is closed.
 pub fn work(queue: &Queue, model: &Model) {
-    let mut passages = VecDeque::new();
+    let mut jobs = VecDeque::new();
     let mut budget = if model.on_cpu() { CPU_BATCH.0 } else { GPU_BATCH };
-    while queue.wait(&mut passages) {
+    while queue.wait(&mut jobs) {
         answer_questions(queue, model);
-        let batch = Batch::take(&mut passages, model, Side::Passage, budget);
+        let batch = Batch::take(&mut jobs, model, budget);
         let tokens = batch.tokens;
         let (start, mut interrupted) = (Instant::now(), Duration::ZERO);
-        batch.run(&mut passages, model, &mut || {
+        batch.run(&mut jobs, model, &mut || {
             let start = Instant::now();
             answer_questions(queue, model);
             interrupted += start.elapsed();
@@ -110,7 +120,7 @@ fn answer_questions(queue: &Queue, model: &Model) {
             return;
         }
         while !questions.is_empty() {
-            let batch = Batch::take(&mut questions, model, Side::Query, QUESTION_BATCH);
+            let batch = Batch::take(&mut questions, model, QUESTION_BATCH);
             batch.run(&mut questions, model, &mut || {});
         }
     }
@@ -118,23 +128,24 @@ fn answer_questions(queue: &Queue, model: &Model) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::Side;
     use super::super::tests::load;
     use super::super::tests::tiny::tiny_model;
     use super::*;
 
-    fn passages(count: usize) -> Vec<String> {
-        (0..count).map(|i| "cats sat on mats ".repeat(i % 4)).collect()
+    fn passages(count: usize) -> Vec<Text> {
+        (0..count).map(|i| Text::Written(Side::Passage, "cats sat on mats ".repeat(i % 4))).collect()
     }
 
     #[test]
     fn a_question_is_answered_inside_a_batch_of_passages() {
         let model = load(tiny_model().path()).expect("loads");
         let queue = Queue::default();
-        let mut ingestion = queue.add(Side::Passage, passages(8));
+        let mut ingestion = queue.add(Urgency::InTurn, passages(8));
         let mut jobs = VecDeque::new();
         assert!(queue.wait(&mut jobs));
-        let batch = Batch::take(&mut jobs, &model, Side::Passage, 4096);
-        let mut question = queue.add(Side::Query, passages(1));
+        let batch = Batch::take(&mut jobs, &model, 4096);
+        let mut question = queue.add(Urgency::First, passages(1));
         let mut order = Vec::new();
         batch.run(&mut jobs, &model, &mut || {
             answer_questions(&queue, &model);
@@ -148,31 +159,31 @@ mod tests {
     fn a_caller_who_left_is_not_computed_for() {
         let model = load(tiny_model().path()).expect("loads");
         let queue = Queue::default();
-        drop(queue.add(Side::Passage, passages(8)));
-        let stays = queue.add(Side::Passage, passages(3));
+        drop(queue.add(Urgency::InTurn, passages(8)));
+        let stays = queue.add(Urgency::InTurn, passages(3));
         let mut jobs = VecDeque::new();
         assert!(queue.wait(&mut jobs));
-        let batch = Batch::take(&mut jobs, &model, Side::Passage, 4096);
+        let batch = Batch::take(&mut jobs, &model, 4096);
         assert_eq!(batch.texts.len(), 3);
         drop(stays);
-        assert!(Batch::take(&mut jobs, &model, Side::Passage, 4096).texts.is_empty());
+        assert!(Batch::take(&mut jobs, &model, 4096).texts.is_empty());
     }
 
     #[test]
-    fn a_budget_splits_jobs_and_one_text_always_fits() {
+    fn a_budget_splits_jobs_that_take_turns_and_one_text_always_fits() {
         let model = load(tiny_model().path()).expect("loads");
         let queue = Queue::default();
-        let mut answers = [queue.add(Side::Passage, passages(5)), queue.add(Side::Passage, passages(2))];
+        let mut answers = [queue.add(Urgency::InTurn, passages(5)), queue.add(Urgency::InTurn, passages(2))];
         queue.close();
         let mut jobs = VecDeque::new();
         let mut sizes = Vec::new();
         while queue.wait(&mut jobs) {
-            let batch = Batch::take(&mut jobs, &model, Side::Passage, 9);
+            let batch = Batch::take(&mut jobs, &model, 9);
             sizes.push(batch.tokens);
             batch.run(&mut jobs, &model, &mut || {});
         }
-        // Lengths with special tokens: 2, 6, 10, 14, 2 and 2, 6.
-        assert_eq!(sizes, [8, 10, 14, 4, 6]);
+        // Lengths with special tokens: 2, 6, 10, 14, 2 and 2, 6. The second caller comes after one batch of the first.
+        assert_eq!(sizes, [8, 8, 10, 14, 2]);
         let counts =
             answers.each_mut().map(|answer| answer.try_recv().expect("answered").expect("embeds").len());
         assert_eq!(counts, [5, 2]);

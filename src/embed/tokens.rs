@@ -11,6 +11,21 @@ use super::model::ModelError;
 /// than the window times this is cut before it is tokenised: the cost of an enormous text is bounded.
 const BYTES_PER_TOKEN: usize = 64;
 
+/// Bytes of a text whose tokens are counted to say by how much it is too long: tokenising takes about a hundred times a
+/// text's memory. No model has a window for so much.
+const MOST_COUNTED: usize = 1 << 20;
+
+/// A text that must not be cut, as tokens.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Whole {
+    Fits(Vec<u32>),
+    /// Special tokens and the prefix included; `at_least`: not all of the text was counted.
+    TooLong {
+        tokens: usize,
+        at_least: bool,
+    },
+}
+
 /// A model's tokenizer. May be used from several threads at once.
 pub struct Tokens {
     tokenizer: Tokenizer,
@@ -54,14 +69,37 @@ impl Tokens {
 
     /// The ids of `prefix` and `text` as one sequence with its special tokens, cut at the window.
     pub fn encode(&self, prefix: &str, text: &str) -> Result<Vec<u32>, tokenizers::Error> {
-        let text = clip(text, self.window * BYTES_PER_TOKEN);
+        let ids = self.bare(prefix, clip(text, self.window * BYTES_PER_TOKEN))?;
+        Ok([&self.before, &ids[..ids.len().min(self.bare_room())], &self.after].concat())
+    }
+
+    /// The same for a text that must not be cut.
+    pub fn encode_whole(&self, prefix: &str, text: &str) -> Result<Whole, tokenizers::Error> {
+        let counted = clip(text, MOST_COUNTED);
+        let ids = self.bare(prefix, counted)?;
+        if counted.len() == text.len() && ids.len() <= self.bare_room() {
+            return Ok(Whole::Fits([&self.before, &ids[..], &self.after].concat()));
+        }
+        let tokens = self.before.len() + ids.len() + self.after.len();
+        Ok(Whole::TooLong { tokens, at_least: counted.len() < text.len() })
+    }
+
+    fn bare(&self, prefix: &str, text: &str) -> Result<Vec<u32>, tokenizers::Error> {
         let encoding = match prefix {
             "" => self.tokenizer.encode_fast(text, false)?,
             prefix => self.tokenizer.encode_fast(format!("{prefix}{text}"), false)?,
         };
-        let room = self.window - self.before.len() - self.after.len();
-        let ids = encoding.get_ids();
-        Ok([&self.before, &ids[..ids.len().min(room)], &self.after].concat())
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// How many tokens fit between the special ones.
+    fn bare_room(&self) -> usize {
+        self.window - self.before.len() - self.after.len()
+    }
+
+    /// The most tokens of one sequence, special ones and the prefix included.
+    pub fn window(&self) -> usize {
+        self.window
     }
 
     /// The number of tokens that there are, added ones included.
@@ -120,6 +158,25 @@ mod tests {
         let asked = tokens.encode("query : ", "cats sit on mats").expect("encodes");
         assert_eq!(asked.len(), 6);
         assert_ne!(asked, tokens.encode("", "cats sit on mats").expect("encodes"));
+    }
+
+    #[test]
+    fn a_text_that_must_not_be_cut_fits_or_is_counted() {
+        let tokens = tokens(6);
+        let whole = tokens.encode_whole("", "cats sit").expect("encodes");
+        assert_eq!(whole, Whole::Fits(tokens.encode("", "cats sit").expect("encodes")));
+        let exact = tokens.encode_whole("query : ", "cats sit").expect("encodes");
+        assert!(matches!(exact, Whole::Fits(ids) if ids.len() == 6));
+        let long = tokens.encode_whole("query : ", "cats sit on").expect("encodes");
+        assert_eq!(long, Whole::TooLong { tokens: 7, at_least: false });
+        // Blanks are no tokens: what comes behind them must not be lost.
+        let hidden = format!("{}cats", " ".repeat(10_000));
+        assert!(
+            matches!(tokens.encode_whole("", &hidden).expect("encodes"), Whole::Fits(ids) if ids.len() == 3)
+        );
+        let hidden = format!("{}cats", " ".repeat(MOST_COUNTED));
+        let counted = tokens.encode_whole("", &hidden).expect("encodes");
+        assert_eq!(counted, Whole::TooLong { tokens: 2, at_least: true });
     }
 
     #[test]

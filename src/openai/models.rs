@@ -57,6 +57,39 @@ pub fn with_collections(body: &[u8], collections: &[String]) -> Option<Vec<u8>> 
     Some([&body[..at], added.as_bytes(), &body[at..]].concat())
 }
 
+/// A `/v1/models` body with a model of ours at its end, in place of one of the same name. All other bytes stay as they
+/// are. `None` if the body is not a model list.
+pub fn with_own_model(body: &[u8], id: &str, created: i64) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let list: RawList<'_> = serde_json::from_str(text).ok()?;
+    let ours = serde_json::json!({ "id": id, "object": "model", "created": created, "owned_by": "lastro" })
+        .to_string();
+    let span = |raw: &RawValue| {
+        let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+        start..start + raw.get().len()
+    };
+    let named = list
+        .data
+        .iter()
+        .find(|raw| serde_json::from_str(raw.get()).is_ok_and(|model: RawModel| model.id == id));
+    if let Some(named) = named {
+        let span = span(named);
+        return Some([&body[..span.start], ours.as_bytes(), &body[span.end..]].concat());
+    }
+    match list.data.last() {
+        Some(last) => {
+            let at = span(last).end;
+            Some([&body[..at], b",", ours.as_bytes(), &body[at..]].concat())
+        }
+        None => {
+            // An empty list has nothing but blanks between its brackets.
+            let mut whole: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+            whole.insert("data".to_owned(), serde_json::from_str(&format!("[{ours}]")).ok()?);
+            serde_json::to_vec(&whole).ok()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +113,27 @@ mod tests {
         assert_eq!(ids, ["qwen", "qwen@a", "qwen@b"]);
         let empty = br#"{"data":[]}"#;
         assert_eq!(with_collections(empty, &["a".into()]).as_deref(), Some(&empty[..]));
+    }
+
+    #[test]
+    fn our_model_comes_last_or_in_the_place_of_its_name() {
+        let ids = |body: &[u8]| {
+            let models = read_models(body).expect("a list").into_iter();
+            models.map(|(id, window)| format!("{id} {window:?}")).collect::<Vec<_>>()
+        };
+        let out = with_own_model(VLLM.as_bytes(), "minilm", 7).expect("a list");
+        assert_eq!(ids(&out), ["qwen Some(2048)", "minilm None"]);
+        let out = String::from_utf8(out).expect("UTF-8");
+        assert!(out.starts_with(VLLM.trim_end_matches("]}")), "{out}");
+        let json: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        let expected =
+            serde_json::json!({"id": "minilm", "object": "model", "created": 7, "owned_by": "lastro"});
+        assert_eq!(json["data"][1], expected);
+        assert_eq!(ids(&with_own_model(VLLM.as_bytes(), "qwen", 7).expect("a list")), ["qwen None"]);
+        assert_eq!(
+            ids(&with_own_model(br#"{"data":[ ], "object":"list"}"#, "a", 7).expect("a list")),
+            ["a None"]
+        );
+        assert_eq!(with_own_model(b"{\"detail\":\"Not Found\"}", "a", 7), None);
     }
 }

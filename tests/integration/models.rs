@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use super::world::model::write_model;
 use super::world::{Reply, World, eventually};
 
-fn model_folder(world: &World) -> PathBuf {
+pub fn model_folder(world: &World) -> PathBuf {
     world.data().with_file_name("tiny-model")
 }
 
-fn with_model(world: &World) -> String {
+pub fn with_model(world: &World) -> String {
     format!("device = \"cpu\"\nembedding_model = {:?}", model_folder(world))
 }
 
@@ -18,7 +18,7 @@ async fn ask(world: &World) -> Reply {
     world.chat("manual", "dogs in the park", &[("X-RAG-K", "2")]).await
 }
 
-async fn ready(world: &World) -> serde_json::Value {
+pub async fn ready(world: &World) -> serde_json::Value {
     eventually(|| async { Some(world.get("/ready").await).filter(|reply| reply.status == 200) }).await.json()
 }
 
