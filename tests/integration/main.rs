@@ -11,6 +11,8 @@ mod draining;
 mod embeddings;
 mod endings;
 mod fields;
+mod file_search;
+mod filters;
 mod folders;
 mod grounding;
 mod imports;
