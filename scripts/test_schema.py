@@ -129,7 +129,7 @@ def openai(path, model):
 def run(name, document, url, key, checks, folder, arguments):
     """Deleting comes last: before it there would soon be nothing left. True where nothing was found."""
     file = folder / f"{name}.json"
-    file.write_text(json.dumps(document))
+    file.write_text(json.dumps(document, default=str))  # YAML has dates
     good = True
     for methods in (["--exclude-method", "DELETE"], ["--include-method", "DELETE"]):
         print(f"==> {name}, {' '.join(methods)}", flush=True)
