@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use super::error::ApiError;
 use super::params::{Caller, Chat, Relay};
 use super::relay;
-use crate::access::Access;
+use crate::access::Scope;
 use crate::app::App;
 use crate::embed::{EmbedError, Embedded, Embeddings, Side};
 use crate::openai::{EmbeddingsList, EmbeddingsRequest, InputType, RequestError, embeddings_model};
@@ -51,10 +51,9 @@ pub async fn create_of(
 
 /// Turns the caller of a route of ours into one of the relay, which is known to be meant only once the body was read.
 fn may_relay(Caller(access, ..): Caller<Chat>) -> Result<Caller<Relay>, ApiError> {
-    fn may(_access: &Access) -> Result<(), ApiError> {
-        Ok(())
+    if !access.may(Scope::Relay) {
+        return Err(ApiError::insufficient_scope(Scope::Relay));
     }
-    may(&access)?;
     Ok(Caller(access, std::marker::PhantomData))
 }
 
