@@ -46,6 +46,11 @@ impl Access {
         None
     }
 
+    /// Whether this may be done.
+    pub fn may(&self, _scope: Scope) -> bool {
+        true
+    }
+
     /// Whether a collection exists for this caller.
     pub fn sees(&self, collection: &str) -> bool {
         match &self.collections {

@@ -6,19 +6,23 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use tokio::time::MissedTickBehavior;
 
 use crate::collection::{Catalog, CollectionError, Embedder, EmbedderError, EmbeddingModel};
 use crate::config::Config;
 use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo, State};
-use crate::ingest::{self, Ingest};
+use crate::ingest::{self, Ingest, WhoMayHold};
 use crate::openai;
 use crate::prompt::Window;
-use crate::store::{DataLock, SqliteStore, Store, StoreError};
+use crate::store::{DataLock, Quota, Quotas, SqliteStore, Store, StoreError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
 
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
+
+/// How often uses are written down, and what is over its time is removed.
+const EXPIRY: Duration = Duration::from_secs(60);
 
 /// Everything that requests need.
 pub struct App {
@@ -58,8 +62,10 @@ impl App {
         let indexes = config.data.join("indexes");
         let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
+        let quotas = Arc::new(Holders { collection: config.collection_quota });
+        let ingest = Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone(), quotas);
         Ok(Arc::new(Self {
-            ingest: Arc::new(Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone())),
+            ingest: Arc::new(ingest),
             window: Arc::new(UpstreamWindow(upstream.clone())),
             traces: Traces::new(TRACES.0, TRACES.1, TRACES.2),
             config,
@@ -90,7 +96,25 @@ impl App {
                 self.sync_folder(root).await;
             }
         };
-        tokio::join!(self.ingest.clone().run(), folder, housekeeping);
+        tokio::join!(self.ingest.clone().run(), folder, housekeeping, self.expire());
+    }
+
+    async fn expire(&self) {
+        let mut now_and_then = tokio::time::interval(EXPIRY);
+        now_and_then.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            now_and_then.tick().await;
+            if let Err(error) = self.catalog.expire().await {
+                tracing::error!(%error, "what is over its time stays until the next try");
+            }
+        }
+    }
+
+    /// Writes down what is only in memory. The last call.
+    pub async fn close(&self) {
+        if let Err(error) = self.catalog.write_uses().await {
+            tracing::warn!(%error, "when collections were last used was not written down");
+        }
     }
 
     async fn sync_folder(&self, root: &Path) {
@@ -121,6 +145,17 @@ impl App {
     /// The store, for what has no access to check.
     pub fn store(&self) -> &dyn Store {
         &self.store
+    }
+}
+
+/// How much may be stored.
+struct Holders {
+    collection: Quota,
+}
+
+impl WhoMayHold for Holders {
+    fn of(&self, _owner: Option<&str>) -> Quotas {
+        Quotas { owner: Quota::default(), collection: self.collection }
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::embed::DeviceChoice;
 use crate::ingest::{ExtractLimits, IngestSettings};
 use crate::rag::RagSettings;
+use crate::store::Quota;
 use crate::upstream::UpstreamSettings;
 
 pub use options::Options;
@@ -37,6 +38,8 @@ pub struct Config {
     pub embedding: Option<EmbeddingConfig>,
     pub rag: RagSettings,
     pub ingest: IngestSettings,
+    /// What any one collection may hold.
+    pub collection_quota: Quota,
     pub log_json: bool,
 }
 
@@ -150,6 +153,11 @@ impl Config {
                     5_000,
                 )? as u64),
             },
+            collection_quota: Quota {
+                documents: most("collection_documents", o.collection_documents)?,
+                bytes: most("collection_mib", o.collection_mib)?.map(|mib| mib << 20),
+                chunks: most("collection_chunks", o.collection_chunks)?,
+            },
             ingest: IngestSettings { limits: parsing, pdfium: o.pdfium, program },
             log_json: o.log_json.unwrap_or(false),
         })
@@ -180,6 +188,10 @@ fn positive(key: &'static str, found: Option<usize>, default: usize) -> Result<u
         huge if huge > 1 << 24 => Err(value(key, format!("{huge} is too much"))),
         found => Ok(found),
     }
+}
+
+fn most(key: &'static str, found: Option<usize>) -> Result<Option<u64>, ConfigError> {
+    found.map(|found| Ok(positive(key, Some(found), 1)? as u64)).transpose()
 }
 
 fn seconds(key: &'static str, found: Option<u64>, default: u64) -> Result<Duration, ConfigError> {

@@ -118,7 +118,7 @@ pub fn ungrounded(
         body: request.edited(&Edits { model, before_question: None }),
         status,
         passages: Vec::new(),
-        collections: collections.iter().map(|s| s.collection.name.clone()).collect(),
+        collections: collections.iter().map(|s| s.collection.label()).collect(),
         collection_ids: collections.iter().map(|s| s.collection.id.0.clone()).collect(),
         spent: Spent::default(),
         refuse: false,

@@ -110,7 +110,7 @@ fn find(
 ) -> Result<Vec<Arc<Collection>>, SelectionError> {
     let mut found: Vec<Arc<Collection>> = Vec::new();
     for name in named.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let collection = catalog.find(access, name)?;
+        let collection = catalog.find_to_use(access, name)?;
         if !found.iter().any(|c| c.id == collection.id) {
             found.push(collection);
         }
@@ -154,7 +154,7 @@ async fn narrow_to(
             }
         }
         if !known {
-            let names: Vec<&str> = scopes.iter().map(|s| s.collection.name.as_str()).collect();
+            let names: Vec<String> = scopes.iter().map(|s| s.collection.label()).collect();
             return Err(SelectionError::UnknownDocument {
                 document: (*document).to_owned(),
                 collections: names.join(", "),

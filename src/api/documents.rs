@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Multipart, Path, Query, State};
 use serde::Deserialize;
 
 use super::ApiError;
 use super::params::{Caller, Chat, Ingest};
+use super::uploads::{next_field, stage};
 use crate::app::App;
+use crate::collection::CollectionError;
 use crate::ingest::clean_filename;
 use crate::openai::{Deleted, DocumentObject, LastError, List};
 use crate::store::{DocumentRecord, StagedBlob, Status};
@@ -43,17 +45,15 @@ pub async fn upload(
         let message = format!("wait must be 0 to {LONGEST_WAIT} seconds");
         return Err(ApiError::bad_request("invalid_query", message).with_param("wait"));
     }
-    let multipart = multipart.map_err(|_| {
-        ApiError::bad_request(
-            "invalid_body",
-            "send the files as multipart/form-data, as in: curl -F file=@report.pdf",
-        )
-    })?;
-    if !query.create && app.catalog.find(&access, &name).is_err() {
-        return Err(ApiError::unknown_collection_for_upload(&name));
+    let multipart = multipart.map_err(|_| ApiError::not_a_form("curl -F file=@report.pdf"))?;
+    if !query.create {
+        match app.catalog.find(&access, &name) {
+            Err(CollectionError::Unknown(_)) => return Err(ApiError::unknown_collection_for_upload(&name)),
+            found => found?.check_writable()?,
+        }
     }
     // All of them are on disk before the first is committed: a request that breaks off changes nothing.
-    let files = stage(&app, multipart).await?;
+    let files = stage_all(&app, multipart).await?;
     if files.is_empty() {
         return Err(ApiError::bad_request(
             "no_file",
@@ -62,12 +62,12 @@ pub async fn upload(
     }
     let collection = match query.create {
         true => app.catalog.find_or_create(&access, &name).await?,
-        false => app.catalog.find(&access, &name)?,
+        false => app.catalog.find_to_use(&access, &name)?,
     };
     collection.check_writable()?;
     let mut ids = Vec::with_capacity(files.len());
     for (filename, blob) in files {
-        let id = app.ingest.submit(&collection, &filename, blob).await?.document.id;
+        let id = app.ingest.submit(&access, &collection, &filename, blob).await?.document.id;
         if !ids.contains(&id) {
             ids.push(id);
         }
@@ -77,9 +77,9 @@ pub async fn upload(
     Ok(Json(List::whole(documents.into_iter().map(object).collect(), |d| &d.id)))
 }
 
-async fn stage(app: &App, mut multipart: Multipart) -> Result<Vec<(String, StagedBlob)>, ApiError> {
+async fn stage_all(app: &App, mut multipart: Multipart) -> Result<Vec<(String, StagedBlob)>, ApiError> {
     let mut files = Vec::new();
-    while let Some(field) = multipart.next_field().await.map_err(broken_form)? {
+    while let Some(field) = next_field(&mut multipart).await? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
             "file" | "files" | "file[]" | "files[]" => {}
@@ -95,25 +95,9 @@ async fn stage(app: &App, mut multipart: Multipart) -> Result<Vec<(String, Stage
             return Err(ApiError::bad_request("too_many_files", message));
         }
         let filename = clean_filename(field.file_name().unwrap_or_default());
-        files.push((filename, stage_one(app, field).await?));
+        files.push((filename, stage(app, field).await?));
     }
     Ok(files)
-}
-
-async fn stage_one(app: &App, mut field: Field<'_>) -> Result<StagedBlob, ApiError> {
-    let limit = app.config.server.max_file;
-    let mut writer = app.store().staging().begin().await?;
-    while let Some(bytes) = field.chunk().await.map_err(broken_form)? {
-        if writer.bytes() + bytes.len() as u64 > limit {
-            return Err(ApiError::too_large("the file", limit, "--max-file-mib"));
-        }
-        writer.write(&bytes).await?;
-    }
-    Ok(writer.finish().await?)
-}
-
-fn broken_form(error: MultipartError) -> ApiError {
-    ApiError::broken_body(&error)
 }
 
 pub async fn list(
@@ -152,6 +136,7 @@ fn object(document: DocumentRecord) -> DocumentObject {
         Status::InProgress => "in_progress",
         Status::Completed => "completed",
         Status::Failed => "failed",
+        Status::Cancelled => "cancelled",
     };
     DocumentObject {
         id: document.id.0,

@@ -19,7 +19,9 @@ use super::relay;
 use crate::access::Access;
 use crate::app::App;
 use crate::embed::{EmbedError, Embedded, Embeddings, Side};
-use crate::openai::{EmbeddingsList, EmbeddingsRequest, InputType, RequestError, embeddings_model};
+use crate::openai::{
+    EmbeddingsList, EmbeddingsRequest, InputType, RequestError, embeddings_model, parse_body,
+};
 
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -77,14 +79,14 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
 }
 
 async fn embed(embeddings: &Embeddings, body: &[u8]) -> Result<Response, ApiError> {
-    let request = EmbeddingsRequest::parse(body)?;
+    let request: EmbeddingsRequest = parse_body(body)?;
     let info = embeddings.info()?;
     if let Some(wanted) = request.dimensions.filter(|wanted| *wanted != info.dimensions as u64) {
         let message = format!(
             "dimensions is {wanted}, but the vectors of {} have {} numbers and cannot be shortened: leave dimensions out",
             info.name, info.dimensions
         );
-        return Err(RequestError::new("dimensions", message).into());
+        return Err(RequestError::value("dimensions", message).into());
     }
     let side = match request.input_type {
         InputType::Query => Side::Query,

@@ -85,6 +85,26 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "collection_not_found", message)
     }
 
+    /// A body that is no form.
+    pub fn not_a_form(example: &str) -> Self {
+        let message = format!("send the file as multipart/form-data, as in: {example}");
+        Self::bad_request("invalid_body", message)
+    }
+
+    /// A batch that is over cannot be cancelled.
+    pub fn not_cancellable(status: &str) -> Self {
+        let message = format!("the batch is {status}: only one in progress can be cancelled");
+        Self::bad_request("invalid_value", message)
+    }
+
+    /// Only who made a file removes it.
+    pub fn not_the_owner(file: &str) -> Self {
+        let message = format!(
+            "file '{file}' belongs to another key: remove it from your collection with DELETE /v1/vector_stores/{{collection}}/files/{file}"
+        );
+        Self::new(StatusCode::FORBIDDEN, "not_the_owner", message)
+    }
+
     /// Retrieval broke for a collection that the client chose.
     pub fn rag_unavailable() -> Self {
         let message = "the collection could not be searched just now: try again, or send X-RAG: off to ask without it; the server's log has the cause";
@@ -120,7 +140,8 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "foreign_origin", message)
     }
 
-    fn internal(error: &dyn std::fmt::Display) -> Self {
+    /// Something that is not the client's doing.
+    pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");
         let message = "something went wrong in the server; its log has the cause";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
@@ -146,6 +167,8 @@ impl From<CollectionError> for ApiError {
                 "collection_not_found",
                 format!("{message}: GET /v1/vector_stores lists them"),
             ),
+            CollectionError::Ambiguous { .. } => Self::bad_request("ambiguous_collection", message),
+            CollectionError::Expired(_) => Self::bad_request("vector_store_expired", message),
             CollectionError::BadName(_) => Self::bad_request("invalid_name", message),
             CollectionError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", message),
             CollectionError::Synced(_) => Self::new(StatusCode::CONFLICT, "synced_collection", message),
@@ -167,7 +190,10 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound(what) => {
                 Self::new(StatusCode::NOT_FOUND, &format!("{what}_not_found"), message)
             }
-            StoreError::NameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
+            StoreError::UnknownFile(_) => Self::new(StatusCode::NOT_FOUND, "file_not_found", message),
+            StoreError::Cursor(_) => Self::bad_request("invalid_value", message).with_param("after"),
+            StoreError::Quota { .. } => Self::new(StatusCode::FORBIDDEN, "quota_exceeded", message),
+            StoreError::Synced => Self::new(StatusCode::CONFLICT, "synced_collection", message),
             StoreError::Deadline => Self::rag_unavailable(),
             StoreError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 full_disk(&message)
@@ -225,8 +251,8 @@ impl From<ChatRequestError> for ApiError {
 
 impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
-        let answer = Self::bad_request("invalid_value", error.message);
-        if error.param.is_empty() { answer } else { answer.with_param(&error.param) }
+        let refused = Self::bad_request(error.code, error.message);
+        if error.param.is_empty() { refused } else { refused.with_param(&error.param) }
     }
 }
 
@@ -247,12 +273,13 @@ impl From<EmbedError> for ApiError {
                 "model_unavailable",
                 "the embedding model could not be loaded: GET /ready and the server's log say why",
             ),
-            EmbedError::TooLong { place, tokens, at_least, window } => {
+            EmbedError::TooLong { place, of, tokens, at_least, window } => {
+                let param = if of == 1 { "input".to_owned() } else { format!("input[{place}]") };
                 let least = if at_least { "at least " } else { "" };
                 let message = format!(
-                    "input: text {place}, counted from 0, has {least}{tokens} tokens, but the model reads at most {window}: split it"
+                    "'{param}' has {least}{tokens} tokens, but the model reads at most {window}: split it"
                 );
-                Self::bad_request("context_length_exceeded", message).with_param("input")
+                Self::bad_request("context_length_exceeded", message).with_param(&param)
             }
             EmbedError::Failed(cause) => Self::internal(&cause),
         }

@@ -1,16 +1,20 @@
 //! The HTTP API: a table of routes, then one file per noun. Handlers parse, call and reply.
 
+mod batches;
 mod chat;
-mod collections;
 mod documents;
 mod embeddings;
 mod error;
+mod files;
 mod health;
 mod models;
 mod params;
 mod relay;
 mod search;
+mod store_files;
 mod traces;
+mod uploads;
+mod vector_stores;
 
 use std::sync::Arc;
 
@@ -38,13 +42,33 @@ pub fn routes(app: Arc<App>) -> Router {
             post(embeddings::create_of).fallback(relay::everything_else_of),
         )
         .route("/v1/models", get(models::list).fallback(relay::everything_else))
-        // Collections and their documents.
-        .route("/v1/vector_stores", get(collections::list).post(collections::create))
-        .route("/v1/vector_stores/{collection}", get(collections::one).delete(collections::delete))
+        // Files, collections and their documents, as OpenAI has them.
+        .route(
+            "/v1/files",
+            // Files have a limit of their own.
+            get(files::list).post(files::create).layer(DefaultBodyLimit::disable()),
+        )
+        .route("/v1/files/{file}", get(files::one).delete(files::delete))
+        .route("/v1/files/{file}/content", get(files::content))
+        .route("/v1/vector_stores", get(vector_stores::list).post(vector_stores::create))
+        .route(
+            "/v1/vector_stores/{collection}",
+            get(vector_stores::one).post(vector_stores::modify).delete(vector_stores::delete),
+        )
         .route("/v1/vector_stores/{collection}/search", post(search::search))
+        .route("/v1/vector_stores/{collection}/files", get(store_files::list).post(store_files::attach))
+        .route(
+            "/v1/vector_stores/{collection}/files/{file}",
+            get(store_files::one).post(store_files::update).delete(store_files::delete),
+        )
+        .route("/v1/vector_stores/{collection}/files/{file}/content", get(store_files::content))
+        .route("/v1/vector_stores/{collection}/file_batches", post(batches::create))
+        .route("/v1/vector_stores/{collection}/file_batches/{batch}", get(batches::one))
+        .route("/v1/vector_stores/{collection}/file_batches/{batch}/cancel", post(batches::cancel))
+        .route("/v1/vector_stores/{collection}/file_batches/{batch}/files", get(batches::files))
+        // And in one call, for people and scripts.
         .route(
             "/v1/vector_stores/{collection}/documents",
-            // Files have a limit of their own.
             get(documents::list).post(documents::upload).layer(DefaultBodyLimit::disable()),
         )
         .route(

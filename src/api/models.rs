@@ -30,7 +30,7 @@ pub async fn list(
     // The list is read here.
     headers.remove(http::header::ACCEPT_ENCODING);
     let upstream = app.upstream.send(Method::GET, "/models", headers, full(Bytes::new())).await?;
-    let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.name.clone()).collect();
+    let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.label()).collect();
     let mut response = relay::response(upstream, &[]);
     let own = own_model(&app);
     if (collections.is_empty() && own.is_none()) || !response.status().is_success() {

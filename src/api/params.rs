@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode;
@@ -11,6 +12,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
 use crate::access::{Access, Scope};
+use crate::app::App;
+use crate::openai::{Body, parse_value};
 use crate::selection::Asked;
 
 /// Who asks, for something that needs a scope. A handler comes by an [`Access`] in this way alone, so that none can
@@ -42,6 +45,20 @@ impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
 
     async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         Ok(Self(Access::everything(), PhantomData))
+    }
+}
+
+/// A JSON body of one of our own endpoints, read and checked.
+pub struct JsonBody<T>(pub T);
+
+impl<T: Body> FromRequest<Arc<App>> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let read = Json::<serde_json::Value>::from_request(request, app).await;
+        let Json(value) =
+            read.map_err(|error| ApiError::not_this_json(&error, app.config.server.max_body))?;
+        Ok(Self(parse_value(value, "")?))
     }
 }
 

@@ -22,7 +22,8 @@ pub async fn everything_else(
 ) -> Result<Response, ApiError> {
     let path = path_after(&request, "/v1");
     // Ours: what of it is not served yet is not upstream's either.
-    if path.starts_with("/vector_stores") {
+    let noun = path.split(['/', '?']).nth(1).unwrap_or_default();
+    if matches!(noun, "vector_stores" | "files" | "rag") {
         return Err(unknown_route(request).await);
     }
     forward(&app, path, request).await

@@ -7,12 +7,35 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::{Collection, CollectionError, Embedder, Settings};
-use crate::access::Access;
+use super::{Collection, CollectionError, Embedder, Settings, is_handle};
+use crate::access::{Access, Scope};
 use crate::index::LexicalIndex;
 use crate::store::{
-    CollectionId, CollectionUpdate, DocumentId, DocumentRecord, NewCollection, Origin, Store, StoreError,
+    CollectionId, CollectionUpdate, DocumentId, DocumentRecord, FileId, NewCollection, Origin, Sight, Store,
+    StoreError,
 };
+
+/// A collection to be made.
+#[derive(Clone, Debug, Default)]
+pub struct New {
+    /// Any text.
+    pub name: String,
+    pub of_folder: bool,
+    pub settings: Settings,
+    pub description: Option<String>,
+    /// JSON object of the client's own.
+    pub metadata: Option<String>,
+    /// Days without use after which its documents are removed.
+    pub expires_days: Option<u32>,
+}
+
+/// What clients may change of a collection; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub name: Option<String>,
+    pub metadata: Option<String>,
+    pub expires_days: Option<Option<u32>>,
+}
 
 /// The collections. Searching and changing them goes through here.
 pub struct Catalog {
@@ -50,50 +73,59 @@ impl Catalog {
     /// What this caller sees, oldest first.
     pub fn list(&self, access: &Access) -> Vec<Arc<Collection>> {
         let mut seen: Vec<_> = self.open.read().values().filter(|c| access.sees(&c.id.0)).cloned().collect();
-        seen.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
+        seen.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         seen
     }
 
-    /// A collection by id or name. Unknown and forbidden are the same.
+    /// A collection by id, or by its name where only one has it. Unknown and forbidden are the same.
     pub fn find(&self, access: &Access, id_or_name: &str) -> Result<Arc<Collection>, CollectionError> {
         let open = self.open.read();
-        let found = open
-            .get(&CollectionId(id_or_name.to_owned()))
-            .or_else(|| open.values().find(|c| c.name == id_or_name))
-            .filter(|c| access.sees(&c.id.0));
-        found.cloned().ok_or_else(|| CollectionError::Unknown(id_or_name.to_owned()))
+        let seen = |c: &&Arc<Collection>| access.sees(&c.id.0);
+        if let Some(found) = open.get(&CollectionId(id_or_name.to_owned())).filter(seen) {
+            return Ok(found.clone());
+        }
+        let named: Vec<_> = open.values().filter(seen).filter(|c| c.name() == id_or_name).collect();
+        match named.as_slice() {
+            [one] => Ok(Arc::clone(one)),
+            [] => Err(CollectionError::Unknown(id_or_name.to_owned())),
+            several => Err(CollectionError::Ambiguous {
+                name: id_or_name.to_owned(),
+                ids: several.iter().map(|c| c.id.0.clone()).collect(),
+            }),
+        }
+    }
+
+    /// The same for using it: one whose time is over is an error, and the use is noted.
+    pub fn find_to_use(&self, access: &Access, id_or_name: &str) -> Result<Arc<Collection>, CollectionError> {
+        let collection = self.find(access, id_or_name)?;
+        if collection.is_expired() {
+            return Err(CollectionError::Expired(collection.label()));
+        }
+        collection.touch();
+        Ok(collection)
+    }
+
+    /// The collection that is kept equal to a folder of this name.
+    pub fn of_folder(&self, name: &str) -> Option<Arc<Collection>> {
+        self.open.read().values().find(|c| c.origin == Origin::Folder && c.name() == name).cloned()
+    }
+
+    /// Which files exist for this caller.
+    pub fn sight(&self, access: &Access) -> Sight {
+        match access.owner() {
+            Some(owner) if !access.may(Scope::Admin) => Sight::Of {
+                owner: owner.to_owned(),
+                collections: self.list(access).iter().map(|c| c.id.clone()).collect(),
+            },
+            _ => Sight::Everything,
+        }
     }
 
     /// Adds a collection.
-    pub async fn create(
-        &self,
-        access: &Access,
-        name: &str,
-        origin: Origin,
-        settings: &Settings,
-    ) -> Result<Arc<Collection>, CollectionError> {
-        if !access.may_create() {
-            return Err(CollectionError::Forbidden("create collections"));
-        }
-        if !is_name(name) {
-            return Err(CollectionError::BadName(name.to_owned()));
-        }
-        let new = NewCollection {
-            name: name.to_owned(),
-            origin,
-            language: settings.language.clone(),
-            settings: settings.to_json()?,
-        };
-        let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
-        let indexes = self.indexes.clone();
-        to_its_end(async move {
-            let _one_at_a_time = changing.lock().await;
-            let record = store.create_collection(new).await?;
-            let collection = Arc::new(Collection::new(&record, &indexes)?);
-            open.write().insert(record.id, collection.clone());
-            Ok(collection)
-        })
-        .await
+    pub async fn create(&self, access: &Access, new: New) -> Result<Arc<Collection>, CollectionError> {
+        let changing = self.changing.clone();
+        let _one_at_a_time = changing.lock().await;
+        self.add(access, new).await
     }
 
     /// The collection of that name, made where it is missing.
@@ -102,15 +134,54 @@ impl Catalog {
         access: &Access,
         name: &str,
     ) -> Result<Arc<Collection>, CollectionError> {
+        let changing = self.changing.clone();
+        let _one_at_a_time = changing.lock().await;
         match self.find(access, name) {
-            Err(CollectionError::Unknown(_)) => {}
-            found => return found,
+            Err(CollectionError::Unknown(_)) if !is_handle(name) => {
+                Err(CollectionError::BadName(name.to_owned()))
+            }
+            Err(CollectionError::Unknown(_)) => {
+                self.add(access, New { name: name.to_owned(), ..New::default() }).await
+            }
+            found => found,
         }
-        match self.create(access, name, Origin::Api, &Settings::default()).await {
-            // Somebody else was first.
-            Err(CollectionError::Store(StoreError::NameTaken(_))) => self.find(access, name),
-            made => made,
+    }
+
+    async fn add(&self, access: &Access, new: New) -> Result<Arc<Collection>, CollectionError> {
+        if !access.may_create() {
+            return Err(CollectionError::Forbidden("create collections"));
         }
+        let new = NewCollection {
+            origin: if new.of_folder { Origin::Folder } else { Origin::Api },
+            language: new.settings.language.clone(),
+            settings: new.settings.to_json()?,
+            name: new.name,
+            description: new.description,
+            metadata: new.metadata.unwrap_or_else(|| "{}".to_owned()),
+            expires_days: new.expires_days,
+            owner: access.owner().map(str::to_owned),
+        };
+        let (store, open, indexes) = (self.store.clone(), self.open.clone(), self.indexes.clone());
+        to_its_end(async move {
+            let record = store.create_collection(new).await?;
+            let collection = Arc::new(Collection::new(&record, &indexes)?);
+            open.write().insert(record.id, collection.clone());
+            Ok(collection)
+        })
+        .await
+    }
+
+    /// Changes what clients may change of a collection.
+    pub async fn change(&self, collection: &Collection, change: Change) -> Result<(), CollectionError> {
+        collection.touch();
+        let update = CollectionUpdate {
+            name: change.name,
+            metadata: change.metadata,
+            expires_days: change.expires_days,
+            ..CollectionUpdate::default()
+        };
+        self.store.update_collection(&collection.id, update).await?;
+        collection.describe(&self.store.collection(&collection.id).await?)
     }
 
     /// Replaces a collection's settings, and its language where they name one.
@@ -119,8 +190,11 @@ impl Catalog {
         collection: &Collection,
         settings: &Settings,
     ) -> Result<(), CollectionError> {
-        let update =
-            CollectionUpdate { language: settings.language.clone(), settings: Some(settings.to_json()?) };
+        let update = CollectionUpdate {
+            language: settings.language.clone(),
+            settings: Some(settings.to_json()?),
+            ..CollectionUpdate::default()
+        };
         self.store.update_collection(&collection.id, update).await?;
         self.sync(collection).await
     }
@@ -134,7 +208,7 @@ impl Catalog {
         if collection.language().is_some() {
             return Ok(());
         }
-        let update = CollectionUpdate { language: Some(language.to_owned()), settings: None };
+        let update = CollectionUpdate { language: Some(language.to_owned()), ..CollectionUpdate::default() };
         Ok(self.store.update_collection(&collection.id, update).await?)
     }
 
@@ -180,12 +254,53 @@ impl Catalog {
         self.sync(collection).await
     }
 
+    /// Removes a file, and every document of it.
+    pub async fn delete_file(&self, file: &FileId) -> Result<(), CollectionError> {
+        for collection in self.store.delete_file(file).await? {
+            if let Some(collection) = self.by_id(&collection) {
+                self.sync(&collection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down when collections were used.
+    pub async fn write_uses(&self) -> Result<(), CollectionError> {
+        let all: Vec<_> = self.open.read().values().cloned().collect();
+        let used: Vec<_> = all.iter().filter_map(|c| Some((c.id.clone(), c.take_use()?))).collect();
+        if used.is_empty() {
+            return Ok(());
+        }
+        Ok(self.store.touch_collections(used).await?)
+    }
+
+    /// Removes what is over its time: files, and documents of collections.
+    pub async fn expire(&self) -> Result<(), CollectionError> {
+        self.write_uses().await?;
+        let expired = self.store.expired().await?;
+        for file in &expired.files {
+            match self.delete_file(file).await {
+                // Removed meanwhile by somebody else.
+                Err(CollectionError::Store(StoreError::UnknownFile(_))) => {}
+                deleted => deleted?,
+            }
+            tracing::info!(file = file.0, "expired, and removed");
+        }
+        for id in &expired.collections {
+            let Some(collection) = self.by_id(id) else { continue };
+            self.store.expire_collection(id).await?;
+            self.sync(&collection).await?;
+            tracing::info!(collection = collection.label(), "expired: its documents were removed");
+        }
+        Ok(())
+    }
+
     /// Brings a collection's indexes up to the store. A damaged index is rebuilt.
     pub async fn sync(&self, collection: &Collection) -> Result<(), CollectionError> {
         let model = self.embedder.model();
         match collection.sync(&*self.store, model.clone()).await {
             Err(CollectionError::Index(error)) => {
-                tracing::warn!(%error, collection = collection.name, "index is rebuilt");
+                tracing::warn!(%error, collection = collection.label(), "index is rebuilt");
                 collection.discard_lexical().await?;
                 collection.sync(&*self.store, model).await
             }
@@ -200,7 +315,7 @@ impl Catalog {
         let all: Vec<_> = self.open.read().values().cloned().collect();
         for collection in all {
             if let Err(error) = self.sync(&collection).await {
-                tracing::error!(%error, collection = collection.name, "collection could not be indexed");
+                tracing::error!(%error, collection = collection.label(), "collection could not be indexed");
             }
         }
     }
@@ -216,27 +331,4 @@ async fn to_its_end<T: Send + 'static>(
     steps: impl Future<Output = Result<T, CollectionError>> + Send + 'static,
 ) -> Result<T, CollectionError> {
     tokio::spawn(steps).await.map_err(|e| CollectionError::Worker(e.to_string()))?
-}
-
-fn is_name(name: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    (1..=64).contains(&name.len())
-        && name.bytes().all(allowed)
-        && name.as_bytes()[0].is_ascii_alphanumeric()
-        && !name.starts_with("vs_")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_name;
-
-    #[test]
-    fn names_are_safe_in_paths_headers_and_model_names() {
-        for good in ["a", "handbook", "lei-13.709_2018", "9"] {
-            assert!(is_name(good), "{good}");
-        }
-        for bad in ["", "vs_1", ".", "..", "-a", "a b", "a/b", "a,b", "a@b", "ação", &"x".repeat(65)] {
-            assert!(!is_name(bad), "{bad}");
-        }
-    }
 }

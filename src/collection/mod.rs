@@ -7,9 +7,9 @@ mod open;
 mod search;
 mod settings;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Change, New};
 pub use embedder::{Embedder, EmbedderError, EmbeddingModel};
-pub use open::{Collection, with_headings};
+pub use open::{Collection, Expiry, is_handle, with_headings};
 pub use search::{Found, Hit, Query, Scope, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
@@ -22,6 +22,14 @@ pub enum CollectionError {
     /// Nothing of that name or id for this caller.
     #[error("no collection '{0}'")]
     Unknown(String),
+    /// Several of that name.
+    #[error("several collections are named '{name}': use an id, one of {}", .ids.join(", "))]
+    Ambiguous { name: String, ids: Vec<String> },
+    /// Its time was over.
+    #[error(
+        "collection '{0}' expired, and its documents were removed: give it another expires_after and new files"
+    )]
+    Expired(String),
     /// Not a name that a collection may have.
     #[error(
         "'{0}' cannot name a collection: use 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit and not with 'vs_'"

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::RwLock;
 
@@ -19,10 +20,12 @@ const APPLY_DEADLINE: Duration = Duration::from_secs(600);
 /// what they find is read back from the store before it is shown.
 pub struct Collection {
     pub id: CollectionId,
-    pub name: String,
     pub origin: Origin,
     /// Seconds since 1970.
     pub created_at: i64,
+    /// When it was last asked or changed, which is written down now and then.
+    used: AtomicI64,
+    written_use: AtomicI64,
     folder: PathBuf,
     described: RwLock<Described>,
     indexes: RwLock<Indexes>,
@@ -31,9 +34,39 @@ pub struct Collection {
 }
 
 struct Described {
+    name: String,
     language: Option<String>,
     settings: Arc<Settings>,
+    description: Option<String>,
+    metadata: String,
+    expires_days: Option<u32>,
+    expired: bool,
 }
+
+impl Described {
+    fn of(record: &CollectionRecord) -> Result<Self, CollectionError> {
+        Ok(Self {
+            name: record.name.clone(),
+            language: record.language.clone(),
+            settings: Arc::new(Settings::from_json(&record.settings)?),
+            description: record.description.clone(),
+            metadata: record.metadata.clone(),
+            expires_days: record.expires_days,
+            expired: record.expired,
+        })
+    }
+}
+
+/// When a collection's documents go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Days after the last use.
+    pub days: u32,
+    /// Seconds since 1970.
+    pub at: i64,
+}
+
+const SECONDS_OF_A_DAY: i64 = 86_400;
 
 #[derive(Clone, Default)]
 struct Indexes {
@@ -58,17 +91,62 @@ impl Collection {
     pub(super) fn new(record: &CollectionRecord, indexes: &Path) -> Result<Self, CollectionError> {
         Ok(Self {
             id: record.id.clone(),
-            name: record.name.clone(),
             origin: record.origin,
             created_at: record.created_at,
+            used: AtomicI64::new(record.last_active_at),
+            written_use: AtomicI64::new(record.last_active_at),
             folder: LexicalIndex::folder(indexes, &record.id.0),
-            described: RwLock::new(Described {
-                language: record.language.clone(),
-                settings: Arc::new(Settings::from_json(&record.settings)?),
-            }),
+            described: RwLock::new(Described::of(record)?),
             indexes: RwLock::default(),
             syncing: tokio::sync::Mutex::new(()),
         })
+    }
+
+    /// What people call it, which may be nothing, or what others are called too.
+    pub fn name(&self) -> String {
+        self.described.read().name.clone()
+    }
+
+    /// Its name where that can stand in a path, a header and a model's name, and its id otherwise.
+    pub fn label(&self) -> String {
+        let described = self.described.read();
+        if is_handle(&described.name) { described.name.clone() } else { self.id.0.clone() }
+    }
+
+    pub fn description(&self) -> Option<String> {
+        self.described.read().description.clone()
+    }
+
+    /// JSON object of the client's own.
+    pub fn metadata(&self) -> String {
+        self.described.read().metadata.clone()
+    }
+
+    /// Notes that it is used.
+    pub fn touch(&self) {
+        self.used.fetch_max(now(), Ordering::Relaxed);
+    }
+
+    /// When it was last used, in seconds since 1970.
+    pub fn last_active_at(&self) -> i64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// The last use, if that is not written down yet.
+    pub(super) fn take_use(&self) -> Option<i64> {
+        let used = self.last_active_at();
+        (self.written_use.swap(used, Ordering::Relaxed) < used).then_some(used)
+    }
+
+    /// When its documents go, if they ever do.
+    pub fn expiry(&self) -> Option<Expiry> {
+        let days = self.described.read().expires_days?;
+        Some(Expiry { days, at: self.last_active_at() + i64::from(days) * SECONDS_OF_A_DAY })
+    }
+
+    /// Whether its time is over.
+    pub fn is_expired(&self) -> bool {
+        self.described.read().expired || self.expiry().is_some_and(|expiry| expiry.at <= now())
     }
 
     /// What is set for it.
@@ -85,7 +163,7 @@ impl Collection {
     pub fn check_writable(&self) -> Result<(), CollectionError> {
         match self.origin {
             Origin::Api => Ok(()),
-            Origin::Folder => Err(CollectionError::Synced(self.name.clone())),
+            Origin::Folder => Err(CollectionError::Synced(self.label())),
         }
     }
 
@@ -107,15 +185,18 @@ impl Collection {
     ) -> Result<(), CollectionError> {
         let _one_at_a_time = self.syncing.lock().await;
         let record = store.collection(&self.id).await?;
-        {
-            let mut described = self.described.write();
-            described.language = record.language.clone();
-            described.settings = Arc::new(Settings::from_json(&record.settings)?);
-        }
+        *self.described.write() = Described::of(&record)?;
         self.sync_lexical(store, &record).await?;
         if let Some(model) = model {
             self.sync_dense(store, &record, model).await?;
         }
+        Ok(())
+    }
+
+    /// Takes over what the store says of it, without looking at the indexes.
+    pub(super) fn describe(&self, record: &CollectionRecord) -> Result<(), CollectionError> {
+        *self.described.write() = Described::of(record)?;
+        self.used.fetch_max(record.last_active_at, Ordering::Relaxed);
         Ok(())
     }
 
@@ -219,6 +300,19 @@ impl Collection {
     }
 }
 
+/// Whether a name can stand in a path, a header and a model's name, and is no id.
+pub fn is_handle(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=64).contains(&name.len())
+        && name.bytes().all(allowed)
+        && name.as_bytes()[0].is_ascii_alphanumeric()
+        && !name.starts_with("vs_")
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+}
+
 /// What is indexed of a chunk, by words and by meaning: its place first.
 pub fn with_headings(headings: &[String], text: &str) -> String {
     if headings.is_empty() {
@@ -234,5 +328,20 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => Ok(result?),
         // tantivy panics on some damaged files.
         Err(error) => Err(IndexError::Damaged(error.to_string()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_handle;
+
+    #[test]
+    fn names_are_safe_in_paths_headers_and_model_names() {
+        for good in ["a", "handbook", "lei-13.709_2018", "9"] {
+            assert!(is_handle(good), "{good}");
+        }
+        for bad in ["", "vs_1", ".", "..", "-a", "a b", "a/b", "a,b", "a@b", "ação", &"x".repeat(65)] {
+            assert!(!is_handle(bad), "{bad}");
+        }
     }
 }

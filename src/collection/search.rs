@@ -148,7 +148,7 @@ async fn lexical(
 ) -> Result<Vec<(Key, f32)>, CollectionError> {
     let found = match lexical_once(catalog, scope, query).await {
         Err(CollectionError::Index(IndexError::Damaged(error))) => {
-            tracing::warn!(error, collection = scope.collection.name, "lexical index is rebuilt");
+            tracing::warn!(error, collection = scope.collection.label(), "lexical index is rebuilt");
             scope.collection.discard_lexical().await?;
             lexical_once(catalog, scope, query).await?
         }

@@ -23,12 +23,13 @@ pub async fn search(config: Config, collection: &str, query: &str, limit: usize)
         println!("Nothing found.");
     }
     for (number, hit) in (1..).zip(&page.data) {
-        let place = hit.page.map(|p| format!(", page {p}")).unwrap_or_default();
-        println!("[{number}] {}{place}  (score {:.2})", hit.item.filename, hit.item.score);
-        if !hit.headings.is_empty() {
-            println!("    {}", hit.headings.join(" > "));
+        let place = hit.place.as_ref();
+        let page = place.and_then(|place| place.page).map(|p| format!(", page {p}")).unwrap_or_default();
+        println!("[{number}] {}{page}  (score {:.2})", hit.filename, hit.score);
+        if let Some(place) = place.filter(|place| !place.headings.is_empty()) {
+            println!("    {}", place.headings.join(" > "));
         }
-        let text: String = hit.item.content.iter().map(|c| c.text.as_str()).collect();
+        let text: String = hit.content.iter().map(|c| c.text.as_str()).collect();
         let mut shown: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if let Some((cut, _)) = shown.char_indices().nth(SHOWN) {
             shown.truncate(cut);

@@ -92,6 +92,15 @@ options! {
     /// Largest file in MiB [default: 256]
     #[arg(long, env = "LASTRO_MAX_FILE_MIB", global = true)]
     max_file_mib: usize,
+    /// Documents that any one collection may hold [default: no limit]
+    #[arg(long, env = "LASTRO_COLLECTION_DOCUMENTS", global = true)]
+    collection_documents: usize,
+    /// MiB of files that any one collection may hold [default: no limit]
+    #[arg(long, env = "LASTRO_COLLECTION_MIB", global = true)]
+    collection_mib: usize,
+    /// Passages that any one collection may hold [default: no limit]
+    #[arg(long, env = "LASTRO_COLLECTION_CHUNKS", global = true)]
+    collection_chunks: usize,
     /// Seconds that reading one file may take [default: 60]
     #[arg(long, env = "LASTRO_PARSE_TIMEOUT", global = true)]
     parse_timeout: u64,

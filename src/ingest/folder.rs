@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Ingest;
 use crate::access::Access;
-use crate::collection::{Catalog, Collection, CollectionError, Settings};
+use crate::collection::{Catalog, Collection, CollectionError, New, Settings, is_handle};
 use crate::store::Origin;
 
 /// Subfolders within a collection's folder are read this deep.
@@ -31,8 +31,6 @@ pub enum FolderError {
     Io { path: PathBuf, source: io::Error },
     #[error("{path}: {problem}")]
     Settings { path: PathBuf, problem: String },
-    #[error("folder '{0}' has the name of an uploaded collection: rename one of them")]
-    NameTaken(String),
     #[error(transparent)]
     Collection(#[from] CollectionError),
 }
@@ -59,9 +57,9 @@ pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Res
         present.push(name);
     }
     for collection in catalog.list(&access) {
-        if collection.origin == Origin::Folder && !present.contains(&collection.name) {
+        if collection.origin == Origin::Folder && !present.contains(&collection.name()) {
             catalog.delete(&collection).await?;
-            tracing::info!(collection = collection.name, "removed with its folder");
+            tracing::info!(collection = collection.label(), "removed with its folder");
         }
     }
     Ok(total)
@@ -101,7 +99,7 @@ async fn sync_one(
         let bytes =
             tokio::fs::read(&path).await.map_err(|source| FolderError::Io { path: path.clone(), source })?;
         let blob = catalog.store().staging().stage(&bytes).await.map_err(CollectionError::from)?;
-        ingest.submit(&collection, &filename, blob).await?;
+        ingest.submit(access, &collection, &filename, blob).await?;
         synced.added += 1;
     }
     Ok(synced)
@@ -123,19 +121,18 @@ async fn open(
     name: &str,
     settings: &Settings,
 ) -> Result<Arc<Collection>, FolderError> {
-    match catalog.find(access, name) {
-        Err(CollectionError::Unknown(_)) => {
-            Ok(catalog.create(access, name, Origin::Folder, settings).await?)
+    let Some(collection) = catalog.of_folder(name) else {
+        if !is_handle(name) {
+            return Err(CollectionError::BadName(name.to_owned()).into());
         }
-        Ok(collection) if collection.origin == Origin::Api => Err(FolderError::NameTaken(name.to_owned())),
-        Ok(collection) => {
-            if *collection.settings() != *settings {
-                catalog.configure(&collection, settings).await?;
-            }
-            Ok(collection)
-        }
-        Err(error) => Err(error.into()),
+        let new =
+            New { name: name.to_owned(), of_folder: true, settings: settings.clone(), ..New::default() };
+        return Ok(catalog.create(access, new).await?);
+    };
+    if *collection.settings() != *settings {
+        catalog.configure(&collection, settings).await?;
     }
+    Ok(collection)
 }
 
 /// Content hash to name within the folder and path. Equal files are one document, under the first name.

@@ -10,16 +10,15 @@ use super::{Ingest, PAUSE_AFTER_ERROR};
 use crate::collection::{CollectionError, with_headings};
 use crate::embed::{EmbedError, Embeddings, ModelInfo};
 use crate::store::{
-    DocumentKey, Failure, Job, NewChunk, Outline, OutlineHeading, ReadDocument, Stage, StoreError,
+    ChunkSizes, DocumentKey, Failure, Job, NewChunk, Outline, OutlineHeading, ReadDocument, Stage, StoreError,
 };
 
 /// A document that takes the process down this often is given up.
 const MOST_ATTEMPTS: u32 = 3;
 /// Chunks embedded between two commits: what a crash can cost of work.
 const EMBEDDED_AT_ONCE: usize = 64;
-/// Tokens of a chunk, and of what it repeats of the one before.
-const CHUNK_TOKENS: usize = 256;
-const OVERLAP_TOKENS: usize = 32;
+/// Tokens of a chunk, and of what it repeats of the one before, where a client does not say.
+pub const CHUNK_SIZES: ChunkSizes = ChunkSizes { max_tokens: 256, overlap_tokens: 32 };
 /// Left free in the model's window for the headings that are embedded with a chunk.
 const HEADING_TOKENS: usize = 32;
 /// Text from which a language is detected.
@@ -114,8 +113,9 @@ impl Ingest {
                 .await
                 .map_err(|error| failure(error.code(), error.message()))?;
         let model = self.model().await;
-        let (filename, chunking_model) = (document.filename.clone(), model.clone());
-        let read = tokio::task::spawn_blocking(move || read(&extracted, &filename, chunking_model))
+        let (filename, chunking_model, sizes) =
+            (document.filename.clone(), model.clone(), document.chunking.unwrap_or(CHUNK_SIZES));
+        let read = tokio::task::spawn_blocking(move || read(&extracted, &filename, chunking_model, sizes))
             .await
             .map_err(|error| {
                 tracing::error!(%error, document = document.id.0, "chunking died");
@@ -125,7 +125,11 @@ impl Ingest {
             return Err(failure("no_text", "There is no text in this file."));
         }
         let language = read.language.clone();
-        store.commit_chunks(document.key, read).await?;
+        let quotas = self.quotas.of(document.owner.as_deref());
+        store.commit_chunks(document.key, read, quotas).await.map_err(|error| match error {
+            StoreError::Quota { .. } => failure("quota_exceeded", format!("Too many passages: {error}.")),
+            error => error.into(),
+        })?;
         if let (Some(language), Some(collection)) = (language, self.catalog.by_id(&document.collection)) {
             self.catalog.note_language(&collection, &language).await?;
         }
@@ -224,10 +228,17 @@ impl Tokens for ModelTokens {
     }
 }
 
-fn read(extracted: &Extracted, filename: &str, model: Option<Arc<ModelInfo>>) -> ReadDocument {
+fn read(
+    extracted: &Extracted,
+    filename: &str,
+    model: Option<Arc<ModelInfo>>,
+    sizes: ChunkSizes,
+) -> ReadDocument {
+    // What is beyond the model's window would be found by its words alone.
     let window = model.as_ref().map_or(usize::MAX, |m| m.max_tokens.saturating_sub(HEADING_TOKENS));
-    let settings =
-        ChunkSettings { max_tokens: CHUNK_TOKENS.min(window).max(16), overlap_tokens: OVERLAP_TOKENS };
+    let max_tokens = (sizes.max_tokens as usize).min(window).max(16);
+    let overlap_tokens = (sizes.overlap_tokens as usize).min(max_tokens / 2);
+    let settings = ChunkSettings { max_tokens, overlap_tokens };
     let pieces = match model {
         Some(model) => chunking::chunk(extracted, &ModelTokens(model), &settings),
         None => chunking::chunk(extracted, &ApproximateTokens, &settings),

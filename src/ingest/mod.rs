@@ -26,12 +26,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError};
 use crate::embed::Embeddings;
-use crate::store::{AddedDocument, DocumentId, DocumentRecord, NewDocument, StagedBlob, Status, StoreError};
+use crate::store::{
+    AddedDocument, Attached, Attachment, BatchId, BatchRecord, DocumentId, DocumentRecord, FileRecord,
+    NewAttachments, NewDocument, NewFile, Quotas, StagedBlob, Status, StoreError,
+};
 
 pub use child::ExtractLimits;
 pub use folder::{FolderError, Synced, files_below, sync_folder};
+pub use jobs::CHUNK_SIZES;
 
 /// How documents are read.
 #[derive(Clone, Debug)]
@@ -43,32 +48,105 @@ pub struct IngestSettings {
     pub program: PathBuf,
 }
 
+/// How much may be stored, for ingestion to ask.
+pub trait WhoMayHold: Send + Sync {
+    /// What this owner, and any one collection, may hold.
+    fn of(&self, owner: Option<&str>) -> Quotas;
+}
+
 /// The way in for documents.
 pub struct Ingest {
     catalog: Arc<Catalog>,
     embeddings: Option<Embeddings>,
     settings: IngestSettings,
+    quotas: Arc<dyn WhoMayHold>,
     wake: Notify,
     changed: watch::Sender<u64>,
 }
 
 impl Ingest {
     /// Nothing is worked on before [`Self::run`].
-    pub fn new(catalog: Arc<Catalog>, embeddings: Option<Embeddings>, settings: IngestSettings) -> Self {
-        Self { catalog, embeddings, settings, wake: Notify::new(), changed: watch::Sender::new(0) }
+    pub fn new(
+        catalog: Arc<Catalog>,
+        embeddings: Option<Embeddings>,
+        settings: IngestSettings,
+        quotas: Arc<dyn WhoMayHold>,
+    ) -> Self {
+        let (wake, changed) = (Notify::new(), watch::Sender::new(0));
+        Self { catalog, embeddings, settings, quotas, wake, changed }
     }
 
     /// Commits a document. When this returns it survives a crash.
     pub async fn submit(
         &self,
+        access: &Access,
         collection: &Collection,
         filename: &str,
         blob: StagedBlob,
     ) -> Result<AddedDocument, CollectionError> {
-        let new = NewDocument { collection: collection.id.clone(), filename: filename.to_owned(), blob };
+        let owner = access.owner().map(str::to_owned);
+        let new = NewDocument {
+            collection: collection.id.clone(),
+            filename: filename.to_owned(),
+            blob,
+            quotas: self.quotas.of(owner.as_deref()),
+            owner,
+        };
         let added = self.catalog.store().add_document(new).await?;
+        collection.touch();
         self.wake.notify_one();
         Ok(added)
+    }
+
+    /// Keeps a file that is no document yet, for a number of seconds or for good.
+    pub async fn keep(
+        &self,
+        access: &Access,
+        filename: &str,
+        purpose: &str,
+        expires_in: Option<u32>,
+        blob: StagedBlob,
+    ) -> Result<FileRecord, CollectionError> {
+        let owner = access.owner().map(str::to_owned);
+        let quota = self.quotas.of(owner.as_deref()).owner;
+        let (filename, purpose) = (filename.to_owned(), purpose.to_owned());
+        let new = NewFile { owner, filename, purpose, expires_in, blob, quota };
+        Ok(self.catalog.store().add_file(new).await?)
+    }
+
+    /// Makes files documents of a collection, all or none, and follows them as a batch where asked to.
+    pub async fn attach(
+        &self,
+        access: &Access,
+        collection: &Collection,
+        attachments: Vec<Attachment>,
+        batch: bool,
+    ) -> Result<Attached, CollectionError> {
+        let owner = access.owner().map(str::to_owned);
+        let new = NewAttachments {
+            collection: collection.id.clone(),
+            quotas: self.quotas.of(owner.as_deref()),
+            owner,
+            sight: self.catalog.sight(access),
+            attachments,
+            batch,
+        };
+        let attached = self.catalog.store().attach(new).await?;
+        collection.touch();
+        self.wake.notify_one();
+        Ok(attached)
+    }
+
+    /// Cancels what of a batch is in progress.
+    pub async fn cancel(
+        &self,
+        collection: &Collection,
+        batch: &BatchId,
+    ) -> Result<BatchRecord, CollectionError> {
+        let cancelled = self.catalog.store().cancel_batch(&collection.id, batch).await?;
+        self.catalog.sync(collection).await?;
+        self.tell();
+        Ok(cancelled)
     }
 
     /// The documents once none is in progress any more, or as they stand at the deadline. Deleted ones are left out.

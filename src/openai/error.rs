@@ -8,21 +8,6 @@ pub struct ErrorBody {
     pub error: ErrorDetail,
 }
 
-/// A request that was read and cannot be done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct RequestError {
-    /// The field at fault; empty where it is the whole.
-    pub param: String,
-    pub message: String,
-}
-
-impl RequestError {
-    pub fn new(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { param: param.into(), message: message.into() }
-    }
-}
-
 /// What went wrong and what to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ErrorDetail {

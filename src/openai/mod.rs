@@ -3,14 +3,31 @@
 //! A request that goes upstream is never rebuilt from types, which would lose what they do not know:
 //! [`ChatRequest`] keeps the original bytes and replaces spans of them.
 
+mod attributes;
 mod chat;
 mod embeddings;
 mod error;
+mod file_search;
+mod files;
+mod filter;
 mod models;
 mod objects;
+mod pages;
+mod request;
+mod vector_stores;
 
+pub use attributes::{AttributeValue, Attributes, Metadata};
 pub use chat::{ChatRequest, ChatRequestError, Edits};
 pub use embeddings::{EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
-pub use error::{ErrorBody, ErrorDetail, RequestError};
+pub use error::{ErrorBody, ErrorDetail};
+pub use file_search::{FileSearch, Ranking, SearchRequest};
+pub use files::{FileFields, FileObject, FileUpload, Purpose};
+pub use filter::{Comparison, Filter};
 pub use models::{read_models, with_collections, with_own_model};
 pub use objects::*;
+pub use pages::{FILES, List, OBJECTS, PageLimits, PageQuery, QueryString};
+pub use request::{Body, Fields, RequestError, parse_body, parse_value};
+pub use vector_stores::{
+    Change, Chunking, CreateFileBatch, CreateVectorStore, CreateVectorStoreFile, UpdateVectorStore,
+    UpdateVectorStoreFile,
+};

@@ -1,29 +1,67 @@
-//! Objects of our own endpoints, in OpenAI's shapes.
-
-use async_openai::types::vectorstores::VectorStoreSearchResultItem;
-use serde::{Deserialize, Serialize};
+//! Objects of our own endpoints, in OpenAI's shapes. Where async-openai's types write exactly what the specification
+//! says, they are used.
 
 pub use async_openai::types::vectorstores::{
-    VectorStoreFileAttributes, VectorStoreFileCounts, VectorStoreObject,
-    VectorStoreSearchResultContentObject, VectorStoreSearchResultItem as SearchItem, VectorStoreStatus,
+    ChunkingStrategyResponse, StaticChunkingStrategy, VectorStoreExpirationAfter, VectorStoreFileBatchCounts,
+    VectorStoreFileBatchObject as FileBatchObject, VectorStoreFileBatchStatus as FileBatchStatus,
+    VectorStoreFileContentObject as ContentObject, VectorStoreFileContentResponse as ContentPage,
+    VectorStoreFileCounts, VectorStoreFileError, VectorStoreFileErrorCode, VectorStoreFileStatus,
+    VectorStoreSearchResultContentObject, VectorStoreStatus,
 };
+use serde::{Deserialize, Serialize};
 
-/// A list of objects.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct List<T> {
+use super::attributes::{Attributes, Metadata};
+
+/// `object` of a batch.
+pub const FILE_BATCH: &str = "vector_store.files_batch";
+/// `object` of a page of a file's text.
+pub const CONTENT_PAGE: &str = "vector_store.file_content.page";
+
+/// OpenAI's vector store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VectorStoreObject {
+    pub id: String,
+    /// `vector_store`.
     pub object: String,
-    pub data: Vec<T>,
-    pub first_id: Option<String>,
-    pub last_id: Option<String>,
-    pub has_more: bool,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    /// Empty where it has none.
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub usage_bytes: u64,
+    pub file_counts: VectorStoreFileCounts,
+    pub status: VectorStoreStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_after: Option<VectorStoreExpirationAfter>,
+    pub expires_at: Option<i64>,
+    pub last_active_at: Option<i64>,
+    pub metadata: Metadata,
 }
 
-impl<T> List<T> {
-    /// The whole of a list, with the id of each element.
-    pub fn whole(data: Vec<T>, id: impl Fn(&T) -> &str) -> Self {
-        let (first_id, last_id) = (data.first().map(&id), data.last().map(&id));
-        let (first_id, last_id) = (first_id.map(str::to_owned), last_id.map(str::to_owned));
-        Self { object: "list".to_owned(), data, first_id, last_id, has_more: false }
+/// OpenAI's vector store file: a document of a collection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VectorStoreFileObject {
+    pub id: String,
+    /// `vector_store.file`.
+    pub object: String,
+    pub usage_bytes: u64,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    pub vector_store_id: String,
+    pub status: VectorStoreFileStatus,
+    pub last_error: Option<VectorStoreFileError>,
+    pub chunking_strategy: ChunkingStrategyResponse,
+    pub attributes: Attributes,
+}
+
+/// OpenAI's code for one of our reasons why a document failed.
+pub fn last_error_code(failure: &str) -> VectorStoreFileErrorCode {
+    match failure {
+        "unsupported_file" => VectorStoreFileErrorCode::UnsupportedFile,
+        "encrypted_file" | "damaged_file" | "empty_file" | "no_text" | "garbled_text" | "too_large"
+        | "timeout" | "out_of_memory" | "parser_crashed" => VectorStoreFileErrorCode::InvalidFile,
+        _ => VectorStoreFileErrorCode::ServerError,
     }
 }
 
@@ -72,25 +110,102 @@ pub struct LastError {
 pub struct SearchPage {
     pub object: String,
     pub search_query: Vec<String>,
-    pub data: Vec<PlacedItem>,
+    pub data: Vec<SearchItem>,
     pub has_more: bool,
     pub next_page: Option<String>,
 }
 
-/// A search result with its place in the document.
+/// A search result. The specification allows no other fields: `place` is there only for who asks for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PlacedItem {
-    #[serde(flatten)]
-    pub item: VectorStoreSearchResultItem,
+pub struct SearchItem {
+    pub file_id: String,
+    pub filename: String,
+    /// 0 to 1.
+    pub score: f32,
+    pub attributes: Attributes,
+    pub content: Vec<VectorStoreSearchResultContentObject>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// Where in its document a result stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Place {
     pub page: Option<u32>,
     pub headings: Vec<String>,
 }
 
-/// A search request. Fields of OpenAI's that are not served yet are refused by name, never ignored.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SearchRequest {
-    pub query: String,
-    #[serde(default)]
-    pub max_num_results: Option<usize>,
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn objects_are_written_as_the_specification_says() {
+        let store = VectorStoreObject {
+            id: "vs_1".into(),
+            object: "vector_store".into(),
+            created_at: 1,
+            name: String::new(),
+            description: None,
+            usage_bytes: 0,
+            file_counts: VectorStoreFileCounts::default(),
+            status: VectorStoreStatus::InProgress,
+            expires_after: None,
+            expires_at: None,
+            last_active_at: None,
+            metadata: Metadata::new(),
+        };
+        let json = serde_json::to_value(&store).expect("JSON");
+        assert_eq!(json.get("expires_after"), None);
+        assert_eq!((&json["expires_at"], &json["metadata"]), (&Value::Null, &json!({})));
+        let fixed = StaticChunkingStrategy { max_chunk_size_tokens: 800, chunk_overlap_tokens: 400 };
+        let file = VectorStoreFileObject {
+            id: "file-1".into(),
+            object: "vector_store.file".into(),
+            usage_bytes: 1,
+            created_at: 1,
+            vector_store_id: "vs_1".into(),
+            status: VectorStoreFileStatus::Failed,
+            last_error: Some(VectorStoreFileError {
+                code: last_error_code("encrypted_file"),
+                message: "It is encrypted.".into(),
+            }),
+            chunking_strategy: ChunkingStrategyResponse::Static { r#static: fixed },
+            attributes: Attributes::default(),
+        };
+        let expected = json!({
+            "id": "file-1", "object": "vector_store.file", "usage_bytes": 1, "created_at": 1,
+            "vector_store_id": "vs_1", "status": "failed", "attributes": {},
+            "last_error": {"code": "invalid_file", "message": "It is encrypted."},
+            "chunking_strategy": {
+                "type": "static", "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
+            }
+        });
+        assert_eq!(serde_json::to_value(&file).expect("JSON"), expected);
+        let other = serde_json::to_value(ChunkingStrategyResponse::Other).expect("JSON");
+        assert_eq!(other, json!({"type": "other"}));
+        assert_eq!(last_error_code("embedding_failed"), VectorStoreFileErrorCode::ServerError);
+    }
+
+    #[test]
+    fn a_search_result_has_its_place_only_when_asked_for() {
+        let mut item = SearchItem {
+            file_id: "file-1".into(),
+            filename: "a.txt".into(),
+            score: 0.5,
+            attributes: Attributes::default(),
+            content: Vec::new(),
+            place: None,
+        };
+        let bare = serde_json::to_value(&item).expect("JSON");
+        assert_eq!(bare.as_object().map(|fields| fields.len()), Some(5));
+        assert!(serde_json::from_value::<SearchItem>(bare).expect("an item").place.is_none());
+        item.place = Some(Place { page: None, headings: vec!["One".into()] });
+        let placed = serde_json::to_value(&item).expect("JSON");
+        assert_eq!(placed["headings"], json!(["One"]));
+        let place = serde_json::from_value::<SearchItem>(placed).expect("an item").place;
+        assert_eq!(place.expect("a place").headings, ["One"]);
+    }
 }

@@ -21,7 +21,7 @@ pub(super) fn from_hit(scopes: &[Scope], hit: &Hit) -> Passage {
 
 fn from_chunk(scope: &Scope, chunk: &ChunkRecord) -> Passage {
     Passage {
-        collection: scope.collection.name.clone(),
+        collection: scope.collection.label(),
         document: chunk.filename.clone(),
         document_id: chunk.document_id.0.clone(),
         page: chunk.chunk.page,
@@ -79,7 +79,7 @@ pub(super) fn from_outline(scope: &Scope, record: &OutlineRecord) -> Option<Pass
     }
     let text = text.trim().to_owned();
     (!text.is_empty()).then(|| Passage {
-        collection: scope.collection.name.clone(),
+        collection: scope.collection.label(),
         document: record.filename.clone(),
         document_id: record.document_id.0.clone(),
         headings: vec!["Outline".to_owned()],

@@ -61,6 +61,7 @@ pub async fn run(
         connections.close_all();
     }
     background.abort();
+    app.close().await;
     Ok(())
 }
 

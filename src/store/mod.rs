@@ -13,6 +13,8 @@
 mod blobs;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod conformance_files;
 mod lock;
 mod records;
 mod sqlite;
@@ -33,9 +35,18 @@ pub enum StoreError {
     /// Nothing of that id or name, or not any more.
     #[error("no such {0}")]
     NotFound(&'static str),
-    /// The name is taken.
-    #[error("a collection named '{0}' exists already")]
-    NameTaken(String),
+    /// A file that does not exist, for who asks.
+    #[error("no file '{0}'")]
+    UnknownFile(String),
+    /// A list is to begin or to end at an element that it does not have.
+    #[error("'{0}' is not in this list")]
+    Cursor(String),
+    /// More than may be stored.
+    #[error("{whose} may hold {most} {what}, and that would be more")]
+    Quota { whose: &'static str, what: &'static str, most: u64 },
+    /// The file is a document of a synced folder.
+    #[error("the file belongs to a synced folder: remove it there")]
+    Synced,
     /// Another process holds the data folder.
     #[error("the data folder {path} is in use by another lastro process{}", .holder.as_ref().map(|h| format!(" ({h})")).unwrap_or_default())]
     InUse { path: PathBuf, holder: Option<String> },
@@ -74,7 +85,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// Collections, documents, chunks, vectors and jobs. See the module for what every implementation promises.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Adds a collection under a fresh id. [`StoreError::NameTaken`] if the name exists.
+    /// Adds a collection under a fresh id, granted to its owner.
     async fn create_collection(&self, new: NewCollection) -> Result<CollectionRecord>;
     /// All collections, oldest first.
     async fn collections(&self) -> Result<Vec<CollectionRecord>>;
@@ -85,6 +96,44 @@ pub trait Store: Send + Sync {
     /// Removes a collection with everything in it, and blobs that nothing else needs.
     async fn delete_collection(&self, id: &CollectionId) -> Result<()>;
 
+    /// Raises the time of last use to these, in seconds since 1970. Collections that are gone are left out.
+    async fn touch_collections(&self, used: Vec<(CollectionId, i64)>) -> Result<()>;
+    /// Removes the documents of a collection whose time is over, and says so in its record.
+    async fn expire_collection(&self, id: &CollectionId) -> Result<()>;
+
+    /// Commits bytes and a file that stands without a document.
+    async fn add_file(&self, new: NewFile) -> Result<FileRecord>;
+    /// One file, if it exists for this sight.
+    async fn file(&self, sight: &Sight, id: &FileId) -> Result<FileRecord>;
+    /// Files that exist for this sight, of one purpose or of all.
+    async fn files(&self, sight: &Sight, purpose: Option<&str>, page: Page) -> Result<Paged<FileRecord>>;
+    /// Removes a file and every document of it. Returns the collections that lost one.
+    async fn delete_file(&self, id: &FileId) -> Result<Vec<CollectionId>>;
+    /// What is over its time now.
+    async fn expired(&self) -> Result<Expired>;
+
+    /// Makes files documents of a collection, with their first jobs: all, or none where one does not exist. A file that
+    /// is in the collection already stays one document: it takes the new attributes, and is read anew where it
+    /// failed, was cancelled, or is to be cut otherwise.
+    async fn attach(&self, new: NewAttachments) -> Result<Attached>;
+    /// Replaces a document's attributes, a JSON object.
+    async fn set_attributes(
+        &self,
+        collection: &CollectionId,
+        id: &DocumentId,
+        attributes: &str,
+    ) -> Result<DocumentRecord>;
+    /// Attributes of all documents of a collection.
+    async fn document_attributes(
+        &self,
+        collection: &CollectionId,
+        deadline: Instant,
+    ) -> Result<Vec<(DocumentKey, String)>>;
+    /// One batch.
+    async fn batch(&self, collection: &CollectionId, id: &BatchId) -> Result<BatchRecord>;
+    /// Cancels what of a batch is still in progress.
+    async fn cancel_batch(&self, collection: &CollectionId, id: &BatchId) -> Result<BatchRecord>;
+
     /// Commits bytes, file, document and its first job. Bytes that the collection already holds
     /// give the existing document back, unless it had failed: then it is tried anew.
     async fn add_document(&self, new: NewDocument) -> Result<AddedDocument>;
@@ -92,9 +141,16 @@ pub trait Store: Send + Sync {
     async fn document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord>;
     /// All documents of a collection, oldest first.
     async fn documents(&self, collection: &CollectionId) -> Result<Vec<DocumentRecord>>;
+    /// Some documents of a collection.
+    async fn documents_page(
+        &self,
+        collection: &CollectionId,
+        filter: DocumentFilter,
+        page: Page,
+    ) -> Result<Paged<DocumentRecord>>;
     /// How many documents stand where.
     async fn document_counts(&self, collection: &CollectionId) -> Result<DocumentCounts>;
-    /// Removes a document, its chunks and vectors, and its blob if nothing else needs it.
+    /// Removes a document, its chunks and vectors, and its file if nothing else needs it and it does not stand alone.
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()>;
     /// Where the original bytes lie.
     fn blob_path(&self, sha256: &str) -> PathBuf;
@@ -108,8 +164,8 @@ pub trait Store: Send + Sync {
     /// Puts a taken job back without counting the attempt.
     async fn return_job(&self, document: DocumentKey) -> Result<()>;
     /// Commits what was read from a document. It stays in progress, and its job goes to [`Stage::Embed`].
-    /// [`StoreError::NotFound`] if it was deleted meanwhile.
-    async fn commit_chunks(&self, document: DocumentKey, read: ReadDocument) -> Result<()>;
+    /// [`StoreError::NotFound`] if it was deleted or cancelled meanwhile.
+    async fn commit_chunks(&self, document: DocumentKey, read: ReadDocument, quotas: Quotas) -> Result<()>;
     /// Marks a document as failed for a reason, and ends its job.
     async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()>;
     /// Marks a document as completed, and ends its job.

@@ -37,6 +37,15 @@ id!(
     DocumentId
 );
 
+id!(
+    /// A file's public id, `file-` and 24 hexadecimal digits.
+    FileId
+);
+id!(
+    /// The public id of a batch of documents, `vsfb_` and 24 hexadecimal digits.
+    BatchId
+);
+
 /// Where a collection's documents come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -55,13 +64,24 @@ pub struct NewCollection {
     pub language: Option<String>,
     /// JSON of the collection's settings; the store does not look inside.
     pub settings: String,
+    pub description: Option<String>,
+    /// JSON object of the client's own; the store does not look inside.
+    pub metadata: String,
+    /// Days without use after which its documents are removed.
+    pub expires_days: Option<u32>,
+    /// The key that makes it, which is granted it.
+    pub owner: Option<String>,
 }
 
 /// What may change of a collection. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct CollectionUpdate {
+    pub name: Option<String>,
     pub language: Option<String>,
     pub settings: Option<String>,
+    pub metadata: Option<String>,
+    /// Another policy, or none. One that expired is in use again.
+    pub expires_days: Option<Option<u32>>,
 }
 
 /// A collection as it is stored.
@@ -72,9 +92,152 @@ pub struct CollectionRecord {
     pub origin: Origin,
     pub language: Option<String>,
     pub settings: String,
+    pub description: Option<String>,
+    pub metadata: String,
+    pub expires_days: Option<u32>,
+    /// Seconds since 1970.
+    pub last_active_at: i64,
+    /// Its documents were removed when its time was over.
+    pub expired: bool,
+    pub owner: Option<String>,
     /// Seconds since 1970.
     pub created_at: i64,
     pub revision: Revision,
+}
+
+/// A file to be kept without a document.
+#[derive(Debug)]
+pub struct NewFile {
+    pub owner: Option<String>,
+    pub filename: String,
+    pub purpose: String,
+    /// Seconds from now until it is deleted.
+    pub expires_in: Option<u32>,
+    pub blob: StagedBlob,
+    /// What its owner may hold.
+    pub quota: Quota,
+}
+
+/// A file as it is stored: a name for bytes.
+#[derive(Clone, Debug)]
+pub struct FileRecord {
+    pub id: FileId,
+    pub owner: Option<String>,
+    pub filename: String,
+    pub purpose: String,
+    pub sha256: String,
+    pub bytes: u64,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+}
+
+/// Which files exist for somebody.
+#[derive(Clone, Debug)]
+pub enum Sight {
+    Everything,
+    /// Those of this owner, and those with a document in one of these collections.
+    Of {
+        owner: String,
+        collections: Vec<CollectionId>,
+    },
+}
+
+/// How much may be stored. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    pub documents: Option<u64>,
+    /// Of files.
+    pub bytes: Option<u64>,
+    pub chunks: Option<u64>,
+}
+
+/// What the owner of a document, and what its collection, may hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quotas {
+    pub owner: Quota,
+    pub collection: Quota,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The id of an element: those after it.
+    pub after: Option<String>,
+    /// The id of an element: those before it.
+    pub before: Option<String>,
+    pub limit: usize,
+    /// Newest first.
+    pub descending: bool,
+}
+
+/// Elements of a page, and whether there are more in its direction.
+#[derive(Clone, Debug)]
+pub struct Paged<T> {
+    pub items: Vec<T>,
+    pub has_more: bool,
+}
+
+/// Sizes of chunks that a client asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkSizes {
+    pub max_tokens: u32,
+    pub overlap_tokens: u32,
+}
+
+/// A file that becomes a document.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    pub file: FileId,
+    /// JSON object; `None` leaves those of a document that is there already.
+    pub attributes: Option<String>,
+    /// `None` for the server's own sizes.
+    pub chunking: Option<ChunkSizes>,
+}
+
+/// Files that become documents of a collection, all or none.
+#[derive(Clone, Debug)]
+pub struct NewAttachments {
+    pub collection: CollectionId,
+    pub owner: Option<String>,
+    /// Files that the owner may name.
+    pub sight: Sight,
+    pub attachments: Vec<Attachment>,
+    /// Whether they are to be followed as a batch.
+    pub batch: bool,
+    pub quotas: Quotas,
+}
+
+/// The outcome of attaching.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    pub documents: Vec<DocumentRecord>,
+    pub batch: Option<BatchRecord>,
+}
+
+/// Documents that were attached together.
+#[derive(Clone, Debug)]
+pub struct BatchRecord {
+    pub id: BatchId,
+    pub collection: CollectionId,
+    pub cancelled: bool,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    pub counts: DocumentCounts,
+}
+
+/// Which documents of a collection.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentFilter {
+    pub status: Option<Status>,
+    pub batch: Option<BatchId>,
+}
+
+/// What is over its time.
+#[derive(Clone, Debug, Default)]
+pub struct Expired {
+    pub files: Vec<FileId>,
+    pub collections: Vec<CollectionId>,
 }
 
 /// A document to be added.
@@ -83,6 +246,8 @@ pub struct NewDocument {
     pub collection: CollectionId,
     pub filename: String,
     pub blob: StagedBlob,
+    pub owner: Option<String>,
+    pub quotas: Quotas,
 }
 
 /// The outcome of adding a document.
@@ -100,6 +265,7 @@ pub enum Status {
     InProgress,
     Completed,
     Failed,
+    Cancelled,
 }
 
 /// Why a document failed: a code for programs, a sentence for people.
@@ -123,6 +289,11 @@ pub struct DocumentRecord {
     pub language: Option<String>,
     pub pages: Option<u32>,
     pub chunks: u32,
+    /// JSON object of the client's own.
+    pub attributes: String,
+    /// `None` for the server's own sizes.
+    pub chunking: Option<ChunkSizes>,
+    pub owner: Option<String>,
     /// Seconds since 1970.
     pub created_at: i64,
 }
@@ -133,7 +304,15 @@ pub struct DocumentCounts {
     pub in_progress: u32,
     pub completed: u32,
     pub failed: u32,
+    pub cancelled: u32,
     pub bytes: u64,
+}
+
+impl DocumentCounts {
+    /// All of them.
+    pub fn total(&self) -> u32 {
+        self.in_progress + self.completed + self.failed + self.cancelled
+    }
 }
 
 /// What is to be done next with a document.
@@ -186,6 +365,8 @@ pub struct ChunkRecord {
     pub document: DocumentKey,
     pub document_id: DocumentId,
     pub filename: String,
+    /// JSON object of the client's own.
+    pub attributes: String,
     pub chunk: NewChunk,
 }
 

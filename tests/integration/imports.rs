@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
     // Settings of the components.
-    ("config", &["embed", "ingest", "rag", "upstream"]),
+    ("config", &["embed", "ingest", "rag", "store", "upstream"]),
     // What joins them.
     (
         "app",

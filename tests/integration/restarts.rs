@@ -104,7 +104,10 @@ async fn work_that_was_left_is_finished() {
         for n in 0..3 {
             let text = format!("The lantern code is LX-{n}.");
             let blob = app.store().staging().stage(text.as_bytes()).await.expect("the bytes are staged");
-            app.ingest.submit(&collection, &format!("{n}.txt"), blob).await.expect("the job is committed");
+            app.ingest
+                .submit(&access, &collection, &format!("{n}.txt"), blob)
+                .await
+                .expect("the job is committed");
         }
         // One of them was taken by a worker that died.
         app.store().take_job().await.expect("a job").expect("there is one");

@@ -11,18 +11,34 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<Collect
         Origin::Api => "api",
         Origin::Folder => "folder",
     };
-    let inserted = t.execute(
-        "INSERT INTO collections (id, name, origin, language, settings, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO NOTHING",
-        params![id.0, new.name, origin, new.language, new.settings, now()],
+    t.execute(
+        "INSERT INTO collections (id, name, origin, language, settings, created_at, description, metadata, expires_days,
+            last_active_at, owner)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10)",
+        params![
+            id.0,
+            new.name,
+            origin,
+            new.language,
+            new.settings,
+            now(),
+            new.description,
+            new.metadata,
+            new.expires_days,
+            new.owner
+        ],
     )?;
-    if inserted == 0 {
-        return Err(StoreError::NameTaken(new.name.clone()));
-    }
+    // A key that was made for this process alone has no row, and needs no grant.
+    t.execute(
+        "INSERT INTO grants (key, collection) SELECT id, ?2 FROM keys WHERE id = ?1",
+        params![new.owner, id.0],
+    )?;
     one(t, &id)
 }
 
-const COLUMNS: &str = "SELECT id, name, origin, language, settings, created_at, revision FROM collections";
+const COLUMNS: &str =
+    "SELECT id, name, origin, language, settings, created_at, revision, description, metadata,
+    expires_days, last_active_at, expired, owner FROM collections";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<CollectionRecord> {
     let origin: String = row.get(2)?;
@@ -34,6 +50,12 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CollectionRecord> {
         settings: row.get(4)?,
         created_at: row.get(5)?,
         revision: row.get::<_, i64>(6)? as u64,
+        description: row.get(7)?,
+        metadata: row.get(8)?,
+        expires_days: row.get(9)?,
+        last_active_at: row.get(10)?,
+        expired: row.get(11)?,
+        owner: row.get(12)?,
     })
 }
 
@@ -51,22 +73,63 @@ pub(super) fn one(t: &Transaction<'_>, id: &CollectionId) -> Result<CollectionRe
 
 pub(super) fn update(t: &Transaction<'_>, id: &CollectionId, update: &CollectionUpdate) -> Result<()> {
     let changed = t.execute(
-        "UPDATE collections SET language = coalesce(?2, language), settings = coalesce(?3, settings) WHERE id = ?1",
-        params![id.0, update.language, update.settings],
+        "UPDATE collections SET name = coalesce(?2, name), language = coalesce(?3, language),
+            settings = coalesce(?4, settings), metadata = coalesce(?5, metadata),
+            expires_days = iif(?6, ?7, expires_days), expired = iif(?6, 0, expired),
+            last_active_at = iif(?6, max(last_active_at, ?8), last_active_at)
+         WHERE id = ?1",
+        params![
+            id.0,
+            update.name,
+            update.language,
+            update.settings,
+            update.metadata,
+            update.expires_days.is_some(),
+            update.expires_days.flatten(),
+            now()
+        ],
     )?;
     if changed == 0 { Err(StoreError::NotFound("collection")) } else { Ok(()) }
 }
 
+pub(super) fn touch(t: &Transaction<'_>, used: &[(CollectionId, i64)]) -> Result<()> {
+    let mut statement =
+        t.prepare_cached("UPDATE collections SET last_active_at = max(last_active_at, ?2) WHERE id = ?1")?;
+    for (id, at) in used {
+        statement.execute(params![id.0, at])?;
+    }
+    Ok(())
+}
+
 pub(super) fn delete(t: &Transaction<'_>, id: &CollectionId) -> Result<()> {
-    let files: Vec<String> = t
-        .prepare_cached("SELECT file FROM documents WHERE collection = ?1")?
-        .query_map([&id.0], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let files = files_of(t, id)?;
     if t.execute("DELETE FROM collections WHERE id = ?1", [&id.0])? == 0 {
         return Err(StoreError::NotFound("collection"));
     }
-    for file in files {
-        t.prepare_cached("DELETE FROM files WHERE id = ?1")?.execute([file])?;
+    files.iter().try_for_each(|file| super::files::drop_unneeded(t, file))
+}
+
+/// The collection loses its documents and stays, so that its owner sees what became of it.
+pub(super) fn expire(t: &Transaction<'_>, id: &CollectionId) -> Result<()> {
+    let files = files_of(t, id)?;
+    for document in super::documents::all(t, id)? {
+        super::documents::remove_chunks(t, &document)?;
     }
-    Ok(())
+    t.execute("DELETE FROM documents WHERE collection = ?1", [&id.0])?;
+    t.execute("UPDATE collections SET expired = 1 WHERE id = ?1", [&id.0])?;
+    files.iter().try_for_each(|file| super::files::drop_unneeded(t, file))
+}
+
+pub(super) fn over_their_time(t: &Transaction<'_>) -> Result<Vec<CollectionId>> {
+    let mut statement = t.prepare_cached(
+        "SELECT id FROM collections WHERE expired = 0 AND last_active_at + expires_days * 86400 <= ?1",
+    )?;
+    let rows = statement.query_map([now()], |row| row.get(0).map(CollectionId))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn files_of(t: &Transaction<'_>, id: &CollectionId) -> Result<Vec<String>> {
+    let mut statement = t.prepare_cached("SELECT file FROM documents WHERE collection = ?1")?;
+    let rows = statement.query_map([&id.0], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

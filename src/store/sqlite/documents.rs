@@ -2,18 +2,21 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{fresh_id, not_found, now, raise_revision};
+use super::pages::{self, Listed};
+use super::{files, fresh_id, not_found, now, quotas, raise_revision};
 use crate::store::blobs::Blobs;
 use crate::store::*;
 
 const COLUMNS: &str = "SELECT d.key, f.id, d.collection, f.name, f.blob, b.bytes, d.status, d.failure_code,
-        d.failure_message, d.language, d.pages, d.chunks, d.created_at
+        d.failure_message, d.language, d.pages, d.chunks, d.created_at, d.attributes, d.chunk_tokens, d.overlap_tokens,
+        d.owner
     FROM documents d JOIN files f ON f.id = d.file JOIN blobs b ON b.sha256 = f.blob";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
     let status: String = row.get(6)?;
     let code: Option<String> = row.get(7)?;
     let message: Option<String> = row.get(8)?;
+    let sizes = (row.get::<_, Option<u32>>(14)?, row.get::<_, Option<u32>>(15)?);
     Ok(DocumentRecord {
         key: row.get(0)?,
         id: DocumentId(row.get(1)?),
@@ -24,6 +27,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
         status: match status.as_str() {
             "completed" => Status::Completed,
             "failed" => Status::Failed,
+            "cancelled" => Status::Cancelled,
             _ => Status::InProgress,
         },
         failure: code.map(|code| Failure { code, message: message.unwrap_or_default() }),
@@ -31,7 +35,22 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
         pages: row.get(10)?,
         chunks: row.get(11)?,
         created_at: row.get(12)?,
+        attributes: row.get(13)?,
+        chunking: match sizes {
+            (Some(max_tokens), Some(overlap_tokens)) => Some(ChunkSizes { max_tokens, overlap_tokens }),
+            _ => None,
+        },
+        owner: row.get(16)?,
     })
+}
+
+fn name(status: Status) -> &'static str {
+    match status {
+        Status::InProgress => "in_progress",
+        Status::Completed => "completed",
+        Status::Failed => "failed",
+        Status::Cancelled => "cancelled",
+    }
 }
 
 pub(super) fn by_key(t: &Transaction<'_>, key: DocumentKey) -> Result<DocumentRecord> {
@@ -52,66 +71,164 @@ pub(super) fn all(t: &Transaction<'_>, collection: &CollectionId) -> Result<Vec<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+pub(super) fn of_file(t: &Transaction<'_>, file: &FileId) -> Result<Vec<DocumentRecord>> {
+    let mut statement = t.prepare_cached(&format!("{COLUMNS} WHERE d.file = ?1 ORDER BY d.key"))?;
+    let rows = statement.query_map([&file.0], record)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn page(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    filter: &DocumentFilter,
+    page: &Page,
+) -> Result<Paged<DocumentRecord>> {
+    let list = Listed {
+        columns: COLUMNS,
+        all: "d.collection = :collection AND (:batch IS NULL OR EXISTS (
+                SELECT 1 FROM batch_documents m WHERE m.batch = :batch AND m.document = d.key))",
+        filter: "(:status IS NULL OR d.status = :status)",
+        id: "d.file",
+        order: "d.key",
+    };
+    let (batch, status) = (filter.batch.as_ref().map(|b| &b.0), filter.status.map(name));
+    let params: pages::Params<'_> =
+        &[(":collection", &collection.0), (":batch", &batch), (":status", &status)];
+    pages::read(t, &list, params, page, record)
+}
+
+const COUNTED: &str =
+    "count(*) FILTER (WHERE d.status = 'in_progress'), count(*) FILTER (WHERE d.status = 'completed'),
+    count(*) FILTER (WHERE d.status = 'failed'), count(*) FILTER (WHERE d.status = 'cancelled'),
+    coalesce(sum(b.bytes), 0)
+    FROM documents d JOIN files f ON f.id = d.file JOIN blobs b ON b.sha256 = f.blob";
+
+fn counted(row: &Row<'_>) -> rusqlite::Result<DocumentCounts> {
+    Ok(DocumentCounts {
+        in_progress: row.get(0)?,
+        completed: row.get(1)?,
+        failed: row.get(2)?,
+        cancelled: row.get(3)?,
+        bytes: row.get::<_, i64>(4)? as u64,
+    })
+}
+
 pub(super) fn counts(t: &Transaction<'_>, collection: &CollectionId) -> Result<DocumentCounts> {
-    Ok(t.prepare_cached(
-        "SELECT count(*) FILTER (WHERE d.status = 'in_progress'), count(*) FILTER (WHERE d.status = 'completed'),
-                count(*) FILTER (WHERE d.status = 'failed'), coalesce(sum(b.bytes), 0)
-         FROM documents d JOIN files f ON f.id = d.file JOIN blobs b ON b.sha256 = f.blob WHERE d.collection = ?1",
-    )?
-    .query_row([&collection.0], |row| {
-        Ok(DocumentCounts {
-            in_progress: row.get(0)?,
-            completed: row.get(1)?,
-            failed: row.get(2)?,
-            bytes: row.get::<_, i64>(3)? as u64,
-        })
-    })?)
+    let sql = format!("SELECT {COUNTED} WHERE d.collection = ?1");
+    Ok(t.prepare_cached(&sql)?.query_row([&collection.0], counted)?)
+}
+
+pub(super) fn counts_of_batch(t: &Transaction<'_>, batch: &BatchId) -> Result<DocumentCounts> {
+    let sql = format!("SELECT {COUNTED} JOIN batch_documents m ON m.document = d.key WHERE m.batch = ?1");
+    Ok(t.prepare_cached(&sql)?.query_row([&batch.0], counted)?)
+}
+
+pub(super) fn attributes(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+) -> Result<Vec<(DocumentKey, String)>> {
+    let mut statement = t.prepare_cached("SELECT key, attributes FROM documents WHERE collection = ?1")?;
+    let rows = statement.query_map([&collection.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn set_attributes(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    id: &DocumentId,
+    attributes: &str,
+) -> Result<DocumentRecord> {
+    t.prepare_cached("UPDATE documents SET attributes = ?3 WHERE collection = ?1 AND file = ?2")?
+        .execute([&collection.0, &id.0, attributes])?;
+    one(t, collection, id)
+}
+
+/// A file of these bytes that is a document of this collection.
+fn of_these_bytes(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    sha256: &str,
+) -> Result<Option<DocumentRecord>> {
+    Ok(t.prepare_cached(&format!(
+        "{COLUMNS} WHERE d.collection = ?1 AND f.blob = ?2 ORDER BY d.key LIMIT 1"
+    ))?
+    .query_row([&collection.0, sha256], record)
+    .optional()?)
 }
 
 pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Result<AddedDocument> {
     let collection = super::collections::one(t, &new.collection)?;
-    let (sha256, bytes) = (new.blob.sha256.clone(), new.blob.bytes as i64);
-    let same: Option<DocumentRecord> = t
-        .prepare_cached(&format!("{COLUMNS} WHERE d.collection = ?1 AND f.blob = ?2 ORDER BY d.key LIMIT 1"))?
-        .query_row([&collection.id.0, &sha256], record)
-        .optional()?;
-    // Also for bytes that are known: this writes them again where the file was lost.
-    blobs.adopt(new.blob)?;
-    if let Some(document) = same {
-        if document.status == Status::Failed {
+    if let Some(document) = of_these_bytes(t, &collection.id, &new.blob.sha256)? {
+        // Bytes that are known are written again all the same, where the file was lost.
+        blobs.adopt(new.blob)?;
+        if matches!(document.status, Status::Failed | Status::Cancelled) {
             t.execute(
-                "UPDATE documents SET status = 'in_progress', failure_code = NULL, failure_message = NULL WHERE key = ?1",
-                [document.key],
+                "UPDATE files SET name = ?2 WHERE id = ?1 AND standing = 0",
+                [&document.id.0, &new.filename],
             )?;
-            t.execute("UPDATE files SET name = ?2 WHERE id = ?1", [&document.id.0, &new.filename])?;
-            enqueue(t, document.key)?;
+            begin_anew(t, document.key)?;
         }
         return Ok(AddedDocument { document: by_key(t, document.key)?, created: false });
     }
-    let file = fresh_id("file-")?;
-    t.execute(
-        "INSERT INTO blobs (sha256, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-        params![sha256, bytes],
-    )?;
-    t.execute(
-        "INSERT INTO files (id, blob, name, created_at) VALUES (?1, ?2, ?3, ?4)",
-        params![file, sha256, new.filename, now()],
-    )?;
-    t.execute(
-        "INSERT INTO documents (collection, file, status, created_at) VALUES (?1, ?2, 'in_progress', ?3)",
-        params![collection.id.0, file, now()],
-    )?;
-    let key = t.last_insert_rowid();
-    enqueue(t, key)?;
+    let owner = new.owner.as_deref();
+    quotas::check_bytes(t, owner, new.quotas.owner, new.blob.bytes)?;
+    quotas::check_documents(t, owner, &collection.id.0, new.quotas, (1, new.blob.bytes))?;
+    let file = FileRecord {
+        id: FileId(fresh_id("file-")?),
+        owner: new.owner,
+        filename: new.filename,
+        purpose: "assistants".to_owned(),
+        sha256: new.blob.sha256.clone(),
+        bytes: new.blob.bytes,
+        created_at: now(),
+        expires_at: None,
+    };
+    files::insert(t, blobs, new.blob, &file, false)?;
+    let attachment = Attachment { file: file.id, attributes: None, chunking: None };
+    let key = insert(t, &collection.id, &attachment, file.owner.as_deref())?;
     Ok(AddedDocument { document: by_key(t, key)?, created: true })
 }
 
-fn enqueue(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
+/// A document of a file, and its first job.
+pub(super) fn insert(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    attachment: &Attachment,
+    owner: Option<&str>,
+) -> Result<DocumentKey> {
+    t.prepare_cached(
+        "INSERT INTO documents (collection, file, status, created_at, attributes, chunk_tokens, overlap_tokens, owner)
+         VALUES (?1, ?2, 'in_progress', ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        collection.0,
+        attachment.file.0,
+        now(),
+        attachment.attributes.as_deref().unwrap_or("{}"),
+        attachment.chunking.map(|sizes| sizes.max_tokens),
+        attachment.chunking.map(|sizes| sizes.overlap_tokens),
+        owner,
+    ])?;
+    let key = t.last_insert_rowid();
+    enqueue(t, key)?;
+    Ok(key)
+}
+
+/// A document goes through ingestion once more.
+pub(super) fn begin_anew(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
     t.execute(
-        "INSERT INTO jobs (document, stage) VALUES (?1, 'extract')
-         ON CONFLICT (document) DO UPDATE SET stage = 'extract', attempts = 0, taken = 0",
+        "UPDATE documents SET status = 'in_progress', failure_code = NULL, failure_message = NULL WHERE key = ?1",
         [key],
     )?;
+    enqueue(t, key)
+}
+
+fn enqueue(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
+    t.prepare_cached(
+        "INSERT INTO jobs (document, stage) VALUES (?1, 'extract')
+         ON CONFLICT (document) DO UPDATE SET stage = 'extract', attempts = 0, taken = 0",
+    )?
+    .execute([key])?;
     Ok(())
 }
 
@@ -119,8 +236,7 @@ pub(super) fn delete(t: &Transaction<'_>, collection: &CollectionId, id: &Docume
     let document = one(t, collection, id)?;
     remove_chunks(t, &document)?;
     t.execute("DELETE FROM documents WHERE key = ?1", [document.key])?;
-    t.execute("DELETE FROM files WHERE id = ?1", [&document.id.0])?;
-    Ok(())
+    files::drop_unneeded(t, &document.id.0)
 }
 
 /// Removes a document's chunks, and records that for the indexes.

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::documents::{by_key, remove_chunks};
-use super::raise_revision;
+use super::{quotas, raise_revision};
 use crate::store::*;
 
 pub(super) fn take(t: &Transaction<'_>) -> Result<Option<Job>> {
@@ -25,8 +25,21 @@ pub(super) fn put_back(t: &Transaction<'_>, document: DocumentKey) -> Result<()>
     Ok(())
 }
 
-pub(super) fn commit_chunks(t: &Transaction<'_>, key: DocumentKey, read: &ReadDocument) -> Result<()> {
+/// The document, unless it was deleted or cancelled while it was worked on.
+fn in_progress(t: &Transaction<'_>, key: DocumentKey) -> Result<DocumentRecord> {
     let document = by_key(t, key)?;
+    if document.status == Status::InProgress { Ok(document) } else { Err(StoreError::NotFound("document")) }
+}
+
+pub(super) fn commit_chunks(
+    t: &Transaction<'_>,
+    key: DocumentKey,
+    read: &ReadDocument,
+    quotas: Quotas,
+) -> Result<()> {
+    let document = in_progress(t, key)?;
+    let holders = (key, document.owner.as_deref(), document.collection.0.as_str());
+    quotas::check_chunks(t, holders, quotas, read.chunks.len() as u64)?;
     if document.chunks > 0 {
         remove_chunks(t, &document)?;
     }
@@ -64,25 +77,23 @@ pub(super) fn commit_chunks(t: &Transaction<'_>, key: DocumentKey, read: &ReadDo
 }
 
 pub(super) fn fail(t: &Transaction<'_>, key: DocumentKey, failure: &Failure) -> Result<()> {
-    let document = by_key(t, key)?;
+    let document = in_progress(t, key)?;
     if document.chunks > 0 {
         remove_chunks(t, &document)?;
     }
     t.execute(
-        "UPDATE documents SET status = 'failed', failure_code = ?2, failure_message = ?3, chunks = 0 WHERE key = ?1",
+        "UPDATE documents SET status = 'failed', failure_code = ?2, failure_message = ?3, chunks = 0, text_bytes = 0 WHERE key = ?1",
         params![key, failure.code, failure.message],
     )?;
     end_job(t, key)
 }
 
 pub(super) fn complete(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
-    let changed = t.execute(
+    in_progress(t, key)?;
+    t.execute(
         "UPDATE documents SET status = 'completed', failure_code = NULL, failure_message = NULL WHERE key = ?1",
         [key],
     )?;
-    if changed == 0 {
-        return Err(StoreError::NotFound("document"));
-    }
     end_job(t, key)
 }
 

@@ -7,7 +7,7 @@ use crate::store::*;
 
 const COLUMNS: &str =
     "SELECT c.id, c.document, f.id, f.name, c.text, c.page, c.last_page, c.headings, c.start,
-        c.\"end\", c.tokens
+        c.\"end\", c.tokens, d.attributes
     FROM chunks c JOIN documents d ON d.key = c.document JOIN files f ON f.id = d.file";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<(ChunkRecord, String)> {
@@ -25,6 +25,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<(ChunkRecord, String)> {
         document: row.get(1)?,
         document_id: DocumentId(row.get(2)?),
         filename: row.get(3)?,
+        attributes: row.get(11)?,
         chunk,
     };
     Ok((record, row.get(7)?))

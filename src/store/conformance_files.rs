@@ -1,0 +1,241 @@
+//! What every [`Store`] must do with files, their documents, batches, and what is over its time.
+
+use std::future::Future;
+
+use super::conformance::{new_collection, read};
+use super::*;
+
+pub(super) async fn store<S, F>(empty: impl Fn() -> F)
+where
+    S: Store,
+    F: Future<Output = S>,
+{
+    a_file_stands_alone_and_in_many_collections(&empty().await).await;
+    files_exist_for_their_owner_and_through_collections(&empty().await).await;
+    pages_meet_without_gap_or_repetition(&empty().await).await;
+    attaching_is_all_or_nothing_and_may_be_repeated(&empty().await).await;
+    batches_are_counted_and_cancelled(&empty().await).await;
+    quotas_are_kept(&empty().await).await;
+    what_is_over_its_time_is_told_and_removed(&empty().await).await;
+}
+
+async fn file(store: &dyn Store, owner: Option<&str>, bytes: &[u8]) -> FileRecord {
+    let blob = store.staging().stage(bytes).await.expect("stage");
+    let new = NewFile {
+        owner: owner.map(str::to_owned),
+        filename: "a.txt".into(),
+        purpose: "assistants".into(),
+        expires_in: None,
+        blob,
+        quota: Quota::default(),
+    };
+    store.add_file(new).await.expect("a file")
+}
+
+async fn collection(store: &dyn Store) -> CollectionId {
+    store.create_collection(new_collection("")).await.expect("a collection").id
+}
+
+fn attaching(collection: &CollectionId, files: &[&FileId]) -> NewAttachments {
+    let attachment = |file: &&FileId| Attachment { file: (*file).clone(), attributes: None, chunking: None };
+    NewAttachments {
+        collection: collection.clone(),
+        owner: None,
+        sight: Sight::Everything,
+        attachments: files.iter().map(attachment).collect(),
+        batch: true,
+        quotas: Quotas::default(),
+    }
+}
+
+fn first(limit: usize) -> Page {
+    Page { after: None, before: None, limit, descending: false }
+}
+
+async fn a_file_stands_alone_and_in_many_collections(store: &dyn Store) {
+    let (one, two) = (collection(store).await, collection(store).await);
+    let (kept, twin) = (file(store, None, b"same").await, file(store, None, b"same").await);
+    assert_ne!(kept.id, twin.id, "equal bytes are two files");
+    for c in [&one, &two] {
+        store.attach(attaching(c, &[&kept.id])).await.expect("attach");
+    }
+    let document = DocumentId(kept.id.0.clone());
+    let key = store.document(&one, &document).await.expect("a document").key;
+    store.commit_chunks(key, read(&["alpha"]), Quotas::default()).await.expect("chunks");
+    store.delete_document(&one, &document).await.expect("detach");
+    store.delete_collection(&two).await.expect("delete");
+    let path = store.blob_path(&kept.sha256);
+    assert!(path.exists() && store.file(&Sight::Everything, &kept.id).await.is_ok(), "the file stands alone");
+    store.attach(attaching(&one, &[&kept.id])).await.expect("attach");
+    let key = store.document(&one, &document).await.expect("a document").key;
+    store.commit_chunks(key, read(&["beta"]), Quotas::default()).await.expect("chunks");
+    let before = store.chunk_changes(&one, 0).await.expect("changes");
+    assert_eq!(store.delete_file(&kept.id).await.expect("delete"), [one.clone()]);
+    let after = store.chunk_changes(&one, before.revision).await.expect("changes");
+    assert_eq!(after.removed, [before.added[0].id], "its documents are gone from the indexes");
+    assert!(matches!(store.file(&Sight::Everything, &kept.id).await, Err(StoreError::UnknownFile(_))));
+    assert!(path.exists(), "the other file needs the bytes");
+    store.delete_file(&twin.id).await.expect("delete");
+    assert!(!path.exists());
+}
+
+async fn files_exist_for_their_owner_and_through_collections(store: &dyn Store) {
+    let c = collection(store).await;
+    let (mine, theirs) = (file(store, Some("me"), b"1").await, file(store, Some("them"), b"2").await);
+    let sight = |collections: &[&CollectionId]| Sight::Of {
+        owner: "me".into(),
+        collections: collections.iter().map(|c| (*c).clone()).collect(),
+    };
+    let ids = async |sight: &Sight| {
+        let page = store.files(sight, None, first(9)).await.expect("files");
+        page.items.into_iter().map(|f| f.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&sight(&[])).await, [mine.id.clone()]);
+    assert!(matches!(store.file(&sight(&[]), &theirs.id).await, Err(StoreError::UnknownFile(_))));
+    let cursor = Page { after: Some(theirs.id.0.clone()), ..first(9) };
+    assert!(matches!(store.files(&sight(&[]), None, cursor).await, Err(StoreError::Cursor(_))));
+    let foreign = NewAttachments { sight: sight(&[]), ..attaching(&c, &[&theirs.id]) };
+    assert!(matches!(store.attach(foreign).await, Err(StoreError::UnknownFile(_))));
+    store.attach(attaching(&c, &[&theirs.id])).await.expect("attach");
+    assert_eq!(ids(&sight(&[&c])).await, [mine.id, theirs.id]);
+    assert_eq!(ids(&sight(&[])).await.len(), 1);
+}
+
+async fn pages_meet_without_gap_or_repetition(store: &dyn Store) {
+    let c = collection(store).await;
+    let mut files = Vec::new();
+    for n in 0..7u8 {
+        files.push(file(store, None, &[n]).await.id);
+    }
+    store.attach(attaching(&c, &files.iter().collect::<Vec<_>>())).await.expect("attach");
+    for descending in [false, true] {
+        let mut expected: Vec<String> = files.iter().map(|f| f.0.clone()).collect();
+        if descending {
+            expected.reverse();
+        }
+        let mut found = Vec::new();
+        let mut page = Page { descending, ..first(3) };
+        loop {
+            let part =
+                store.documents_page(&c, DocumentFilter::default(), page.clone()).await.expect("a page");
+            found.extend(part.items.iter().map(|d| d.id.0.clone()));
+            if !part.has_more {
+                break;
+            }
+            page.after = found.last().cloned();
+        }
+        assert_eq!(found, expected);
+        let before = Page { before: Some(expected[4].clone()), descending, ..first(2) };
+        let part = store.documents_page(&c, DocumentFilter::default(), before).await.expect("a page");
+        assert_eq!(part.items.iter().map(|d| &d.id.0).collect::<Vec<_>>(), [&expected[2], &expected[3]]);
+        assert!(part.has_more);
+    }
+    let nothing = DocumentFilter { status: Some(Status::Failed), batch: None };
+    let after = Page { after: Some(files[0].0.clone()), ..first(3) };
+    assert!(store.documents_page(&c, nothing, after).await.expect("a page").items.is_empty());
+}
+
+async fn attaching_is_all_or_nothing_and_may_be_repeated(store: &dyn Store) {
+    let c = collection(store).await;
+    let known = file(store, None, b"1").await;
+    let nobody = FileId("file-0".into());
+    let refused = store.attach(attaching(&c, &[&known.id, &nobody])).await;
+    assert!(matches!(refused, Err(StoreError::UnknownFile(id)) if id == nobody.0));
+    assert!(store.documents(&c).await.expect("documents").is_empty());
+    let mut new = attaching(&c, &[&known.id, &known.id]);
+    new.attachments[0].attributes = Some("{\"a\":1}".into());
+    let attached = store.attach(new).await.expect("attach");
+    assert_eq!(attached.documents.len(), 1, "named twice it is one document");
+    let document = &attached.documents[0];
+    store.take_job().await.expect("jobs").expect("a job");
+    store.commit_chunks(document.key, read(&["alpha"]), Quotas::default()).await.expect("chunks");
+    store.complete_document(document.key).await.expect("complete");
+    let again = store.attach(attaching(&c, &[&known.id])).await.expect("again").documents.remove(0);
+    assert_eq!(
+        (again.key, again.status, again.attributes.as_str()),
+        (document.key, Status::Completed, "{\"a\":1}")
+    );
+    let sizes = Some(ChunkSizes { max_tokens: 100, overlap_tokens: 10 });
+    let mut new = attaching(&c, &[&known.id]);
+    new.attachments[0].chunking = sizes;
+    let again = store.attach(new).await.expect("otherwise").documents.remove(0);
+    assert_eq!((again.status, again.chunking), (Status::InProgress, sizes), "it is cut anew");
+    let set = store.set_attributes(&c, &again.id, "{}").await.expect("attributes");
+    assert_eq!(set.attributes, "{}");
+}
+
+async fn batches_are_counted_and_cancelled(store: &dyn Store) {
+    let (c, other) = (collection(store).await, collection(store).await);
+    let (one, two) = (file(store, None, b"1").await, file(store, None, b"2").await);
+    let attached = store.attach(attaching(&c, &[&one.id, &two.id])).await.expect("attach");
+    let batch = attached.batch.expect("a batch");
+    assert_eq!((batch.counts.in_progress, batch.counts.total()), (2, 2));
+    assert!(matches!(store.batch(&other, &batch.id).await, Err(StoreError::NotFound("batch"))));
+    let done = &attached.documents[0];
+    store.complete_document(done.key).await.expect("complete");
+    let cancelled = store.cancel_batch(&c, &batch.id).await.expect("cancel");
+    assert_eq!((cancelled.counts.completed, cancelled.counts.cancelled, cancelled.cancelled), (1, 1, true));
+    let late = store.commit_chunks(attached.documents[1].key, read(&["late"]), Quotas::default()).await;
+    assert!(matches!(late, Err(StoreError::NotFound(_))), "its worker is told");
+    assert!(store.take_job().await.expect("jobs").is_none());
+    let filter = DocumentFilter { status: Some(Status::Cancelled), batch: Some(batch.id) };
+    assert_eq!(store.documents_page(&c, filter, first(9)).await.expect("a page").items.len(), 1);
+}
+
+async fn quotas_are_kept(store: &dyn Store) {
+    let c = collection(store).await;
+    let (one, two) = (file(store, Some("me"), b"1").await, file(store, Some("me"), b"23").await);
+    let quota = |documents, bytes, chunks| Quota { documents, bytes, chunks };
+    let quotas = |owner| Quotas { owner, collection: Quota::default() };
+    let mut new = attaching(&c, &[&one.id, &two.id]);
+    new.owner = Some("me".into());
+    new.quotas = quotas(quota(Some(1), None, None));
+    assert!(matches!(store.attach(new.clone()).await, Err(StoreError::Quota { what: "documents", .. })));
+    assert!(store.documents(&c).await.expect("documents").is_empty());
+    new.quotas = quotas(quota(Some(2), None, None));
+    let documents = store.attach(new).await.expect("attach").documents;
+    let blob = store.staging().stage(b"45").await.expect("stage");
+    let file = NewFile {
+        owner: Some("me".into()),
+        filename: "b".into(),
+        purpose: "assistants".into(),
+        expires_in: None,
+        blob,
+        quota: quota(None, Some(4), None),
+    };
+    assert!(matches!(store.add_file(file).await, Err(StoreError::Quota { what: "bytes", most: 4, .. })));
+    let most = quotas(quota(None, None, Some(2)));
+    store.commit_chunks(documents[0].key, read(&["a", "b"]), most).await.expect("two chunks");
+    store.commit_chunks(documents[0].key, read(&["c", "d"]), most).await.expect("in their place");
+    let more = store.commit_chunks(documents[1].key, read(&["e"]), most).await;
+    assert!(matches!(more, Err(StoreError::Quota { what: "chunks", .. })));
+}
+
+async fn what_is_over_its_time_is_told_and_removed(store: &dyn Store) {
+    let new = NewCollection { expires_days: Some(1), ..new_collection("brief") };
+    let c = store.create_collection(new).await.expect("a collection");
+    let blob = store.staging().stage(b"1").await.expect("stage");
+    let new = NewFile {
+        owner: None,
+        filename: "a".into(),
+        purpose: "batch".into(),
+        expires_in: Some(0),
+        blob,
+        quota: Quota::default(),
+    };
+    let brief = store.add_file(new).await.expect("a file");
+    assert!(store.file(&Sight::Everything, &brief.id).await.is_err(), "it is gone at once");
+    let expired = store.expired().await.expect("expired");
+    assert_eq!((expired.files, expired.collections.len()), (vec![brief.id], 0));
+    let kept = file(store, None, b"2").await;
+    store.attach(attaching(&c.id, &[&kept.id])).await.expect("attach");
+    store.expire_collection(&c.id).await.expect("expire");
+    let record = store.collection(&c.id).await.expect("it stays");
+    assert!(record.expired && store.documents(&c.id).await.expect("documents").is_empty());
+    let update = CollectionUpdate { expires_days: Some(None), ..CollectionUpdate::default() };
+    store.update_collection(&c.id, update).await.expect("update");
+    assert!(!store.collection(&c.id).await.expect("one").expired, "another policy brings it back");
+    store.touch_collections(vec![(c.id.clone(), c.created_at + 99)]).await.expect("touch");
+    store.touch_collections(vec![(c.id.clone(), 1)]).await.expect("touch");
+    assert_eq!(store.collection(&c.id).await.expect("one").last_active_at, c.created_at + 99);
+}
