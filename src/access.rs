@@ -1,66 +1,92 @@
-//! Who may do what. Every operation on a collection takes an [`Access`].
+//! Who may do what: keys, what each is for, what it sees, and how much it may ask for.
 //!
-//! There are no keys yet: whoever reaches the server, which listens on loopback alone unless told otherwise,
-//! gets [`Access::everything`]. The type stands between all the same, so that keys change only where it is made.
+//! A key is presented as `Authorization: Bearer sk-lastro-...`; [`Keys`] knows all that are in force and gives the
+//! [`Access`] of the one that was presented. Every operation on a collection takes an [`Access`]. While no key was ever
+//! made, whoever reaches the server gets [`Access::everything`].
+//!
+//! This module is a leaf: it knows no other room of the crate.
 
-use std::collections::BTreeSet;
+mod key;
+mod limits;
+mod registry;
+mod scope;
+mod secret;
 
-/// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Asking: chats, searches, and reading what collections hold.
-    Chat,
-    /// Everything of the LLM server that is not ours.
-    Relay,
-    /// Making, changing and deleting files, collections and documents.
-    Ingest,
-    /// Keys, and all collections.
-    Admin,
-}
+use std::sync::Arc;
 
-/// What a caller was granted.
+use key::Key;
+
+pub use key::Terms;
+pub use limits::{Limits, Permit, Quota, Refusal};
+pub use registry::Keys;
+pub use scope::{Scope, Scopes};
+pub use secret::{Hash, PREFIX, Secret};
+
+/// What a caller was granted. Cheap to clone; what its key is granted later holds at once.
 #[derive(Clone, Debug)]
-pub struct Access {
-    collections: Grant,
-}
-
-#[derive(Clone, Debug)]
-enum Grant {
-    All,
-    Only(BTreeSet<String>),
-}
+pub struct Access(Option<Arc<Key>>);
 
 impl Access {
-    /// All collections.
+    /// All collections, and everything but making keys: what everybody has while there are none.
     pub fn everything() -> Self {
-        Self { collections: Grant::All }
+        Self(None)
     }
 
-    /// These collections, by id, and no other.
-    pub fn only(collections: impl IntoIterator<Item = String>) -> Self {
-        Self { collections: Grant::Only(collections.into_iter().collect()) }
-    }
-
-    /// The key that asks: what it makes is its own. None while there are no keys.
+    /// The key that asks: what it makes is its own. None while there are no keys, and for the local key.
     pub fn owner(&self) -> Option<&str> {
-        None
+        self.0.as_deref().and_then(Key::owner)
     }
 
-    /// Whether this may be done.
-    pub fn may(&self, _scope: Scope) -> bool {
-        true
+    /// Whether this may be done. Keys are made by keys alone: without any, [`Scope::Admin`] is nobody's.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.0.as_deref().map_or(scope != Scope::Admin, |key| key.may(scope))
+    }
+
+    /// Whether all collections exist for this caller, those of the future too.
+    pub fn sees_all(&self) -> bool {
+        self.0.as_deref().is_none_or(Key::sees_all)
     }
 
     /// Whether a collection exists for this caller.
     pub fn sees(&self, collection: &str) -> bool {
-        match &self.collections {
-            Grant::All => true,
-            Grant::Only(ids) => ids.contains(collection),
+        self.0.as_deref().is_none_or(|key| key.sees(collection))
+    }
+
+    /// Whether what this owner made, and nobody else may see, exists for this caller.
+    pub fn owns(&self, owner: Option<&str>) -> bool {
+        match self.0.as_deref() {
+            None => true,
+            Some(key) => key.may(Scope::Admin) || key.owner().is_some() && key.owner() == owner,
         }
     }
 
     /// Whether new collections may be made.
     pub fn may_create(&self) -> bool {
-        matches!(self.collections, Grant::All)
+        self.may(Scope::Ingest)
+    }
+
+    /// A collection that this caller made is its own from now on; the store has to remember it.
+    pub fn granted(&self, collection: &str) {
+        if let Some(key) = &self.0 {
+            key.grant([collection.to_owned()]);
+        }
+    }
+
+    /// The collection for chats that name none, by id.
+    pub fn default_collection(&self) -> Option<String> {
+        self.0.as_deref().and_then(Key::default_collection)
+    }
+
+    /// How much of it may be stored.
+    pub fn quota(&self) -> Quota {
+        self.0.as_deref().map(|key| key.limits.quota).unwrap_or_default()
+    }
+
+    /// Counts one request against the key's limits. What comes back is held until the answer has ended.
+    pub fn take_turn(&self) -> Result<Option<Permit>, Refusal> {
+        self.0.as_ref().map_or(Ok(None), |key| key.take_turn())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The components, opened and joined.
 
+mod keys;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,6 +10,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::time::MissedTickBehavior;
 
+use crate::access::Keys;
 use crate::collection::{Catalog, CollectionError, Embedder, EmbedderError, EmbeddingModel};
 use crate::config::Config;
 use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo, State};
@@ -17,6 +20,8 @@ use crate::prompt::Window;
 use crate::store::{DataLock, Quota, Quotas, SqliteStore, Store, StoreError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
+
+pub use keys::{Exposed, KeyError, Wanted, now, scopes};
 
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
@@ -33,6 +38,10 @@ pub struct App {
     pub window: Arc<dyn Window>,
     pub traces: Traces,
     pub embeddings: Option<Embeddings>,
+    /// Who may do what.
+    pub keys: Arc<Keys>,
+    /// One at a time makes, grants or revokes: the store and the registry change together.
+    changing_keys: tokio::sync::Mutex<()>,
     store: SqliteStore,
     lock: Mutex<DataLock>,
     opened: SystemTime,
@@ -47,6 +56,8 @@ pub enum AppError {
     Collection(#[from] CollectionError),
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 impl App {
@@ -58,11 +69,12 @@ impl App {
         let open = move || Ok::<_, StoreError>((DataLock::take(&data)?, SqliteStore::open(&data)?));
         let opened_store = tokio::task::spawn_blocking(open).await;
         let (lock, store) = opened_store.map_err(|e| StoreError::Worker(e.to_string()))??;
+        let keys = Arc::new(keys::open(&store).await?);
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
         let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
-        let quotas = Arc::new(Holders { collection: config.collection_quota });
+        let quotas = Arc::new(Holders { keys: keys.clone(), collection: config.collection_quota });
         let ingest = Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone(), quotas);
         Ok(Arc::new(Self {
             ingest: Arc::new(ingest),
@@ -72,6 +84,8 @@ impl App {
             catalog,
             upstream,
             embeddings,
+            keys,
+            changing_keys: tokio::sync::Mutex::default(),
             store,
             lock: Mutex::new(lock),
             opened,
@@ -150,12 +164,15 @@ impl App {
 
 /// How much may be stored.
 struct Holders {
+    keys: Arc<Keys>,
     collection: Quota,
 }
 
 impl WhoMayHold for Holders {
-    fn of(&self, _owner: Option<&str>) -> Quotas {
-        Quotas { owner: Quota::default(), collection: self.collection }
+    fn of(&self, owner: Option<&str>) -> Quotas {
+        let key = owner.map(|owner| self.keys.quota(owner)).unwrap_or_default();
+        let owner = Quota { documents: key.documents, bytes: key.bytes, chunks: key.chunks };
+        Quotas { owner, collection: self.collection }
     }
 }
 

@@ -47,11 +47,15 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     pub listen: SocketAddr,
+    /// Where clients reach it, without a slash at the end.
+    pub public_url: Option<String>,
     /// Bytes of a body that is read whole.
     pub max_body: usize,
     /// Bytes of one uploaded file.
     pub max_file: u64,
     pub allow_remote_without_keys: bool,
+    /// Origins of web pages that may use the server, as browsers write them.
+    pub cors_origins: Vec<String>,
     pub limits: Limits,
 }
 
@@ -100,14 +104,6 @@ impl Config {
         };
         let listen = o.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
         let allow_remote_without_keys = o.allow_remote_without_keys.unwrap_or(false);
-        if !listen.ip().is_loopback() && !allow_remote_without_keys {
-            return Err(value(
-                "listen",
-                format!(
-                    "{listen} can be reached by others, and there are no keys; listen on 127.0.0.1, or say --allow-remote-without-keys"
-                ),
-            ));
-        }
         let max_file = positive("max_file_mib", o.max_file_mib, 256)? << 20;
         let parsing = ExtractLimits {
             timeout: seconds("parse_timeout", o.parse_timeout, 60)?,
@@ -132,9 +128,11 @@ impl Config {
         Ok(Self {
             server: ServerConfig {
                 listen,
+                public_url: o.public_url.as_deref().map(public_url).transpose()?,
                 max_body: positive("max_body_mib", o.max_body_mib, 16)? << 20,
                 max_file: max_file as u64,
                 allow_remote_without_keys,
+                cors_origins: origins(o.cors_origins.unwrap_or_default())?,
                 limits,
             },
             upstream,
@@ -199,6 +197,36 @@ fn seconds(key: &'static str, found: Option<u64>, default: u64) -> Result<Durati
     Ok(Duration::from_secs(positive(key, found, default as usize)? as u64))
 }
 
+fn public_url(url: &str) -> Result<String, ConfigError> {
+    let bad = |problem: &str| value("public_url", format!("{url} {problem}"));
+    let parsed = reqwest::Url::parse(url).map_err(|error| bad(&format!("is no address: {error}")))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(bad("must begin with http:// or https://"));
+    }
+    if parsed.query().is_some()
+        || parsed.fragment().is_some()
+        || parsed.path().trim_end_matches('/').ends_with("/v1")
+    {
+        return Err(bad("must be what stands before /v1, as in https://rag.example.com"));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// Checked: what a browser would never send would never match.
+fn origins(origins: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    for origin in &origins {
+        let url = reqwest::Url::parse(origin).ok();
+        let written = url.filter(|url| matches!(url.scheme(), "http" | "https")).map(|url| url.origin());
+        if written.map(|written| written.ascii_serialization()).as_deref() != Some(origin) {
+            let problem = format!(
+                "{origin:?} is no origin: write scheme, host and port alone, as in https://chat.example.org"
+            );
+            return Err(value("cors_origins", problem));
+        }
+    }
+    Ok(origins)
+}
+
 fn upstream(o: &Options) -> Result<UpstreamSettings, ConfigError> {
     let base = o.upstream.as_deref().unwrap_or("http://127.0.0.1:8000/v1");
     let base = base.trim_end_matches('/').to_owned();
@@ -260,7 +288,10 @@ mod tests {
     fn mistakes_are_named() {
         for (toml, says) in [
             ("listne = \"127.0.0.1:1\"", "listne"),
-            ("listen = \"0.0.0.0:8080\"", "--allow-remote-without-keys"),
+            ("cors_origins = [\"*\"]", "no origin"),
+            ("cors_origins = [\"https://a.example/\"]", "no origin"),
+            ("cors_origins = [\"HTTPS://a.example\"]", "no origin"),
+            ("cors_origins = [\"null\"]", "no origin"),
             ("upstream = \"localhost:8000\"", "upstream"),
             ("upstream = \"http://localhost:8000\"", "/v1"),
             ("upstream = \"http://u:p@localhost:8000/v1\"", "upstream_key"),
@@ -274,7 +305,26 @@ mod tests {
             let error = config(toml).expect_err(toml);
             assert!(error.contains(says), "{toml}: {error}");
         }
-        assert!(config("listen = \"0.0.0.0:8080\"\nallow_remote_without_keys = true").is_ok());
+        // Whether that is safe depends on the keys, which are in the store.
+        assert!(config("listen = \"0.0.0.0:8080\"").is_ok());
+        let pages =
+            config("cors_origins = [\"http://localhost:3000\", \"https://a.example\"]").expect("origins");
+        assert_eq!(pages.server.cors_origins.len(), 2);
+    }
+
+    #[test]
+    fn the_public_address_is_what_stands_before_v1() {
+        let url = |url: &str| {
+            let options = Options { public_url: Some(url.to_owned()), ..Options::default() };
+            Config::resolve(options).ok().and_then(|config| config.server.public_url)
+        };
+        assert_eq!(url("https://rag.example.com/").as_deref(), Some("https://rag.example.com"));
+        assert_eq!(url("http://h:1/team/").as_deref(), Some("http://h:1/team"));
+        for bad in
+            ["rag.example.com", "ftp://h", "http://h/v1", "http://h/v1/", "http://h?x", "http://h#x", ""]
+        {
+            assert_eq!(url(bad), None, "{bad}");
+        }
     }
 
     #[test]

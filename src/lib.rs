@@ -18,8 +18,9 @@
 //! | [`app`] | the components, opened and joined | everything below |
 //! | [`config`] | flags, variables, `lastro.toml`; a part for each component | the components' settings |
 //! | [`rag`] | select, search, weave | [`selection`], [`collection`], [`prompt`], [`store`], [`trace`] |
-//! | [`selection`] | which collections and documents: ordered rules | [`collection`] |
+//! | [`selection`] | which collections and documents: ordered rules | [`collection`], [`openai`] |
 //! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
+//! | [`citation`] | what an answer says of its sources: header, comment, annotations | [`openai`], [`prompt`] |
 //! | [`ingest`] | jobs, formats, the limited child, chunking, synced folders | [`collection`], [`embed`] |
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
 //! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
@@ -46,6 +47,7 @@
 pub mod access;
 pub mod api;
 pub mod app;
+pub mod citation;
 pub mod collection;
 pub mod commands;
 pub mod config;

@@ -49,13 +49,41 @@ enum Command {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
         limit: u8,
     },
+    /// Make, list and revoke the keys that requests need, and grant them collections
+    #[command(disable_help_flag = true)]
+    Keys {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        arguments: Vec<String>,
+    },
     /// Parse one file: the server starts itself with this, in a process with limits
     #[command(name = ingest::child::COMMAND, hide = true)]
     ExtractDocument,
 }
 
+/// `lastro keys` by itself: some of its options have the names of settings.
+#[derive(Parser)]
+#[command(name = "lastro keys")]
+struct KeysCli {
+    /// Settings file [default: ./lastro.toml if it exists]
+    #[arg(long, env = "LASTRO_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// Folder for everything that is kept [default: ./data]
+    #[arg(long, env = "LASTRO_DATA", global = true)]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: commands::KeysCommand,
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    let mut keys_command = None;
+    if let Command::Keys { arguments } = &cli.command {
+        let keys =
+            KeysCli::parse_from(std::iter::once("lastro keys").chain(arguments.iter().map(String::as_str)));
+        cli.config = keys.config.or(cli.config);
+        cli.options.data = keys.data.or(cli.options.data);
+        keys_command = Some(keys.command);
+    }
     if matches!(cli.command, Command::ExtractDocument) {
         return ingest::child::child_main();
     }
@@ -68,7 +96,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error, 1),
     };
-    let done = runtime.block_on(run(cli.command, config));
+    let done = match keys_command {
+        Some(command) => runtime.block_on(async { outcome(commands::keys(config, command).await) }),
+        None => runtime.block_on(run(cli.command, config)),
+    };
     // Loading a model cannot be interrupted; the process need not wait for it.
     runtime.shutdown_background();
     done
@@ -88,7 +119,8 @@ async fn run(command: Command, config: Config) -> ExitCode {
         Command::Search { collection, query, limit } => {
             outcome(commands::search(config, &collection, &query, limit.into()).await)
         }
-        Command::ExtractDocument => ExitCode::FAILURE,
+        // Done before.
+        Command::Keys { .. } | Command::ExtractDocument => ExitCode::FAILURE,
     }
 }
 
@@ -98,9 +130,12 @@ async fn serve(config: Config) -> ExitCode {
         Ok(app) => app,
         Err(error) => return fail(&error, 1),
     };
+    if let Err(error) = app.check_exposure() {
+        return fail(&error, 2);
+    }
     let bound = TcpListener::bind(listen).await.and_then(|listener| {
         let address = listener.local_addr()?;
-        commands::ServerFile::write(&data, address)?;
+        commands::ServerFile::write(&data, address, app.keys.local())?;
         Ok((listener, address))
     });
     let (listener, address) = match bound {

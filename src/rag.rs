@@ -1,5 +1,6 @@
 //! The product's story: a chat request and a choice of documents become a grounded request.
 
+mod followup;
 mod intent;
 mod passages;
 mod report;
@@ -8,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 
-use crate::collection::{Catalog, CollectionError, OnEmpty, Query, Scope, Settings, Timings, search};
-use crate::openai::{ChatRequest, Edits};
+use crate::collection::{Catalog, CollectionError, Hit, OnEmpty, Query, Scope, Settings, Timings, search};
+use crate::openai::{ChatRequest, Edits, Ranking};
 use crate::prompt::{Budget, Passage, Template, Window, default_template, nothing_found};
-use crate::selection::Selection;
+use crate::selection::{Selection, matching};
 use crate::trace::{Trace, TracedPassage};
 
 pub use report::{RagStatus, Spent, status_header};
@@ -37,6 +39,8 @@ pub struct Grounded {
     pub status: RagStatus,
     /// What the model sees, in order.
     pub passages: Vec<Passage>,
+    /// What was searched for: the question, with what it leans on. None where there was no search.
+    pub query: Option<String>,
     pub collections: Vec<String>,
     collection_ids: Vec<String>,
     pub spent: Spent,
@@ -55,18 +59,21 @@ pub async fn ground(
     k: Option<usize>,
 ) -> Result<Grounded, CollectionError> {
     let deadline = Instant::now() + defaults.deadline;
-    let scopes = &selection.scopes;
+    let k = k.or(selection.max_num_results);
     let mut grounded = ungrounded(request, selection, model, RagStatus::Empty);
     if !request.can_be_grounded() {
         return Ok(grounded);
     }
+    let scopes = &documents_meant(catalog, selection, deadline).await?;
     let settings: Vec<Arc<Settings>> = scopes.iter().map(|s| s.collection.settings()).collect();
     let language = scopes.iter().find_map(|s| s.collection.language());
     let own_template = settings.iter().find_map(|s| s.template.as_deref());
     let template = own_template.map_or_else(|| default_template(language.as_deref()), Template::new);
     let budget = Budget::new(request, model.or(request.model()), window).await;
 
+    // Whole documents have no scores to hold against a threshold.
     if k.is_none()
+        && selection.ranking.score_threshold.is_none()
         && let Some(whole) = whole_documents(catalog, scopes, budget.most_bytes(), deadline).await?
     {
         let started = Instant::now();
@@ -78,8 +85,12 @@ pub async fn ground(
         }
     }
 
+    let limit = k.or_else(|| settings.iter().filter_map(|s| s.passages).max()).unwrap_or(defaults.passages);
+    let query = followup::search_text(request.question(), &request.earlier_turns()).into_owned();
     let (found, by_meaning, timings) =
-        best_passages(catalog, scopes, request.question(), k, &settings, defaults, deadline).await?;
+        best_passages(catalog, scopes, request.question(), &query, limit, &selection.ranking, deadline)
+            .await?;
+    grounded.query = Some(query);
     grounded.spent.search = Some(timings);
     let started = Instant::now();
     if found.is_empty() {
@@ -118,11 +129,22 @@ pub fn ungrounded(
         body: request.edited(&Edits { model, before_question: None }),
         status,
         passages: Vec::new(),
+        query: None,
         collections: collections.iter().map(|s| s.collection.label()).collect(),
         collection_ids: collections.iter().map(|s| s.collection.id.0.clone()).collect(),
         spent: Spent::default(),
         refuse: false,
     }
+}
+
+/// The scopes, narrowed to the documents that the filter means.
+async fn documents_meant(
+    catalog: &Catalog,
+    selection: &Selection,
+    deadline: Instant,
+) -> Result<Vec<Scope>, CollectionError> {
+    let Some(filter) = &selection.filter else { return Ok(selection.scopes.clone()) };
+    try_join_all(selection.scopes.iter().map(|scope| matching(catalog, scope, filter, deadline))).await
 }
 
 /// All that was selected in reading order, if it may fit.
@@ -150,26 +172,54 @@ async fn best_passages(
     catalog: &Catalog,
     scopes: &[Scope],
     question: &str,
-    k: Option<usize>,
-    settings: &[Arc<Settings>],
-    defaults: RagSettings,
+    query: &str,
+    limit: usize,
+    ranking: &Ranking,
     deadline: Instant,
 ) -> Result<(Vec<Passage>, bool, Timings), CollectionError> {
-    let limit = k.or_else(|| settings.iter().filter_map(|s| s.passages).max()).unwrap_or(defaults.passages);
+    let searched = search(
+        catalog,
+        scopes,
+        Query {
+            texts: &[query],
+            limit,
+            deadline,
+            floor: true,
+            threshold: ranking.score_threshold,
+            dense_weight: ranking.dense_weight(),
+        },
+    )
+    .await?;
     let mut found = Vec::new();
     if intent::is_about_the_whole(question) {
-        for scope in scopes {
-            let keys: Option<Vec<_>> = scope.documents.as_ref().map(|d| d.iter().copied().collect());
-            let id = &scope.collection.id;
-            let outlines = catalog.store().outlines(id, keys.as_deref(), MOST_OUTLINES, deadline).await?;
-            found.extend(outlines.iter().filter_map(|outline| passages::from_outline(scope, outline)));
-        }
-        found.truncate(MOST_OUTLINES);
+        // "Summarize it": the document that was spoken of.
+        let meant = searched.hits.first().filter(|_| query != question);
+        found = outlines(catalog, scopes, meant, deadline).await?;
     }
-    let query = Query { text: question, limit, deadline, floor: true };
-    let searched = search(catalog, scopes, query).await?;
     found.extend(searched.hits.iter().map(|hit| passages::from_hit(scopes, hit)));
     Ok((found, searched.by_meaning, searched.timings))
+}
+
+/// Outlines of the documents, or of a hit's document alone.
+async fn outlines(
+    catalog: &Catalog,
+    scopes: &[Scope],
+    of: Option<&Hit>,
+    deadline: Instant,
+) -> Result<Vec<Passage>, CollectionError> {
+    let mut found = Vec::new();
+    for (number, scope) in scopes.iter().enumerate() {
+        let keys: Option<Vec<_>> = match of {
+            Some(hit) if hit.scope == number => Some(vec![hit.chunk.document]),
+            Some(_) => continue,
+            None => scope.documents.as_ref().map(|d| d.iter().copied().collect()),
+        };
+        let id = &scope.collection.id;
+        let outlines = catalog.store().outlines(id, keys.as_deref(), MOST_OUTLINES, deadline).await?;
+        found.extend(outlines.iter().filter_map(|outline| passages::from_outline(scope, outline)));
+    }
+    found.truncate(MOST_OUTLINES);
+    Ok(found)
 }
 
 impl Grounded {
@@ -178,8 +228,8 @@ impl Grounded {
         self.passages = passages;
     }
 
-    /// What is remembered of it under an id.
-    pub fn trace(&self, id: String, question: &str) -> Trace {
+    /// What is remembered of it under an id, for the key that asked.
+    pub fn trace(&self, id: String, question: &str, owner: Option<&str>) -> Trace {
         let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Trace {
             id,
@@ -188,9 +238,11 @@ impl Grounded {
             status: self.status.name(),
             collections: self.collections.clone(),
             question: question.to_owned(),
+            query: self.query.clone(),
             passages: traced(&self.passages),
             timings: self.spent.to_json(),
             collection_ids: self.collection_ids.clone(),
+            owner: owner.map(str::to_owned),
         }
     }
 }

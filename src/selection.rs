@@ -1,14 +1,16 @@
 //! Which collections and documents a chat is about.
 //!
 //! Ordered rules, each one row of [`RULES`]. The first ones are explicit: two that disagree are an error.
-//! The last is the server's default, which gives way to any of them.
+//! The last are the defaults, of the key and of the server, which give way to any of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError, Scope};
-use crate::store::StoreError;
+use crate::openai::{Attributes, FileSearch, Filter, Ranking};
+use crate::store::{DocumentKey, StoreError};
 
 /// What a request says about its collections, in its own words.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +19,12 @@ pub struct Asked {
     pub path: Option<String>,
     /// `X-RAG-Collection`
     pub header: Option<String>,
+    /// The `file_search` tool.
+    pub file_search: Option<FileSearch>,
     /// The part after `@` of a model name that upstream does not have.
     pub model: Option<String>,
+    /// The key's default.
+    pub of_key: Option<String>,
     /// The server's default.
     pub default: Option<String>,
     /// `X-RAG-Document`
@@ -29,6 +35,11 @@ pub struct Asked {
 pub struct Selection {
     pub scopes: Vec<Scope>,
     pub explicit: bool,
+    /// Of the scopes' documents only those are meant: [`matching`] finds them.
+    pub filter: Option<Filter>,
+    /// Passages wanted.
+    pub max_num_results: Option<usize>,
+    pub ranking: Ranking,
 }
 
 /// A choice that cannot be followed.
@@ -41,7 +52,7 @@ pub enum SelectionError {
     #[error("no document '{document}' in {collections}, or more than one of that name")]
     UnknownDocument { document: String, collections: String },
     #[error(
-        "X-RAG-Document needs a collection: name it by path, X-RAG-Collection or {{model}}@{{collection}}"
+        "X-RAG-Document needs a collection: name it by path, X-RAG-Collection, a file_search tool or {{model}}@{{collection}}"
     )]
     DocumentWithoutCollection,
     #[error(transparent)]
@@ -51,15 +62,37 @@ pub enum SelectionError {
 struct Rule {
     name: &'static str,
     explicit: bool,
-    named: fn(&Asked) -> Option<&str>,
+    named: fn(&Asked) -> Option<Vec<&str>>,
 }
 
 const RULES: &[Rule] = &[
-    Rule { name: "path", explicit: true, named: |asked| asked.path.as_deref() },
-    Rule { name: "header X-RAG-Collection", explicit: true, named: |asked| asked.header.as_deref() },
-    Rule { name: "model name", explicit: true, named: |asked| asked.model.as_deref() },
-    Rule { name: "server's default", explicit: false, named: |asked| asked.default.as_deref() },
+    Rule { name: "path", explicit: true, named: |asked| asked.path.as_deref().map(listed) },
+    Rule {
+        name: "header X-RAG-Collection",
+        explicit: true,
+        named: |asked| asked.header.as_deref().map(listed),
+    },
+    Rule { name: "file_search tool", explicit: true, named: |asked| asked.file_search.as_ref().map(ids_of) },
+    Rule { name: "model name", explicit: true, named: |asked| asked.model.as_deref().map(listed) },
+    Rule { name: "key's default", explicit: false, named: |asked| asked.of_key.as_deref().map(listed) },
+    Rule { name: "server's default", explicit: false, named: |asked| asked.default.as_deref().map(listed) },
 ];
+
+/// What a rule chose, in the request's words and as it was found.
+struct Chosen<'a> {
+    rule: &'static Rule,
+    named: Vec<&'a str>,
+    collections: Vec<Arc<Collection>>,
+}
+
+/// Names between commas.
+fn listed(names: &str) -> Vec<&str> {
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
+}
+
+fn ids_of(tool: &FileSearch) -> Vec<&str> {
+    tool.vector_store_ids.iter().map(String::as_str).collect()
+}
 
 /// Follows the rules. `None` when nothing is chosen: a plain relay.
 pub async fn select(
@@ -67,28 +100,28 @@ pub async fn select(
     access: &Access,
     asked: &Asked,
 ) -> Result<Option<Selection>, SelectionError> {
-    let mut chosen: Option<(&Rule, &str, Vec<Arc<Collection>>)> = None;
+    let mut chosen: Option<Chosen<'_>> = None;
     for rule in RULES {
         let Some(named) = (rule.named)(asked) else { continue };
         if chosen.is_some() && !rule.explicit {
             continue;
         }
-        let collections = find(catalog, access, rule.name, named)?;
+        let collections = find(catalog, access, rule.name, &named)?;
         match &chosen {
-            None => chosen = Some((rule, named, collections)),
-            Some((first, first_value, already)) => {
-                if ids(already) != ids(&collections) {
+            None => chosen = Some(Chosen { rule, named, collections }),
+            Some(first) => {
+                if ids(&first.collections) != ids(&collections) {
                     return Err(SelectionError::Conflict {
-                        first: first.name,
-                        first_value: (*first_value).to_owned(),
+                        first: first.rule.name,
+                        first_value: first.named.join(","),
                         second: rule.name,
-                        second_value: named.to_owned(),
+                        second_value: named.join(","),
                     });
                 }
             }
         }
     }
-    let Some((rule, _, collections)) = chosen else {
+    let Some(Chosen { rule, collections, .. }) = chosen else {
         return match asked.documents {
             Some(_) => Err(SelectionError::DocumentWithoutCollection),
             None => Ok(None),
@@ -99,17 +132,35 @@ pub async fn select(
     if let Some(documents) = &asked.documents {
         scopes = narrow(catalog, scopes, documents).await?;
     }
-    Ok(Some(Selection { scopes, explicit: rule.explicit }))
+    let FileSearch { filter, max_num_results, ranking, .. } = asked.file_search.clone().unwrap_or_default();
+    Ok(Some(Selection { scopes, explicit: rule.explicit, filter, max_num_results, ranking }))
+}
+
+/// The documents of a scope that a filter means; maybe none.
+pub async fn matching(
+    catalog: &Catalog,
+    scope: &Scope,
+    filter: &Filter,
+    deadline: Instant,
+) -> Result<Scope, CollectionError> {
+    let mut keys: BTreeSet<DocumentKey> = BTreeSet::new();
+    for (key, json) in catalog.store().document_attributes(&scope.collection.id, deadline).await? {
+        let attributes = Attributes::from_json(&json).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        if scope.documents.as_ref().is_none_or(|keys| keys.contains(&key)) && filter.matches(&attributes) {
+            keys.insert(key);
+        }
+    }
+    Ok(Scope { collection: scope.collection.clone(), documents: Some(keys) })
 }
 
 fn find(
     catalog: &Catalog,
     access: &Access,
     rule: &'static str,
-    named: &str,
+    named: &[&str],
 ) -> Result<Vec<Arc<Collection>>, SelectionError> {
     let mut found: Vec<Arc<Collection>> = Vec::new();
-    for name in named.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+    for name in named {
         let collection = catalog.find_to_use(access, name)?;
         if !found.iter().any(|c| c.id == collection.id) {
             found.push(collection);
@@ -126,7 +177,7 @@ fn ids(collections: &[Arc<Collection>]) -> BTreeSet<&str> {
 async fn narrow(catalog: &Catalog, scopes: Vec<Scope>, named: &str) -> Result<Vec<Scope>, SelectionError> {
     // A whole value first: names of files may hold commas.
     let narrowed = narrow_to(catalog, &scopes, &[named.trim()]).await;
-    let parts: Vec<&str> = named.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let parts = listed(named);
     match narrowed {
         Err(SelectionError::UnknownDocument { .. }) if parts.len() > 1 => {
             narrow_to(catalog, &scopes, &parts).await

@@ -16,11 +16,16 @@ pub struct Trace {
     pub status: &'static str,
     pub collections: Vec<String>,
     pub question: String,
+    /// What was searched for, where something was.
+    pub query: Option<String>,
     pub passages: Vec<TracedPassage>,
     pub timings: serde_json::Value,
     /// Ids of the collections, for the wall: a caller that does not see all of them does not see the trace.
     #[serde(skip)]
     pub collection_ids: Vec<String>,
+    /// The key that asked: nobody else sees the trace.
+    #[serde(skip)]
+    pub owner: Option<String>,
 }
 
 /// A passage and where it came from.
@@ -50,7 +55,8 @@ pub struct Traces {
 
 impl Trace {
     fn bytes(&self) -> usize {
-        self.passages.iter().map(|p| p.text.len()).sum::<usize>() + self.question.len()
+        let query = self.query.as_ref().map_or(0, String::len);
+        self.passages.iter().map(|p| p.text.len()).sum::<usize>() + self.question.len() + query
     }
 }
 
@@ -94,9 +100,11 @@ mod tests {
             status: "hit",
             collections: vec![],
             question: "q".repeat(400),
+            query: None,
             passages: vec![],
             timings: serde_json::Value::Null,
             collection_ids: vec![],
+            owner: None,
         })
     }
 

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::header::ACCEPT_ENCODING;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -15,9 +16,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ApiError;
-use super::params::{Caller, Chat, RagHeaders};
+use super::params::{Caller, Chat, RagHeaders, public_address};
 use crate::access::Access;
 use crate::app::App;
+use crate::citation::{Citation, Mode};
 use crate::collection::CollectionError;
 use crate::openai::ChatRequest;
 use crate::rag::{self, Grounded, RagStatus};
@@ -68,6 +70,8 @@ pub struct Preview {
     object: &'static str,
     status: &'static str,
     collections: Vec<String>,
+    /// What was searched for; null where all that was chosen went in whole.
+    query: Option<String>,
     request: Box<RawValue>,
     passages: Vec<TracedPassage>,
     timings: serde_json::Value,
@@ -80,6 +84,7 @@ struct ReadChat {
     model: Option<String>,
     passages: Option<usize>,
     off: bool,
+    citations: Mode,
     /// Nothing was chosen, and the server's default does not exist.
     default_is_missing: bool,
     grounding: Option<(ChatRequest, Selection)>,
@@ -91,9 +96,10 @@ async fn complete(
     path: Option<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (Parts { headers, .. }, body) = request.into_parts();
+    let (Parts { headers, uri, .. }, body) = request.into_parts();
     let chat = read(app, access, path, &headers, body).await?;
-    let forwarded = relay::request_headers(headers);
+    let address = public_address(app, &headers, &uri);
+    let mut forwarded = relay::request_headers(headers);
     let Some((request, selection)) = &chat.grounding else {
         let response = app.upstream.send(Method::POST, "/chat/completions", forwarded, full(chat.bytes));
         let added = if chat.default_is_missing { rag::status_header(RagStatus::Error) } else { Vec::new() };
@@ -103,16 +109,23 @@ async fn complete(
         Ok(grounded) => grounded,
         Err(error) => return Ok(answer(error, &rag::status_header(RagStatus::Error))),
     };
-    let trace = Arc::new(grounded.trace(new_trace_id()?, request.question()));
+    let trace = Arc::new(grounded.trace(new_trace_id()?, request.question(), access.owner()));
     app.traces.keep(trace.clone());
     let headers = |upstream| grounded.headers(Some(&trace.id), upstream);
     if grounded.refuse {
         return Ok(answer(ApiError::nothing_relevant(), &headers(None)));
     }
+    let citation = Citation::new(chat.citations, &address, &trace.id, &grounded.passages);
+    if citation.reads_the_answer() {
+        forwarded.remove(ACCEPT_ENCODING);
+    }
     let started = Instant::now();
     let body = full(grounded.body.clone());
     match app.upstream.send(Method::POST, "/chat/completions", forwarded, body).await {
-        Ok(response) => Ok(relay::response(response, &headers(Some(started.elapsed())))),
+        Ok(response) => {
+            let response = relay::response(response, &headers(Some(started.elapsed())));
+            Ok(citation.cite(response))
+        }
         Err(error) => Ok(answer(error.into(), &headers(None))),
     }
 }
@@ -133,7 +146,8 @@ async fn show(
 ) -> Result<Json<Preview>, ApiError> {
     let chat = read(app, access, path, headers, body).await?;
     let Some((request, selection)) = &chat.grounding else {
-        let message = "name a collection: by path, X-RAG-Collection or {model}@{collection}";
+        let message =
+            "name a collection: by path, X-RAG-Collection, a file_search tool or {model}@{collection}";
         return Err(ApiError::bad_request("no_collection", message));
     };
     let grounded = ground(app, &chat, request, selection).await?;
@@ -147,6 +161,7 @@ async fn show(
         passages: rag::traced(&grounded.passages),
         timings: grounded.spent.to_json(),
         collections: grounded.collections,
+        query: grounded.query,
         request,
     }))
 }
@@ -184,25 +199,33 @@ async fn read(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<ReadChat, ApiError> {
-    let RagHeaders { mut asked, off, passages } = RagHeaders::read(headers)?;
+    let RagHeaders { mut asked, off, passages, citations } = RagHeaders::read(headers)?;
     asked.path = path;
-    asked.default = app.config.default_collection.clone();
+    asked.of_key = access.default_collection();
+    asked.default = app.default_collection(access);
     let bytes = read_body(body, app.config.server.max_body).await?;
     let mut parsed = None;
     let mut model = None;
     // Most relayed chats name no collection: they need not be understood.
-    if may_name_a_collection(&bytes)
-        && let Ok(request) = parsed.insert(ChatRequest::parse(bytes.clone()))
-        && let Some(asked_model) = request.model()
-        && let Some((upstream_model, collection)) = asked_model.rsplit_once('@')
-        && !upstream_has(&app.upstream, asked_model).await
-    {
-        model = Some(upstream_model.to_owned());
-        asked.model = Some(collection.to_owned());
+    if may_name_a_collection(&bytes) {
+        match parsed.insert(ChatRequest::parse(bytes.clone())) {
+            Ok(request) => {
+                asked.file_search = request.file_search().cloned();
+                if let Some(asked_model) = request.model()
+                    && let Some((upstream_model, collection)) = asked_model.rsplit_once('@')
+                    && !upstream_has(&app.upstream, asked_model).await
+                {
+                    model = Some(upstream_model.to_owned());
+                    asked.model = Some(collection.to_owned());
+                }
+            }
+            Err(error) if ChatRequest::asks_for_file_search(&bytes) => return Err(error.clone().into()),
+            Err(_) => {}
+        }
     }
     let mut default_is_missing = false;
     let selection = match select(&app.catalog, access, &asked).await {
-        // The server's own default is gone: its users get answers without it, and are told.
+        // The default is gone: its users get answers without it, and are told.
         Err(error) if is_missing_default(&error, &asked) => {
             tracing::error!(%error, "the default collection does not exist");
             default_is_missing = true;
@@ -217,16 +240,27 @@ async fn read(
             Some((request, selection))
         }
     };
-    Ok(ReadChat { bytes, model, passages, off, default_is_missing, grounding })
+    Ok(ReadChat { bytes, model, passages, off, citations, default_is_missing, grounding })
 }
 
-/// Whether there is an `@` anywhere, as itself or as an escape of JSON's.
+/// Whether there is an `@` or `file_search` anywhere, or an escape of JSON's that may be a part of them.
 fn may_name_a_collection(body: &[u8]) -> bool {
-    memchr::memchr(b'@', body).is_some() || memchr::memmem::find(body, b"\\u0040").is_some()
+    const TOOL: &[u8] = b"file_search";
+    let escapes_one = |at: usize| {
+        let hex = body.get(at + 4..at + 6).and_then(|hex| std::str::from_utf8(hex).ok());
+        let letter = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        letter.is_some_and(|letter| letter == b'@' || TOOL.contains(&letter))
+    };
+    memchr::memchr(b'@', body).is_some()
+        || memchr::memmem::find(body, TOOL).is_some()
+        || memchr::memmem::find_iter(body, b"\\u00").any(escapes_one)
 }
 
 fn is_missing_default(error: &SelectionError, asked: &Asked) -> bool {
-    let explicit = asked.path.is_some() || asked.header.is_some() || asked.model.is_some();
+    let explicit = asked.path.is_some()
+        || asked.header.is_some()
+        || asked.file_search.is_some()
+        || asked.model.is_some();
     !explicit && matches!(error, SelectionError::Collection(CollectionError::Unknown(_)))
 }
 

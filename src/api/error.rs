@@ -4,8 +4,10 @@ use axum::extract::Request;
 use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http::StatusCode};
-use http::header::RETRY_AFTER;
+use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
+use crate::access::{Refusal, Scope};
+use crate::app::KeyError;
 use crate::collection::CollectionError;
 use crate::embed::EmbedError;
 use crate::openai::{ChatRequestError, ErrorBody, RequestError};
@@ -140,6 +142,38 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "foreign_origin", message)
     }
 
+    /// Nobody gets in without a key.
+    pub fn no_key() -> Self {
+        let message = "this server needs an API key: send it as Authorization: Bearer sk-lastro-...; whoever runs the server makes one with `lastro keys create`";
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
+    }
+
+    /// A key that is not in force, whyever.
+    pub fn wrong_key() -> Self {
+        let message = "the API key is not in force: ask whoever runs the server for another";
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
+    }
+
+    /// The key is for something else.
+    pub fn insufficient_scope(scope: Scope) -> Self {
+        let message = match scope {
+            Scope::Admin => {
+                "this needs a key with the scope 'admin': on the server's machine, `lastro keys` does it"
+                    .to_owned()
+            }
+            _ => format!("this needs a key with the scope '{scope}'"),
+        };
+        Self::new(StatusCode::FORBIDDEN, "insufficient_scope", message)
+    }
+
+    /// The key asks for more than it may.
+    pub fn over_limit(refusal: &Refusal) -> Self {
+        let seconds = refusal.retry_after().as_secs_f64().ceil().max(1.0) as u32;
+        let message = format!("{refusal}: try again in {seconds} s");
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message);
+        Self { retry_after: Some(seconds), ..error }
+    }
+
     /// Something that is not the client's doing.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");
@@ -151,6 +185,9 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
@@ -194,6 +231,7 @@ impl From<StoreError> for ApiError {
             StoreError::Cursor(_) => Self::bad_request("invalid_value", message).with_param("after"),
             StoreError::Quota { .. } => Self::new(StatusCode::FORBIDDEN, "quota_exceeded", message),
             StoreError::Synced => Self::new(StatusCode::CONFLICT, "synced_collection", message),
+            StoreError::KeyNameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
             StoreError::Deadline => Self::rag_unavailable(),
             StoreError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 full_disk(&message)
@@ -204,6 +242,19 @@ impl From<StoreError> for ApiError {
                 full_disk(&message)
             }
             _ => Self::internal(&message),
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let message = error.to_string();
+        match error {
+            KeyError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, "key_not_found", message),
+            KeyError::Bad { field, .. } => Self::bad_request("invalid_value", message).with_param(field),
+            KeyError::Collection(error) => error.into(),
+            KeyError::Store(error) => error.into(),
+            KeyError::Random(_) => Self::internal(&message),
         }
     }
 }
@@ -240,6 +291,7 @@ impl From<ChatRequestError> for ApiError {
             ChatRequestError::Duplicate(key) => ("duplicate_field", Some(*key)),
             ChatRequestError::Messages(_) => ("invalid_messages", Some("messages")),
             ChatRequestError::Type(key) => ("invalid_type", Some(*key)),
+            ChatRequestError::FileSearch(error) => return error.clone().into(),
         };
         let error = Self::bad_request(code, error.to_string());
         match param {

@@ -14,7 +14,6 @@ use tokio_util::io::ReaderStream;
 use super::ApiError;
 use super::params::{Caller, Chat, Ingest};
 use super::uploads::{field_text, next_field, stage};
-use crate::access::Scope;
 use crate::app::App;
 use crate::ingest::clean_filename;
 use crate::openai::{Deleted, FILES, FileFields, FileObject, List, PageQuery, Purpose, QueryString};
@@ -79,7 +78,7 @@ pub async fn delete(
     Path(file): Path<String>,
 ) -> Result<Json<Deleted>, ApiError> {
     let file = app.store().file(&app.catalog.sight(&access), &FileId(file)).await?;
-    if file.owner.as_deref() != access.owner() && !access.may(Scope::Admin) {
+    if !access.owns(file.owner.as_deref()) {
         return Err(ApiError::not_the_owner(&file.id.0));
     }
     app.catalog.delete_file(&file.id).await?;

@@ -2,11 +2,13 @@
 
 mod batches;
 mod chat;
+mod description;
 mod documents;
 mod embeddings;
 mod error;
 mod files;
 mod health;
+mod keys;
 mod models;
 mod params;
 mod relay;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::app::App;
 
@@ -75,9 +77,14 @@ pub fn routes(app: Arc<App>) -> Router {
             "/v1/vector_stores/{collection}/documents/{document}",
             get(documents::one).delete(documents::delete),
         )
+        // Keys.
+        .route("/admin/keys", get(keys::list).post(keys::create))
+        .route("/admin/keys/{key}", delete(keys::revoke))
+        .route("/admin/keys/{key}/grants", post(keys::grant))
         // Everything else is upstream's.
         .route("/v1/{*rest}", axum::routing::any(relay::everything_else))
         .route("/c/{collection}/v1/{*rest}", axum::routing::any(relay::everything_else_of))
+        .route("/openapi.json", get(description::openapi))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .fallback(error::unknown_route)

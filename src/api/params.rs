@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Uri};
 use percent_encoding::percent_decode;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
-use crate::access::{Access, Scope};
+use crate::access::{Access, Permit, Scope};
 use crate::app::App;
+use crate::citation::Mode;
 use crate::openai::{Body, parse_value};
 use crate::selection::Asked;
 
@@ -43,8 +45,14 @@ needs! { Chat Relay Ingest Admin }
 impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        Ok(Self(Access::everything(), PhantomData))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        // The server puts it there for every request that it lets in.
+        let access = parts.extensions.get::<Access>().cloned().ok_or_else(ApiError::no_key)?;
+        if access.may(N::SCOPE) {
+            Ok(Self(access, PhantomData))
+        } else {
+            Err(ApiError::insufficient_scope(N::SCOPE))
+        }
     }
 }
 
@@ -62,11 +70,19 @@ impl<T: Body> FromRequest<Arc<App>> for JsonBody<T> {
     }
 }
 
-/// One of the requests that are worked on at a time. Whoever holds it occupies a place.
+/// One of the requests that are worked on at a time, of all and of those of its key. Whoever holds it occupies a place.
 #[derive(Clone)]
-pub struct Place(pub Arc<OwnedSemaphorePermit>);
+pub struct Place {
+    _held: Arc<(OwnedSemaphorePermit, Option<Permit>)>,
+}
 
-/// `X-RAG`, `X-RAG-Collection`, `X-RAG-Document` and `X-RAG-K`.
+impl Place {
+    pub fn new(of_all: OwnedSemaphorePermit, of_key: Option<Permit>) -> Self {
+        Self { _held: Arc::new((of_all, of_key)) }
+    }
+}
+
+/// `X-RAG`, `X-RAG-Collection`, `X-RAG-Document`, `X-RAG-K` and `X-RAG-Citations`.
 #[derive(Debug, Default)]
 pub struct RagHeaders {
     pub asked: Asked,
@@ -74,6 +90,7 @@ pub struct RagHeaders {
     pub off: bool,
     /// Passages wanted.
     pub passages: Option<usize>,
+    pub citations: Mode,
 }
 
 /// Most passages that a client may ask for.
@@ -102,12 +119,32 @@ impl RagHeaders {
                 }
             },
         };
+        let citations = match text(headers, "x-rag-citations")? {
+            None => Mode::default(),
+            Some(name) => Mode::named(name.trim()).ok_or_else(|| {
+                let message = format!("X-RAG-Citations: {name:?} is none of header, comment and annotations");
+                ApiError::bad_request("invalid_header", message)
+            })?,
+        };
         let asked = Asked {
             header: text(headers, "x-rag-collection")?,
             documents: text(headers, "x-rag-document")?,
             ..Asked::default()
         };
-        Ok(Self { asked, off, passages })
+        Ok(Self { asked, off, passages, citations })
+    }
+}
+
+/// The address under which the client of a request reaches this server, without a path.
+pub fn public_address(app: &App, headers: &HeaderMap, uri: &Uri) -> String {
+    let server = &app.config.server;
+    if let Some(url) = &server.public_url {
+        return url.clone();
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    match host.or_else(|| uri.authority().map(|authority| authority.as_str())) {
+        Some(host) => format!("http://{host}"),
+        None => format!("http://{}", server.listen),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 
 use super::ApiError;
@@ -12,31 +12,40 @@ use super::params::{Caller, Chat, JsonBody};
 use crate::app::App;
 use crate::collection::{Hit, Query, Scope, search as find};
 use crate::openai::{
-    Attributes, Place, Ranking, SearchItem, SearchPage, SearchRequest, VectorStoreSearchResultContentObject,
+    Attributes, Place, QueryString, SearchItem, SearchPage, SearchRequest,
+    VectorStoreSearchResultContentObject,
 };
+use crate::selection::matching;
+use crate::store::StoreError;
 
 pub async fn search(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
     Path(collection): Path<String>,
+    RawQuery(query): RawQuery,
     JsonBody(request): JsonBody<SearchRequest>,
 ) -> Result<Response, ApiError> {
-    let [query] = request.queries.as_slice() else {
-        let message = "one query at a time is served so far";
-        return Err(ApiError::bad_request("invalid_value", message).with_param("query"));
-    };
-    if request.filter.is_some() || request.ranking != Ranking::default() {
-        let message = "filters and ranking options are not served yet";
-        return Err(ApiError::bad_request("invalid_value", message));
-    }
+    let with_place = QueryString::parse(query.as_deref())?.word("include", &["place"])?.is_some();
     let collection = app.catalog.find_to_use(&access, &collection)?;
-    let scopes = [Scope { collection, documents: None }];
     let deadline = Instant::now() + app.config.rag.deadline;
-    let query = Query { text: query, limit: request.max_num_results, deadline, floor: false };
-    let found = find(&app.catalog, &scopes, query).await?;
+    let mut scope = Scope { collection, documents: None };
+    if let Some(filter) = &request.filter {
+        scope = matching(&app.catalog, &scope, filter, deadline).await?;
+    }
+    let texts: Vec<&str> = request.queries.iter().map(String::as_str).collect();
+    let query = Query {
+        texts: &texts,
+        limit: request.max_num_results,
+        deadline,
+        floor: false,
+        threshold: request.ranking.score_threshold,
+        dense_weight: request.ranking.dense_weight(),
+    };
+    let found = find(&app.catalog, &[scope], query).await?;
+    let items = found.hits.into_iter().map(|hit| item(hit, with_place));
     let page = SearchPage {
         object: "vector_store.search_results.page".to_owned(),
-        data: found.hits.into_iter().map(item).collect(),
+        data: items.collect::<Result<_, _>>()?,
         search_query: request.queries,
         has_more: false,
         next_page: None,
@@ -45,15 +54,16 @@ pub async fn search(
     Ok(([("x-rag-status", status)], Json(page)).into_response())
 }
 
-fn item(hit: Hit) -> SearchItem {
-    let content =
-        VectorStoreSearchResultContentObject { r#type: "text".to_owned(), text: hit.chunk.chunk.text };
-    SearchItem {
-        file_id: hit.chunk.document_id.0,
-        filename: hit.chunk.filename,
-        score: hit.score.clamp(0.0, 1.0),
-        attributes: Attributes::default(),
+fn item(hit: Hit, with_place: bool) -> Result<SearchItem, StoreError> {
+    let (chunk, score) = (hit.chunk, hit.score.clamp(0.0, 1.0));
+    let content = VectorStoreSearchResultContentObject { r#type: "text".to_owned(), text: chunk.chunk.text };
+    Ok(SearchItem {
+        file_id: chunk.document_id.0,
+        filename: chunk.filename,
+        score,
+        attributes: Attributes::from_json(&chunk.attributes)
+            .map_err(|e| StoreError::Damaged(e.to_string()))?,
         content: vec![content],
-        place: Some(Place { page: hit.chunk.chunk.page, headings: hit.chunk.chunk.headings }),
-    }
+        place: with_place.then_some(Place { page: chunk.chunk.page, headings: chunk.chunk.headings }),
+    })
 }

@@ -15,7 +15,9 @@ pub async fn one(
     Caller(access, ..): Caller<Chat>,
     Path(id): Path<String>,
 ) -> Result<Json<Trace>, ApiError> {
-    let trace = app.traces.find(&id).filter(|t| t.collection_ids.iter().all(|c| access.sees(c)));
+    let trace = app.traces.find(&id);
+    let trace =
+        trace.filter(|t| access.owns(t.owner.as_deref()) && t.collection_ids.iter().all(|c| access.sees(c)));
     match trace {
         Some(trace) => Ok(Json(Trace::clone(&trace))),
         None => Err(ApiError::unknown_trace(&id)),

@@ -162,9 +162,12 @@ impl Catalog {
             owner: access.owner().map(str::to_owned),
         };
         let (store, open, indexes) = (self.store.clone(), self.open.clone(), self.indexes.clone());
+        let access = access.clone();
         to_its_end(async move {
             let record = store.create_collection(new).await?;
             let collection = Arc::new(Collection::new(&record, &indexes)?);
+            // Before anybody can find it.
+            access.granted(&record.id.0);
             open.write().insert(record.id, collection.clone());
             Ok(collection)
         })

@@ -1,4 +1,4 @@
-//! One question over one or several collections: both rankings, fused, and read back from the store.
+//! One question, or several, over one or several collections: both rankings, fused, and read back from the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,12 +26,17 @@ pub struct Scope {
 /// What to search for.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
-    pub text: &'a str,
+    /// At least one. Each is ranked by itself, and a chunk has the best of its scores.
+    pub texts: &'a [&'a str],
     /// At most so many hits.
     pub limit: usize,
     pub deadline: Instant,
     /// Whether hits under the floor are left out.
     pub floor: bool,
+    /// Least score of a hit, 0 to 1.
+    pub threshold: Option<f32>,
+    /// Share of meaning against words, 0 to 1, instead of the collections' own. At 0 or 1 one of them alone finds.
+    pub dense_weight: Option<f32>,
 }
 
 /// A chunk that was found, alive in the store, with what each ranking said of it.
@@ -49,7 +54,7 @@ pub struct Hit {
 }
 
 /// Where the time went.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
     pub embed: Option<Duration>,
     pub lexical: Duration,
@@ -68,22 +73,75 @@ pub struct Found {
 
 type Key = (usize, ChunkId);
 
+/// One text's ranking, best first.
+struct Ranked {
+    ranking: Vec<(Key, Fused)>,
+    by_meaning: bool,
+    timings: Timings,
+}
+
 /// Searches the scopes together: their hits are pooled and normalised once.
 pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
+    if scopes.iter().all(|scope| scope.documents.as_ref().is_some_and(BTreeSet::is_empty)) {
+        return Ok(Found { hits: Vec::new(), by_meaning: true, timings: Timings::default() });
+    }
+    let ranked = query.texts.iter().map(|text| rank(catalog, scopes, query, text));
+    let Ranked { mut ranking, by_meaning, timings } = best_of(try_join_all(ranked).await?);
+    if let Some(threshold) = query.threshold {
+        ranking.retain(|(_, fused)| fused.score >= threshold);
+    }
+    // A few more than asked for: some may be gone from the store.
+    ranking.truncate(query.limit + query.limit / 2 + 8);
+    let mut hits = read_back(catalog, scopes, &ranking, query.deadline).await?;
+    hits.truncate(query.limit);
+    Ok(Found { hits, by_meaning, timings })
+}
+
+/// Several rankings as one: of a chunk that is in several, where it scores best.
+fn best_of(mut all: Vec<Ranked>) -> Ranked {
+    let mut first =
+        all.pop().unwrap_or(Ranked { ranking: Vec::new(), by_meaning: false, timings: Timings::default() });
+    if all.is_empty() {
+        return first;
+    }
+    let mut best: BTreeMap<Key, Fused> = first.ranking.drain(..).collect();
+    for ranked in all {
+        for (key, fused) in ranked.ranking {
+            let entry = best.entry(key).or_insert(fused);
+            if fused.score > entry.score {
+                *entry = fused;
+            }
+        }
+        first.by_meaning &= ranked.by_meaning;
+        // They ran side by side.
+        first.timings.embed = first.timings.embed.max(ranked.timings.embed);
+        first.timings.lexical = first.timings.lexical.max(ranked.timings.lexical);
+        first.timings.dense = first.timings.dense.max(ranked.timings.dense);
+    }
+    first.ranking = best.into_iter().collect();
+    first.ranking.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
+    first
+}
+
+async fn rank(
+    catalog: &Catalog,
+    scopes: &[Scope],
+    query: Query<'_>,
+    text: &str,
+) -> Result<Ranked, CollectionError> {
     let mut timings = Timings::default();
     let embedding = async {
         let started = Instant::now();
         let vector =
-            tokio::time::timeout_at(query.deadline.into(), catalog.embedder().embed_question(query.text))
-                .await;
+            tokio::time::timeout_at(query.deadline.into(), catalog.embedder().embed_question(text)).await;
         (vector, started.elapsed())
     };
     let words = async {
         let started = Instant::now();
-        let found = try_join_all(
-            scopes.iter().enumerate().map(|(number, scope)| lexical(catalog, number, scope, query)),
-        )
-        .await;
+        let legs = scopes.iter().enumerate();
+        let found =
+            try_join_all(legs.map(|(number, scope)| lexical(catalog, number, scope, text, query.deadline)))
+                .await;
         (found, started.elapsed())
     };
     let ((vector, embed), (lexical, lexical_time)) = join(embedding, words).await;
@@ -110,23 +168,31 @@ pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Re
     }
     let weight = |key: &Key| match by_meaning.get(&key.0) {
         None => 0.0,
-        Some(model) => {
+        Some(model) => query.dense_weight.unwrap_or_else(|| {
             let collection = &scopes[key.0].collection;
             let default = fusion::default_dense_weight(model.speaks(collection.language().as_deref()));
             collection.settings().dense_weight.unwrap_or(default)
-        }
+        }),
     };
     let mut ranking = fusion::fuse(&lexical, &dense, weight);
-    if query.floor {
-        ranking.retain(|(key, fused)| {
-            by_meaning.get(&key.0).is_none_or(|model| is_relevant(&scopes[key.0].collection, model, fused))
-        });
+    ranking.retain(|(key, fused)| match by_meaning.get(&key.0) {
+        // Nothing but words can find there.
+        None => true,
+        Some(model) => {
+            weighs(query.dense_weight, fused)
+                && (!query.floor || is_relevant(&scopes[key.0].collection, model, fused))
+        }
+    });
+    Ok(Ranked { ranking, by_meaning: !by_meaning.is_empty(), timings })
+}
+
+/// Whether a ranking that has any weight found it.
+fn weighs(dense_weight: Option<f32>, fused: &Fused) -> bool {
+    match dense_weight {
+        Some(weight) if weight <= 0.0 => fused.lexical.is_some(),
+        Some(weight) if weight >= 1.0 => fused.dense.is_some(),
+        _ => true,
     }
-    // A few more than asked for: some may be gone from the store.
-    ranking.truncate(query.limit + query.limit / 2 + 8);
-    let mut hits = read_back(catalog, scopes, &ranking, query.deadline).await?;
-    hits.truncate(query.limit);
-    Ok(Found { hits, by_meaning: !by_meaning.is_empty(), timings })
 }
 
 fn is_relevant(collection: &Collection, model: &EmbeddingModel, fused: &Fused) -> bool {
@@ -144,13 +210,14 @@ async fn lexical(
     catalog: &Catalog,
     number: usize,
     scope: &Scope,
-    query: Query<'_>,
+    text: &str,
+    deadline: Instant,
 ) -> Result<Vec<(Key, f32)>, CollectionError> {
-    let found = match lexical_once(catalog, scope, query).await {
+    let found = match lexical_once(catalog, scope, text, deadline).await {
         Err(CollectionError::Index(IndexError::Damaged(error))) => {
             tracing::warn!(error, collection = scope.collection.label(), "lexical index is rebuilt");
             scope.collection.discard_lexical().await?;
-            lexical_once(catalog, scope, query).await?
+            lexical_once(catalog, scope, text, deadline).await?
         }
         found => found?,
     };
@@ -160,17 +227,18 @@ async fn lexical(
 async fn lexical_once(
     catalog: &Catalog,
     scope: &Scope,
-    query: Query<'_>,
+    text: &str,
+    deadline: Instant,
 ) -> Result<Vec<Scored>, CollectionError> {
     if scope.collection.lexical().is_none() {
-        tokio::time::timeout_at(query.deadline.into(), catalog.sync(&scope.collection))
+        tokio::time::timeout_at(deadline.into(), catalog.sync(&scope.collection))
             .await
             .map_err(|_| CollectionError::Deadline)??;
     }
     let Some(index) = scope.collection.lexical() else { return Ok(Vec::new()) };
-    let (text, filter) = (query.text.to_owned(), filter(scope));
+    let (text, filter) = (text.to_owned(), filter(scope));
     let work = super::open::blocking(move || index.search(&text, DEPTH, &filter));
-    tokio::time::timeout_at(query.deadline.into(), work).await.map_err(|_| CollectionError::Deadline)?
+    tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| CollectionError::Deadline)?
 }
 
 async fn dense_leg(

@@ -1,14 +1,19 @@
 //! To the running server on a data folder, or to one started for this command.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::CommandError;
+use crate::access::Secret;
 use crate::app::{App, AppError};
 use crate::config::Config;
 use crate::openai::ErrorBody;
@@ -20,6 +25,9 @@ use crate::store::StoreError;
 pub struct ServerFile {
     pub address: SocketAddr,
     pub pid: u32,
+    /// The server's local key: whoever may read the data folder may do everything.
+    #[serde(default)]
+    pub key: String,
 }
 
 const NAME: &str = "server.json";
@@ -28,11 +36,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl ServerFile {
     /// Tells the commands where the server is.
-    pub fn write(data: &Path, address: SocketAddr) -> std::io::Result<()> {
-        let file = Self { address, pid: std::process::id() };
-        // Written whole under another name first: a reader never sees a part.
+    pub fn write(data: &Path, address: SocketAddr, key: &Secret) -> std::io::Result<()> {
+        let file = Self { address, pid: std::process::id(), key: key.reveal().to_owned() };
+        // Written whole under another name first: a reader never sees a part. Made anew, since the mode of a file that
+        // is there stays.
         let temporary = data.join("server.json.new");
-        std::fs::write(&temporary, serde_json::to_vec(&file)?)?;
+        match std::fs::remove_file(&temporary) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        written.write_all(&serde_json::to_vec(&file)?)?;
         std::fs::rename(temporary, data.join(NAME))
     }
 
@@ -48,10 +62,15 @@ impl ServerFile {
 }
 
 /// A client for a server on this machine: no TLS, and no certificates to read for it.
-fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+fn http_client(key: &str) -> Result<reqwest::Client, reqwest::Error> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().tls_certs_only([]).build()
+    let mut headers = HeaderMap::new();
+    if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {key}")) {
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).default_headers(headers).build()
 }
 
 /// A server to ask.
@@ -72,18 +91,18 @@ impl Drop for Connection {
 impl Connection {
     /// Finds the running server of the data folder, or starts one.
     pub async fn open(config: Config) -> Result<Self, CommandError> {
-        let client = http_client()?;
         if let Some(file) = ServerFile::read(&config.data) {
+            let client = http_client(&file.key)?;
             let base = format!("http://{}", reachable(file.address));
             let health = client.get(format!("{base}/health")).timeout(PATIENCE).send().await;
             if health.is_ok_and(|response| response.status().is_success()) {
                 return Ok(Self { client, base, own: None });
             }
         }
-        Self::start(config, client).await
+        Self::start(config).await
     }
 
-    async fn start(mut config: Config, client: reqwest::Client) -> Result<Self, CommandError> {
+    async fn start(mut config: Config) -> Result<Self, CommandError> {
         // A folder of samples is the server's to sync; a command touches only what it is told to.
         config.collections = None;
         let app = match App::open(config).await {
@@ -95,6 +114,7 @@ impl Connection {
             }
             app => app?,
         };
+        let client = http_client(app.keys.local().reveal())?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let base = format!("http://{}", listener.local_addr()?);
         let own = tokio::spawn(server::run(listener, app, std::future::pending()));

@@ -4,11 +4,13 @@
 mod ask;
 mod connection;
 mod ingest;
+mod keys;
 mod search;
 
 pub use ask::ask;
 pub use connection::ServerFile;
 pub use ingest::ingest;
+pub use keys::{KeysCommand, keys};
 pub use search::search;
 
 /// Why a command ended without doing what was asked.

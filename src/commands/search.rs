@@ -14,7 +14,7 @@ const SHOWN: usize = 300;
 pub async fn search(config: Config, collection: &str, query: &str, limit: usize) -> Result<(), CommandError> {
     let connection = Connection::open(config).await?;
     connection.until_ready().await?;
-    let url = connection.url(&format!("/v1/vector_stores/{}/search", segment(collection)));
+    let url = connection.url(&format!("/v1/vector_stores/{}/search?include=place", segment(collection)));
     let body = json!({ "query": query, "max_num_results": limit });
     let response = checked(connection.client.post(url).json(&body).send().await?).await?;
     let lexical = response.headers().get("x-rag-status").is_some_and(|s| s == "lexical");

@@ -29,6 +29,9 @@ options! {
     /// Address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "LASTRO_LISTEN", global = true)]
     listen: SocketAddr,
+    /// Address under which clients reach this server, for links to documents [default: http:// and the request's Host]
+    #[arg(long, env = "LASTRO_PUBLIC_URL", global = true)]
+    public_url: String,
     /// The LLM server's OpenAI address [default: http://127.0.0.1:8000/v1]
     #[arg(long, env = "LASTRO_UPSTREAM", global = true)]
     upstream: String,
@@ -113,6 +116,9 @@ options! {
     /// Serve other machines although there are no keys: everybody who reaches the address may do everything
     #[arg(long, env = "LASTRO_ALLOW_REMOTE_WITHOUT_KEYS", global = true, num_args = 0..=1, default_missing_value = "true")]
     allow_remote_without_keys: bool,
+    /// Origins of web pages that may use the server from a browser, with commas between them [default: none]
+    #[arg(long, env = "LASTRO_CORS_ORIGINS", global = true, value_delimiter = ',')]
+    cors_origins: Vec<String>,
     /// Log lines as JSON
     #[arg(long, env = "LASTRO_LOG_JSON", global = true, num_args = 0..=1, default_missing_value = "true")]
     log_json: bool,

@@ -1,16 +1,18 @@
 //! A chat request as spans over its own bytes.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::file_search::FileSearch;
+use super::request::RequestError;
+use super::spans::{Entries, Repeated, span};
+use super::tools::{self, FoundTool};
+
 /// A body that cannot be grounded. Without a collection it would go upstream as it is.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChatRequestError {
     #[error("the body is not a JSON object: {0}")]
     NotJson(String),
@@ -22,6 +24,14 @@ pub enum ChatRequestError {
     Messages(String),
     #[error("'{0}' has the wrong type")]
     Type(&'static str),
+    #[error(transparent)]
+    FileSearch(#[from] RequestError),
+}
+
+impl From<Repeated> for ChatRequestError {
+    fn from(Repeated(key): Repeated) -> Self {
+        Self::Duplicate(key)
+    }
 }
 
 /// A chat request: what of it matters here, and where that stands in the bytes.
@@ -30,12 +40,40 @@ pub struct ChatRequest {
     bytes: Bytes,
     model: Option<(String, Range<usize>)>,
     messages: Range<usize>,
-    tools: Option<Range<usize>>,
+    /// JSON of the tools that upstream will see.
+    tools: Option<Tools>,
+    file_search: Option<FileSearch>,
+    /// What of the bytes is for us alone.
+    ours: Vec<Range<usize>>,
     message_count: usize,
+    /// Which message is the question.
+    asked: usize,
     question: String,
     place: Option<Place>,
     reserve: Option<u64>,
     stream: bool,
+}
+
+#[derive(Debug)]
+enum Tools {
+    AsSent(Range<usize>),
+    Left(String),
+}
+
+/// What somebody said before the question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub role: Role,
+    /// Never empty; text parts are joined.
+    pub text: String,
+}
+
+/// Who said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    User,
+    Assistant,
 }
 
 /// Where text goes before the question.
@@ -56,55 +94,11 @@ pub struct Edits<'a> {
     pub before_question: Option<&'a str>,
 }
 
-/// The entries of a JSON object in order, duplicates kept.
-struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    entries.push((Cow::Owned(key), map.next_value()?));
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
-impl<'a> Entries<'a> {
-    /// The value of a key; where it repeats, the last, as JSON parsers have it.
-    fn last(&self, key: &str) -> Option<&'a RawValue> {
-        self.0.iter().rev().find(|(k, _)| k == key).map(|(_, value)| *value)
-    }
-
-    fn only(&self, key: &'static str) -> Result<Option<&'a RawValue>, ChatRequestError> {
-        let mut values = self.0.iter().filter(|(k, _)| k == key);
-        match (values.next(), values.next()) {
-            (_, Some(_)) => Err(ChatRequestError::Duplicate(key)),
-            (found, None) => Ok(found.map(|(_, value)| *value)),
-        }
-    }
-}
-
 impl ChatRequest {
     /// Finds the spans. Everything else in the body is left alone.
     pub fn parse(bytes: Bytes) -> Result<Self, ChatRequestError> {
         let text = std::str::from_utf8(&bytes).map_err(|e| ChatRequestError::NotJson(e.to_string()))?;
-        let span = |value: &RawValue| {
-            // A borrowed RawValue is a part of the text that was parsed.
-            let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
-            start..start + value.get().len()
-        };
+        let span = |value: &RawValue| span(text, value);
         let top: Entries<'_> =
             serde_json::from_str(text).map_err(|e| ChatRequestError::NotJson(e.to_string()))?;
         let raw_messages = top.only("messages")?.ok_or(ChatRequestError::Missing("messages"))?;
@@ -115,18 +109,14 @@ impl ChatRequest {
                 Some((name, span(raw)))
             }
         };
-        let tools = top.only("tools")?.map(span);
+        let raw_tools = top.only("tools")?;
         let messages: Vec<Entries<'_>> = serde_json::from_str(raw_messages.get())
             .map_err(|e| ChatRequestError::Messages(e.to_string()))?;
-        let is_user = |message: &&Entries<'_>| {
-            let role = message.last("role").and_then(|r| serde_json::from_str::<String>(r.get()).ok());
-            role.as_deref() == Some("user")
-        };
-        let last_user = messages
+        let asked = messages
             .iter()
-            .rfind(is_user)
+            .rposition(|message| role(message) == Some(Role::User))
             .ok_or_else(|| ChatRequestError::Messages("none has".to_owned()))?;
-        let (question, place) = match last_user.last("content") {
+        let (question, place) = match messages[asked].last("content") {
             None => (String::new(), None),
             Some(content) => read_content(content, span(content).start)?,
         };
@@ -138,17 +128,47 @@ impl ChatRequest {
         let reserve = number("max_completion_tokens").or_else(|| number("max_tokens"));
         let stream = top.last("stream").is_some_and(|raw| raw.get() == "true");
         let (messages_span, message_count) = (span(raw_messages), messages.len());
+        let (tools, file_search, ours) = match tools::find(text, &top, raw_tools)? {
+            None => (raw_tools.map(|tools| Tools::AsSent(span(tools))), None, Vec::new()),
+            Some(FoundTool { search, cuts, left }) => (left.map(Tools::Left), Some(search), cuts),
+        };
         Ok(Self {
             model,
             messages: messages_span,
             tools,
+            file_search,
+            ours,
             message_count,
+            asked,
             question,
             place,
             reserve,
             stream,
             bytes,
         })
+    }
+
+    /// Whether a body that [`Self::parse`] refuses has a `file_search` tool, which upstream must not see.
+    pub fn asks_for_file_search(body: &[u8]) -> bool {
+        std::str::from_utf8(body).is_ok_and(tools::asks_for_file_search)
+    }
+
+    /// The `file_search` tool, which [`Self::edited`] leaves out.
+    pub fn file_search(&self) -> Option<&FileSearch> {
+        self.file_search.as_ref()
+    }
+
+    /// What users and assistants said before the question, oldest first. Read anew at each call.
+    pub fn earlier_turns(&self) -> Vec<Turn> {
+        let Ok(messages) = serde_json::from_slice::<Vec<Entries<'_>>>(&self.bytes[self.messages.clone()])
+        else {
+            return Vec::new();
+        };
+        let turns = messages[..self.asked].iter().filter_map(|message| {
+            let (text, _) = read_content(message.last("content")?, 0).ok()?;
+            Some(Turn { role: role(message)?, text }).filter(|turn| !turn.text.trim().is_empty())
+        });
+        turns.collect()
     }
 
     /// The model asked for.
@@ -171,10 +191,14 @@ impl ChatRequest {
         self.stream
     }
 
-    /// The JSON of messages and tools: what fills the model's window.
+    /// The JSON of messages and tools as upstream will see them: what fills the model's window.
     pub fn prompt_parts(&self) -> (&str, Option<&str>) {
         let text = |span: &Range<usize>| std::str::from_utf8(&self.bytes[span.clone()]).unwrap_or_default();
-        (text(&self.messages), self.tools.as_ref().map(text))
+        let tools = self.tools.as_ref().map(|tools| match tools {
+            Tools::AsSent(span) => text(span),
+            Tools::Left(left) => left,
+        });
+        (text(&self.messages), tools)
     }
 
     /// How many messages there are.
@@ -188,8 +212,10 @@ impl ChatRequest {
     }
 
     /// The request with these edits: the original bytes with spans replaced, and without edits the original bytes.
+    /// What is for us alone, the `file_search` tool, is always left out.
     pub fn edited(&self, edits: &Edits<'_>) -> Bytes {
-        let mut changes: Vec<(Range<usize>, String)> = Vec::new();
+        let mut changes: Vec<(Range<usize>, String)> =
+            self.ours.iter().map(|span| (span.clone(), String::new())).collect();
         if let (Some(name), Some((_, span))) = (edits.model, &self.model) {
             changes.push((span.clone(), quoted(name)));
         }
@@ -220,6 +246,10 @@ impl ChatRequest {
         out.extend_from_slice(&self.bytes[at..]);
         out.into()
     }
+}
+
+fn role(message: &Entries<'_>) -> Option<Role> {
+    serde_json::from_str(message.last("role")?.get()).ok()
 }
 
 fn quoted(text: &str) -> String {
@@ -255,80 +285,5 @@ fn read_content(content: &RawValue, start: usize) -> Result<(String, Option<Plac
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<ChatRequest, ChatRequestError> {
-        ChatRequest::parse(Bytes::copy_from_slice(text.as_bytes()))
-    }
-
-    fn edited(text: &str, edits: &Edits<'_>) -> String {
-        let request = parse(text).expect(text);
-        String::from_utf8(request.edited(edits).to_vec()).expect("UTF-8")
-    }
-
-    #[test]
-    fn only_the_spans_change() {
-        let body = " {\"x\": 0.10, \"n\":123456789012345678901234567890,\n\"messages\" :[ {\"role\":\"system\",\"content\":\"s\"},{\"content\" : \"Ol\\u00e1?\" ,\"role\":\"user\",\"a\":1,\"a\":2}], \"model\":\"m@c\",\"x\":1} ";
-        assert_eq!(edited(body, &Edits::default()), body);
-        let edits = Edits { model: Some("m"), before_question: Some("P \"1\"\n") };
-        let expected = body.replace("\"m@c\"", "\"m\"").replace("\"Ol", "\"P \\\"1\\\"\\nOl");
-        assert_eq!(edited(body, &edits), expected);
-        assert_eq!(parse(body).expect("a request").question(), "Olá?");
-    }
-
-    #[test]
-    fn a_text_part_is_prepended_to_parts() {
-        let body = r#"{"messages":[{"role":"user","content":[ {"type":"image_url","image_url":{"url":"x"}},{"type":"text","text":"what?"}]}]}"#;
-        let out = edited(body, &Edits { before_question: Some("P"), ..Edits::default() });
-        assert_eq!(out, body.replace("[ {", r#"[{"type":"text","text":"P"}, {"#));
-        assert_eq!(parse(body).expect("a request").question(), "what?");
-        let empty = r#"{"messages":[{"role":"user","content":[]}]}"#;
-        let out = edited(empty, &Edits { before_question: Some("P"), ..Edits::default() });
-        assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{out}");
-        assert!(!parse(empty).expect("a request").can_be_grounded());
-    }
-
-    #[test]
-    fn the_last_user_message_is_the_question_whatever_follows_it() {
-        let body = r#"{"messages":[{"role":"user","content":"one"},{"role":"user","content":"two"},{"role":"assistant","content":null,"tool_calls":[]},{"role":"tool","content":"result"}]}"#;
-        assert_eq!(parse(body).expect("a request").question(), "two");
-    }
-
-    #[test]
-    fn what_cannot_be_grounded_is_said() {
-        for (body, error) in [
-            ("", "not a JSON object"),
-            ("[]", "not a JSON object"),
-            ("{\"messages\":[]", "not a JSON object"),
-            ("{}", "'messages' is missing"),
-            ("{\"messages\":{}}", "'messages' must be"),
-            ("{\"messages\":[]}", "'messages' must be"),
-            ("{\"messages\":[{\"role\":\"system\",\"content\":\"\"}]}", "'messages' must be"),
-            ("{\"messages\":[{\"role\":\"user\"}],\"messages\":[]}", "'messages' appears more than once"),
-            (
-                "{\"mess\\u0061ges\":[],\"messages\":[{\"role\":\"user\"}]}",
-                "'messages' appears more than once",
-            ),
-            ("{\"model\":\"a\",\"messages\":[{\"role\":\"user\"}],\"model\":\"b\"}", "'model' appears"),
-            ("{\"model\":1,\"messages\":[{\"role\":\"user\"}]}", "'model' has the wrong type"),
-        ] {
-            let found = parse(body).expect_err(body).to_string();
-            assert!(found.contains(error), "{body}: {found}");
-        }
-        assert!(
-            !parse("{\"messages\":[{\"role\":\"user\",\"content\":null}]}").expect("null").can_be_grounded()
-        );
-    }
-
-    #[test]
-    fn deep_and_odd_values_are_left_to_upstream() {
-        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
-        let body = format!(
-            "{{\"deep\":{deep},\"max_tokens\":null,\"max_completion_tokens\":7,\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"q\"}}]}}"
-        );
-        let request = parse(&body).expect("a request");
-        assert_eq!((request.reserve(), request.stream()), (Some(7), true));
-        assert_eq!(request.edited(&Edits::default()), body.as_bytes());
-    }
-}
+#[path = "chat_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 //! A request that goes upstream is never rebuilt from types, which would lose what they do not know:
 //! [`ChatRequest`] keeps the original bytes and replaces spans of them.
 
+mod ascii;
 mod attributes;
 mod chat;
 mod embeddings;
@@ -10,19 +11,24 @@ mod error;
 mod file_search;
 mod files;
 mod filter;
+mod keys;
 mod models;
 mod objects;
 mod pages;
 mod request;
+mod spans;
+mod tools;
 mod vector_stores;
 
+pub use ascii::ascii;
 pub use attributes::{AttributeValue, Attributes, Metadata};
-pub use chat::{ChatRequest, ChatRequestError, Edits};
+pub use chat::{ChatRequest, ChatRequestError, Edits, Role, Turn};
 pub use embeddings::{EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
 pub use error::{ErrorBody, ErrorDetail};
 pub use file_search::{FileSearch, Ranking, SearchRequest};
 pub use files::{FileFields, FileObject, FileUpload, Purpose};
 pub use filter::{Comparison, Filter};
+pub use keys::{CreateKey, GrantKey, KeyLimits, KeyObject};
 pub use models::{read_models, with_collections, with_own_model};
 pub use objects::*;
 pub use pages::{FILES, List, OBJECTS, PageLimits, PageQuery, QueryString};

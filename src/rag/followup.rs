@@ -71,7 +71,7 @@ fn leans(question: &str, said: &[Word], before: &Exchange<'_>) -> bool {
         return subjects <= MOST_SUBJECTS;
     }
     // A few words without a verb that asks: the answer to a question, or a word on the topic.
-    let fragment = !first.asks() && !question.trim_end().ends_with('?');
+    let fragment = !first.asks() && (said.len() <= 2 || !question.trim_end().ends_with('?'));
     fragment && subjects <= if asked_back(before.answer).is_some() { 2 } else { 1 }
 }
 
@@ -81,7 +81,8 @@ fn is_reply(question: &str, first: &Word) -> bool {
 }
 
 const LIKE_FOLLOW_UPS: &[&str] = &["what about ", "how about ", "what if ", "que tal "];
-const CORRECTIONS: &[&str] = &["i meant ", "i mean ", "quis dizer ", "quise decir ", "na verdade ", "en realidad "];
+const CORRECTIONS: &[&str] =
+    &["i meant ", "i mean ", "quis dizer ", "quise decir ", "na verdade ", "en realidad "];
 
 fn folded(said: &[Word]) -> String {
     said.iter().flat_map(|word| [word.folded.as_str(), " "]).collect()
@@ -114,7 +115,8 @@ fn item<'a>(question: &str, said: &[Word], before: &Exchange<'a>) -> Option<&'a 
         return None;
     }
     // "How long does it last?"
-    let is_verb = |word: &Word| word.folded == "last" && !question[..word.at.start].trim_end().ends_with("the");
+    let is_verb =
+        |word: &Word| word.folded == "last" && !question[..word.at.start].trim_end().ends_with("the");
     let place = said.iter().filter(|word| !is_verb(word)).find_map(Word::ordinal)?;
     let items = items(before.answer);
     let place = if place < 0 { items.len().checked_sub(1)? } else { place as usize };
@@ -137,7 +139,8 @@ fn several(sentence: &str) -> Option<Vec<&str>> {
         items = items.into_iter().flat_map(|part| part.split(joint)).collect();
     }
     let ends = |c: char| c.is_whitespace() || matches!(c, '.' | '?' | '!');
-    let items: Vec<&str> = items.into_iter().map(|item| item.trim_matches(ends)).filter(|item| !item.is_empty()).collect();
+    let items: Vec<&str> =
+        items.into_iter().map(|item| item.trim_matches(ends)).filter(|item| !item.is_empty()).collect();
     (items.len() > 1).then_some(items)
 }
 
@@ -209,9 +212,11 @@ fn without(part: &str, words: &[Word], question: &str, said: &[Word]) -> String 
     let subjects = said.iter().any(Word::is_subject);
     // Another aspect of the same thing.
     if !subjects && said.iter().any(Word::is_aspect) {
+        let chosen = |n: usize| n > 0 && words[n - 1].chooses();
+        // "Which pumps are there?" speaks of nothing but the pumps.
+        let others = (0..words.len()).any(|n| words[n].is_subject() && !chosen(n));
         for (n, word) in words.iter().enumerate() {
-            let chosen = n > 0 && words[n - 1].chooses() && word.is_subject();
-            gone[n] = word.is_aspect() || chosen;
+            gone[n] = word.is_aspect() || (others && word.is_subject() && chosen(n));
         }
     }
     // The same of another thing: of a code of the same kind,
@@ -228,7 +233,9 @@ fn without(part: &str, words: &[Word], question: &str, said: &[Word]) -> String 
             (0..words.len()).filter(|n| is_name(part, &words[*n]) && !has(&words[*n])).collect();
         if !names.is_empty() && said.iter().any(|word| is_name(question, word)) {
             names.into_iter().for_each(|n| gone[n] = true);
-        } else if said.iter().any(|word| ["o", "os", "as", "el", "los", "las", "a", "la"].contains(&word.folded.as_str()))
+        } else if said
+            .iter()
+            .any(|word| ["o", "os", "as", "el", "los", "las", "a", "la"].contains(&word.folded.as_str()))
             && let Some(last) = words.iter().rposition(Word::is_subject)
         {
             gone[last] = true;
@@ -251,7 +258,11 @@ fn contrasts(question: &str, said: &[Word]) -> bool {
     let corrects = is_reply(question, first)
         || ["nao", "sorry", "desculpa", "desculpe", "perdon", "actually"].contains(&first.folded.as_str())
         || CORRECTIONS.iter().any(|phrase| text.contains(phrase));
-    let article = |word: &Word| ["o", "a", "os", "as", "el", "la", "los", "las"].contains(&word.folded.as_str());
+    let article =
+        |word: &Word| ["o", "a", "os", "as", "el", "la", "los", "las"].contains(&word.folded.as_str());
     let joins = |word: &Word| ["de", "do", "da", "dos", "das", "del", "para"].contains(&word.folded.as_str());
     corrects || said.windows(2).any(|pair| article(&pair[0]) && joins(&pair[1]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Grounded;
 use crate::collection::Timings;
+use crate::openai::ascii;
 use crate::prompt::Passage;
 
 /// How the grounding of an answer went.
@@ -135,21 +136,6 @@ fn sources(passages: &[Passage]) -> String {
     }
     list.push(']');
     list
-}
-
-fn ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if matches!(c, ' '..='~') {
-            out.push(c);
-        } else {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod body;
 mod connections;
+mod cors;
 mod requests;
 mod stream;
 
@@ -42,12 +43,7 @@ pub async fn run(
     let config = &app.config.server;
     let limits = config.limits.clone();
     let most = within_file_limit(limits.connections);
-    let requests = Requests::new(
-        api::routes(app.clone()),
-        limits.requests,
-        limits.body_timeout,
-        !config.allow_remote_without_keys,
-    );
+    let requests = Requests::new(&app, api::routes(app.clone()));
     let connections = Connections::new(Patience { head: limits.header_timeout, idle: KEEP_ALIVE });
     // A task of its own, and not this future: who blocks on that wakes another thread for every connection.
     let mut accepting = JoinSet::new();

@@ -1,5 +1,5 @@
-//! What every request passes before it is routed: who it claims to talk to, a place among those that are worked on,
-//! an id.
+//! What every request passes before it is routed: who it claims to talk to and to be, a place among those that are
+//! worked on, an id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +7,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
-use http::{HeaderMap, Request, Uri};
+use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Request};
 use hyper::body::Incoming;
+use memchr::memmem;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use super::body::{AnswerBody, ClientBody};
 use super::connections::Pulse;
+use super::cors::{Cors, Page, is_preflight};
+use crate::access::{Access, Keys, PREFIX};
 use crate::api::{ApiError, Place};
+use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -26,13 +31,24 @@ pub(super) struct Requests {
     places: Arc<Semaphore>,
     most: usize,
     body_timeout: Duration,
-    /// Requests for other hosts are refused.
-    loopback_only: bool,
+    keys: Arc<Keys>,
+    cors: Arc<Cors>,
+    /// Without keys, other hosts are served too.
+    any_host: bool,
 }
 
 impl Requests {
-    pub fn new(routes: Router, most: usize, body_timeout: Duration, loopback_only: bool) -> Self {
-        Self { routes, places: Arc::new(Semaphore::new(most)), most, body_timeout, loopback_only }
+    pub fn new(app: &App, routes: Router) -> Self {
+        let server = &app.config.server;
+        Self {
+            routes,
+            places: Arc::new(Semaphore::new(server.limits.requests)),
+            most: server.limits.requests,
+            body_timeout: server.limits.body_timeout,
+            keys: app.keys.clone(),
+            cors: Arc::new(Cors::new(&server.cors_origins)),
+            any_host: server.allow_remote_without_keys,
+        }
     }
 
     /// Answers one request of a connection.
@@ -48,8 +64,9 @@ impl Requests {
             }
         };
         let body = ClientBody::new(incoming, pulse.clone(), self.body_timeout);
-        let (mut response, place) = match self.admit(&parts.headers, &parts.uri) {
-            Err(refused) => (refused.into_response(), None),
+        let page = self.cors.page(&parts.headers, claimed_host(&parts));
+        let (mut response, place) = match self.admit(&mut parts, &page) {
+            Err(refused) => (*refused, None),
             Ok(place) => {
                 parts.extensions.insert(place.clone());
                 let request = Request::from_parts(parts, Body::new(body));
@@ -57,42 +74,92 @@ impl Requests {
                 (response, place)
             }
         };
+        self.cors.mark(page, response.headers_mut());
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
         response.map(|body| AnswerBody::new(body, pulse, place))
     }
 
-    fn admit(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<Place>, ApiError> {
-        self.refuse_strangers(headers, uri)?;
+    /// Lets a request in, with what it may do among its extensions, or answers it here.
+    fn admit(&self, parts: &mut Parts, page: &Page) -> Result<Option<Place>, Box<Response>> {
+        let refused = |error: ApiError| Box::new(error.into_response());
+        match page {
+            Page::Listed(origin) if is_preflight(parts) => {
+                return Err(Box::new(Cors::preflight(origin.clone(), &parts.headers)));
+            }
+            _ => self.refuse_strangers(parts, page).map_err(refused)?,
+        }
         // A probe must be answered when nothing else is.
-        if matches!(uri.path(), "/health" | "/ready") {
+        if matches!(parts.uri.path(), "/health" | "/ready") {
             return Ok(None);
         }
-        match self.places.clone().try_acquire_owned() {
-            Ok(permit) => Ok(Some(Place(Arc::new(permit)))),
-            Err(_) => Err(ApiError::too_many_requests(self.most)),
-        }
+        let access = self.identify(&mut parts.headers).map_err(refused)?;
+        let full = || refused(ApiError::too_many_requests(self.most));
+        let permit = self.places.clone().try_acquire_owned().map_err(|_| full())?;
+        let of_key = access.take_turn().map_err(|over| refused(ApiError::over_limit(&over)))?;
+        parts.extensions.insert(access);
+        Ok(Some(Place::new(permit, of_key)))
     }
 
-    /// Without keys, a web page must not reach a local server through the browser of whoever runs it:
-    /// requests for another host, or from a page of another origin, are refused.
-    fn refuse_strangers(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
-        let host = headers.get(HOST).map(|host| host.to_str().unwrap_or("?"));
-        let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
-        if self.loopback_only
-            && let Some(host) = host
+    /// Without keys, a web page must not reach a local server through the browser of whoever runs it: requests for
+    /// another host, or from a page of another origin that is not listed, are refused. With keys, a page that has none
+    /// gets nothing, and its browser is told nothing.
+    fn refuse_strangers(&self, parts: &Parts, page: &Page) -> Result<(), ApiError> {
+        let keyed = self.keys.are_required();
+        if !keyed
+            && !self.any_host
+            && let Some(host) = claimed_host(parts)
             && !is_loopback(host)
         {
             return Err(ApiError::foreign_host(host));
         }
-        if let Some(origin) = headers.get(ORIGIN) {
-            let origin = origin.to_str().unwrap_or("?");
-            let authority = origin.parse::<Uri>().ok().and_then(|u| u.authority().map(ToString::to_string));
-            if authority.is_none() || authority.as_deref() != host {
-                return Err(ApiError::foreign_origin(origin));
+        match page {
+            Page::Foreign(origin) if !keyed || is_preflight(parts) => {
+                Err(ApiError::foreign_origin(origin.to_str().unwrap_or("?")))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
+
+    /// What the key that is presented may do. It stays here: what goes on never carries it.
+    fn identify(&self, headers: &mut HeaderMap) -> Result<Access, ApiError> {
+        let required = self.keys.are_required();
+        let presented = presented(headers).map(|presented| self.keys.authenticate(presented));
+        let access = match presented {
+            Some(Some(access)) => access,
+            // Somebody else's key, which upstream may want.
+            _ if !required => Access::everything(),
+            Some(None) => return Err(ApiError::wrong_key()),
+            None => return Err(ApiError::no_key()),
+        };
+        if required {
+            headers.remove(AUTHORIZATION);
+        }
+        remove_keys(headers);
+        Ok(access)
+    }
+}
+
+/// The only `Authorization: Bearer`.
+fn presented(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, more) = (values.next()?.to_str().ok()?, values.next());
+    let (scheme, key) = value.split_once(' ')?;
+    (more.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| key.trim())
+}
+
+/// No key of ours goes on, in whatever header it came.
+fn remove_keys(headers: &mut HeaderMap) {
+    let holds_key = |value: &HeaderValue| memmem::find(value.as_bytes(), PREFIX.as_bytes()).is_some();
+    if headers.values().any(holds_key) {
+        let names: Vec<HeaderName> =
+            headers.iter().filter(|(_, value)| holds_key(value)).map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| drop(headers.remove(name)));
+    }
+}
+
+fn claimed_host(parts: &Parts) -> Option<&str> {
+    let host = parts.headers.get(HOST).map(|host| host.to_str().unwrap_or("?"));
+    host.or_else(|| parts.uri.authority().map(|authority| authority.as_str()))
 }
 
 /// 32 hexadecimal digits.

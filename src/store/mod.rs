@@ -47,6 +47,9 @@ pub enum StoreError {
     /// The file is a document of a synced folder.
     #[error("the file belongs to a synced folder: remove it there")]
     Synced,
+    /// A key that is in force has the name.
+    #[error("a key named '{0}' is in force already")]
+    KeyNameTaken(String),
     /// Another process holds the data folder.
     #[error("the data folder {path} is in use by another lastro process{}", .holder.as_ref().map(|h| format!(" ({h})")).unwrap_or_default())]
     InUse { path: PathBuf, holder: Option<String> },
@@ -216,4 +219,13 @@ pub trait Store: Send + Sync {
         limit: usize,
         deadline: Instant,
     ) -> Result<Vec<OutlineRecord>>;
+
+    /// Keeps a key with its grants. [`StoreError::KeyNameTaken`] if one that is not revoked has its name.
+    async fn create_key(&self, new: NewKey) -> Result<KeyRecord>;
+    /// All keys that were ever made, oldest first.
+    async fn keys(&self) -> Result<Vec<KeyRecord>>;
+    /// Notes that a key is in force no more. [`StoreError::NotFound`] if it was not.
+    async fn revoke_key(&self, id: &str) -> Result<()>;
+    /// Grants collections to a key that is not revoked, all or none.
+    async fn grant(&self, key: &str, collections: &[CollectionId]) -> Result<KeyRecord>;
 }

@@ -18,11 +18,6 @@ def pump(lastro):
     return "pump"
 
 
-@pytest.fixture(scope="module")
-def client(lastro):
-    return openai.OpenAI(base_url=lastro.url + "/v1", api_key="none", max_retries=0, timeout=DEADLINE)
-
-
 def question(model="smollm2", **fields):
     return {"model": model, "temperature": 0, "max_tokens": 60, "messages": [{"role": "user", "content": QUESTION}], **fields}
 

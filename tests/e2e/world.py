@@ -1,4 +1,5 @@
 """The processes that the end-to-end tests talk to, and the few calls that most tests make."""
+import json
 import os
 import queue
 import signal
@@ -7,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import openai
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,3 +111,30 @@ def run(*arguments, cwd, timeout=DEADLINE):
     environment = {**os.environ, "NO_COLOR": "1"}
     return subprocess.run([str(BINARY), *(str(part) for part in arguments)], cwd=cwd, env=environment, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
+
+
+def sdk(lastro, key="none"):
+    """The official SDK, as it is, pointed at lastro. What fails is not tried again: a test must see it."""
+    return openai.OpenAI(base_url=lastro.url + "/v1", api_key=key, max_retries=0, timeout=DEADLINE)
+
+
+def wait_for(done):
+    deadline = time.monotonic() + DEADLINE
+    while not done():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.1)
+
+
+def script(command, options, timeout=DEADLINE):
+    """Runs a client of another language or environment: options in as JSON, and what it says out as JSON."""
+    environment = {**os.environ, "NO_COLOR": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    done = subprocess.run([*(str(part) for part in command), json.dumps(options)], text=True, env=environment, timeout=timeout,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, f"{command[-1]} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def node(name, **options):
+    """Runs a file of tests/e2e/node, with the packages of .tools/node."""
+    folder = Path(__file__).parent / "node"
+    return script([TOOLS / "node" / "bin" / "node", "--import", folder / "packages.mjs", folder / name], options)

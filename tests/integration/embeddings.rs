@@ -225,3 +225,17 @@ async fn a_model_that_cannot_be_loaded_is_said_and_not_listed() {
     assert!(!listed.contains("tiny-model"), "{listed}");
     assert!(world.upstream.requests().is_empty());
 }
+
+#[tokio::test]
+async fn our_model_is_for_those_who_chat_and_others_for_those_who_relay() {
+    let world = world("", json!({})).await;
+    let (_, secret) = world.key(json!({"name": "chats", "scopes": ["chat"]})).await;
+    let bearer = format!("Bearer {secret}");
+    let ask = async |target: &str, model: &str| {
+        let body = json!({"model": model, "input": "cats"}).to_string();
+        world.post(target, &[("Authorization", &bearer)], body).await
+    };
+    assert_eq!(ask("/v1/embeddings", "tiny-model").await.status, 200);
+    ask("/v1/embeddings", "other").await.error(403, "insufficient_scope");
+    assert!(world.upstream.requests().is_empty());
+}

@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("collection", &["store", "index"]),
     ("ingest", &["collection", "embed", "store"]),
     ("prompt", &["openai"]),
-    ("selection", &["collection", "store"]),
+    ("citation", &["openai", "prompt"]),
+    ("selection", &["collection", "openai", "store"]),
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
     // Settings of the components.
@@ -32,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "api",
         &[
             "app",
+            "citation",
             "collection",
             "embed",
             "ingest",

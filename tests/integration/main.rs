@@ -3,6 +3,7 @@
 //! [`world`] is where every test begins; each other file holds one behaviour.
 
 mod bodies;
+mod citations;
 mod connections;
 mod disconnects;
 mod documents;
@@ -11,11 +12,14 @@ mod embeddings;
 mod endings;
 mod fields;
 mod folders;
+mod followups;
 mod grounding;
 mod imports;
 mod interim;
+mod keys;
 mod limits;
 mod models;
+mod openapi;
 mod pressure;
 mod prompts;
 mod refusals;

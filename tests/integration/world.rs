@@ -64,6 +64,8 @@ pub struct World {
     folder: TempDir,
     options: String,
     server: Option<Server>,
+    /// The running server's local key, which may do everything.
+    pub local_key: String,
 }
 
 struct Server {
@@ -98,7 +100,14 @@ impl World {
         std::fs::create_dir(folder.path().join("collections")).expect("a folder");
         let upstream = Upstream::start().await;
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { upstream, address, folder, options: options.to_owned(), server: None }
+        Self {
+            upstream,
+            address,
+            folder,
+            options: options.to_owned(),
+            server: None,
+            local_key: String::new(),
+        }
     }
 
     /// The folder of synced collections.
@@ -140,6 +149,7 @@ impl World {
     /// Starts the server.
     pub async fn run(&mut self) {
         let app = self.open().await;
+        self.local_key = app.keys.local().reveal().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         self.address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
@@ -174,6 +184,15 @@ impl World {
     pub async fn run_with(&mut self, options: &str) {
         self.options = options.to_owned();
         self.run().await;
+    }
+
+    /// Makes a key by `/admin/keys`: its id, and the key.
+    pub async fn key(&self, wanted: Value) -> (String, String) {
+        let request = Request::new("POST", "/admin/keys").json(wanted.to_string()).key(&self.local_key);
+        let reply = self.ask(request).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let text = |field: &str| reply.json()[field].as_str().expect("a text").to_owned();
+        (text("id"), text("secret"))
     }
 
     /// Sends a request and reads the whole answer.

@@ -20,48 +20,67 @@ const ASKING: u8 = 16;
 /// Asks for one of several: the noun behind it is what is asked for.
 const CHOICE: u8 = 32;
 
-/// Lower case without accents, but for the words whose accent tells them from another.
+/// Lower case without accents, but for the words whose accent tells them from another. A word may play several parts.
 const LISTS: &[(u8, &str)] = &[
     (
         FUNCTION,
-        "a an the of to in on at by for from with without as if is are was were be been do does did has have had \
-         can could may might must shall should will would i you we me my your our us there here not no yes please \
-         thanks thank what into than tell mean meant sorry get need want just too again about if \
-         o os um uma uns umas de do da dos das em na nos nas num numa por pelo pela pelos pelas para pra com sem \
-         sobre que se eu voce voces meu minha seu sua ao aos ha tem ser é sao foi está fui sim favor obrigado \
-         obrigada fale falar diga ja la quero quis dizer desculpa desculpe preciso \
-         el las los un una unos unas del al en con sin y pero si yo tu usted mi su es son hay lo le les estoy \
-         cuentame dime gracias quiero quise decir perdon",
+        "a an the of to in on at by for from with without as if is are was were be been do does did has have had can could may",
     ),
     (
-        FUNCTION | OPENING,
-        "and or but so then also yes ok okay sorry actually e ou mas entao tambem nao sim desculpa desculpe \
-         y pero entonces tambien sí perdon",
+        FUNCTION,
+        "might must shall should will would i you we me my your our us there here not no yes please thanks thank into than just",
+    ),
+    (FUNCTION, "what tell mean meant sorry get need want again about too"),
+    (
+        FUNCTION,
+        "o os um uma uns umas de do da dos das em na nos nas num numa por pelo pela pelos pelas para pra com sem sobre que se eu",
+    ),
+    (
+        FUNCTION,
+        "voce voces meu minha seu sua ao aos ha tem ser é sao foi está fui sim favor obrigado obrigada fale falar diga ja la",
+    ),
+    (FUNCTION, "quero quis dizer desculpa desculpe preciso"),
+    (
+        FUNCTION,
+        "el las los un una unos unas del al en con sin y pero si yo tu usted mi su es son hay lo le les estoy cuentame dime",
+    ),
+    (FUNCTION, "gracias quiero quise decir perdon"),
+    (FUNCTION | OPENING, "and or but so then yes ok okay sorry actually"),
+    (FUNCTION | OPENING, "e ou mas entao nao sim desculpa desculpe"),
+    (FUNCTION | OPENING, "y pero entonces sí perdon"),
+    (
+        POINTER,
+        "it its this that these those they them their theirs he she him her his same other others another also too else instead",
     ),
     (
         POINTER,
-        "it its this that these those they them their theirs he she him her his same ele ela eles elas dele dela \
-         deles delas nele nela isso isto disso nisso esse essa esses essas este esta estes estas aquele aquela \
-         mesmo mesma él ella ellos ellas eso esto ese esos esas aquel aquella mismo misma",
+        "ele ela eles elas dele dela deles delas nele nela isso isto disso nisso esse essa esses essas este esta estes estas aquele",
+    ),
+    (POINTER, "aquela mesmo mesma outro outra outros outras tambem"),
+    (
+        POINTER,
+        "él ella ellos ellas eso esto ese esos esas aquel aquella mismo misma otro otra otros otras tambien",
     ),
     (
         ASPECT,
-        "cost costs price prices fee fees much many long often time times hour hours day days schedule begin begins \
-         start starts end ends open opens close closes last lasts take takes happen happens work works more less \
-         cheaper dearer expensive \
-         custa custam custo preco valor taxa horario horarios hora horas dia dias comeca comecam termina terminam \
-         abre fecha dura duram demora leva fica ficam mais menos caro cara barato barata funciona prazo inclui \
-         cuesta cuestan precio más empieza empiezan acaba cierra duran tarda queda estan incluye",
+        "cost costs price prices fee fees much many long often time times hour hours day days schedule begin begins start starts",
     ),
     (
-        ASPECT | ASKING,
-        "when where why how who quando onde como porque quem quanto quanta quantos quantas cuando donde quien cuanto\
-         cuanta cuantos cuantas",
+        ASPECT,
+        "end ends open opens close closes last lasts take takes happen happens work works more less cheaper dearer expensive",
     ),
-    (ASKING, "what que is are was were do does did can could may might must shall should will would has have"),
-    (ASKING, "posso pode podem ha tem hay puedo puede es son"),
+    (
+        ASPECT,
+        "custa custam custo preco valor taxa horario horarios hora horas dia dias comeca comecam termina terminam abre fecha dura",
+    ),
+    (ASPECT, "duram demora leva fica ficam mais menos caro cara barato barata funciona prazo inclui"),
+    (ASPECT, "cuesta cuestan precio más empieza empiezan acaba cierra duran tarda queda estan incluye"),
+    (ASPECT | ASKING, "when where who quando onde quem quanto quanta quantos quantas"),
+    (ASPECT | ASKING, "cuando donde quien cuanto cuanta cuantos cuantas"),
     (ASPECT | ASKING | CHOICE, "which whom whose qual quais cual cuales"),
-    (CHOICE, "what que"),
+    (ASKING | CHOICE, "what que"),
+    (ASKING, "why how is are was were do does did can could may might must shall should will would has have"),
+    (ASKING, "como porque posso pode podem ha tem hay puedo puede es son"),
 ];
 
 /// From 0; the last is -1.

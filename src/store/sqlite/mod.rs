@@ -9,6 +9,7 @@ mod collections;
 mod documents;
 mod files;
 mod jobs;
+mod keys;
 mod pages;
 mod passages;
 mod quotas;
@@ -432,6 +433,24 @@ impl Store for SqliteStore {
         let (collection, documents) = (collection.clone(), documents.map(<[_]>::to_vec));
         self.read_before(deadline, move |t| passages::outlines(t, &collection, documents.as_deref(), limit))
             .await
+    }
+
+    async fn create_key(&self, new: NewKey) -> Result<KeyRecord> {
+        self.write(move |t, _| keys::create(t, &new)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRecord>> {
+        self.read(keys::all).await
+    }
+
+    async fn revoke_key(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.write(move |t, _| keys::revoke(t, &id)).await
+    }
+
+    async fn grant(&self, key: &str, collections: &[CollectionId]) -> Result<KeyRecord> {
+        let (key, collections) = (key.to_owned(), collections.to_vec());
+        self.write(move |t, _| keys::grant(t, &key, &collections)).await
     }
 }
 

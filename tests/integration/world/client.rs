@@ -44,6 +44,11 @@ impl Request {
         headers.iter().fold(self, |request, (name, value)| request.header(name, value))
     }
 
+    /// With a key.
+    pub fn key(self, key: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {key}"))
+    }
+
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self

@@ -1,5 +1,6 @@
 //! The program as it is run: a process of its own, whose memory and descriptors can be looked at from outside.
 
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -15,7 +16,20 @@ pub struct Program {
 impl World {
     /// Like [`World::start`], with the server in a process of its own.
     pub async fn program(options: &str) -> (Self, Program) {
-        let mut world = Self::prepared(options).await;
+        Self::prepared(options).await.run_program(options, "error", Stdio::inherit()).await
+    }
+
+    /// The same, with everything that can be logged in a file.
+    pub async fn logged_program(options: &str) -> (Self, Program, PathBuf) {
+        let world = Self::prepared(options).await;
+        let path = world.folder.path().join("log");
+        let log = std::fs::File::create(&path).expect("a log");
+        let (world, program) = world.run_program(options, "trace", log.into()).await;
+        (world, program, path)
+    }
+
+    async fn run_program(mut self, options: &str, log: &str, stderr: Stdio) -> (Self, Program) {
+        let world = &mut self;
         let settings = world.folder.path().join("lastro.toml");
         std::fs::write(&settings, options).expect("the settings are written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_lastro"));
@@ -25,13 +39,13 @@ impl World {
         command.arg("serve").arg("--config").arg(settings).args(["--listen", "127.0.0.1:0", "--upstream"]);
         command.arg(format!("http://{}/v1", world.upstream.address));
         command.arg("--data").arg(world.data()).arg("--collections").arg(world.collections());
-        command.env("LASTRO_LOG", "error").stdout(Stdio::piped()).kill_on_drop(true);
+        command.env("LASTRO_LOG", log).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
         let mut process = command.spawn().expect("the program starts");
         let output = process.stdout.take().expect("its output");
         let line = within(BufReader::new(output).lines().next_line()).await.expect("a line").expect("a line");
         let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
         world.address = address.parse().expect("an address");
-        (world, Program { process })
+        (self, Program { process })
     }
 }
 

@@ -1,0 +1,101 @@
+//! `/admin/keys`: who may do what.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+
+use super::ApiError;
+use super::params::{Admin, Caller};
+use crate::access::{Limits, Quota, Scopes};
+use crate::app::{App, KeyError, Wanted, now, scopes};
+use crate::openai::{CreateKey, Deleted, GrantKey, KeyLimits, KeyObject, List};
+use crate::store::{KeyRecord, StoreError};
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    _caller: Caller<Admin>,
+) -> Result<Json<List<KeyObject>>, ApiError> {
+    let keys = app.all_keys().await?.into_iter().map(object).collect::<Result<_, _>>()?;
+    Ok(Json(List::whole(keys, |key: &KeyObject| &key.id)))
+}
+
+pub async fn create(
+    State(app): State<Arc<App>>,
+    _caller: Caller<Admin>,
+    body: Result<Json<CreateKey>, JsonRejection>,
+) -> Result<Json<KeyObject>, ApiError> {
+    let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
+    let wanted = Wanted {
+        scopes: scopes(new.scopes.as_deref())?,
+        name: new.name,
+        all_collections: new.all_collections,
+        collections: new.collections,
+        default_collection: new.default_collection,
+        expires_days: new.expires_days,
+        limits: Limits {
+            requests_per_minute: new.limits.requests_per_minute,
+            streams: new.limits.streams,
+            quota: Quota {
+                documents: new.limits.max_documents,
+                bytes: new.limits.max_bytes,
+                chunks: new.limits.max_chunks,
+            },
+        },
+    };
+    let (record, secret) = app.create_key(wanted).await?;
+    Ok(Json(KeyObject { secret: Some(secret.reveal().to_owned()), ..object(record)? }))
+}
+
+pub async fn revoke(
+    State(app): State<Arc<App>>,
+    _caller: Caller<Admin>,
+    Path(key): Path<String>,
+) -> Result<Json<Deleted>, ApiError> {
+    let revoked = app.revoke_key(&key).await?;
+    Ok(Json(Deleted::new(&revoked.id, "key.deleted")))
+}
+
+pub async fn grant(
+    State(app): State<Arc<App>>,
+    _caller: Caller<Admin>,
+    Path(key): Path<String>,
+    body: Result<Json<GrantKey>, JsonRejection>,
+) -> Result<Json<KeyObject>, ApiError> {
+    let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
+    Ok(Json(object(app.grant_key(&key, &new.collections).await?)?))
+}
+
+fn object(record: KeyRecord) -> Result<KeyObject, KeyError> {
+    let damaged = |what: String| StoreError::Damaged(format!("key {}: {what}", record.id));
+    let scopes: Scopes = record.scopes.parse().map_err(damaged)?;
+    let limits: Limits = serde_json::from_str(&record.limits).map_err(|e| damaged(e.to_string()))?;
+    let expired = record.expires_at.is_some_and(|at| at <= now());
+    let status = match (record.revoked_at, expired) {
+        (Some(_), _) => "revoked",
+        (None, true) => "expired",
+        (None, false) => "active",
+    };
+    Ok(KeyObject {
+        id: record.id,
+        object: "key".to_owned(),
+        name: record.name,
+        status: status.to_owned(),
+        scopes: scopes.iter().map(|scope| scope.name().to_owned()).collect(),
+        all_collections: record.all_collections,
+        collections: record.collections.into_iter().map(|id| id.0).collect(),
+        default_collection: record.default_collection.map(|id| id.0),
+        limits: KeyLimits {
+            requests_per_minute: limits.requests_per_minute,
+            streams: limits.streams,
+            max_documents: limits.quota.documents,
+            max_bytes: limits.quota.bytes,
+            max_chunks: limits.quota.chunks,
+        },
+        created_at: record.created_at,
+        expires_at: record.expires_at,
+        revoked_at: record.revoked_at,
+        secret: None,
+    })
+}

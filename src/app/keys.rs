@@ -1,0 +1,231 @@
+//! Keys that are made, granted more and revoked: in the store first, then in force at once.
+
+use std::time::{Duration, SystemTime};
+
+use std::sync::Arc;
+
+use super::App;
+use crate::access::{Access, Hash, Keys, Limits, Scope, Scopes, Secret, Terms};
+use crate::collection::CollectionError;
+use crate::store::{CollectionId, KeyRecord, NewKey, Store, StoreError};
+
+const DAY: u64 = 86_400;
+/// A hundred years: longer is a slip.
+const MOST_DAYS: u32 = 36_500;
+const LONGEST_NAME: usize = 64;
+
+/// A key that somebody wants.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub name: String,
+    pub scopes: Scopes,
+    pub all_collections: bool,
+    /// Ids or names.
+    pub collections: Vec<String>,
+    pub default_collection: Option<String>,
+    pub limits: Limits,
+    pub expires_days: Option<u32>,
+}
+
+/// Why a key could not be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("no key '{0}' is in force: `lastro keys list` shows them")]
+    Unknown(String),
+    #[error("{field}: {problem}")]
+    Bad { field: &'static str, problem: String },
+    #[error(transparent)]
+    Collection(#[from] CollectionError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+fn bad(field: &'static str, problem: impl Into<String>) -> KeyError {
+    KeyError::Bad { field, problem: problem.into() }
+}
+
+/// The registry of what the store knows.
+pub(super) async fn open(store: &dyn Store) -> Result<Keys, KeyError> {
+    let records = store.keys().await?;
+    let required = !records.is_empty();
+    let in_force = records.into_iter().filter(|record| record.revoked_at.is_none());
+    let terms: Vec<Terms> = in_force.map(terms).collect::<Result<_, _>>()?;
+    Ok(Keys::new(terms, required)?)
+}
+
+fn terms(record: KeyRecord) -> Result<Terms, StoreError> {
+    let damaged = |what: String| StoreError::Damaged(format!("key {}: {what}", record.id));
+    Ok(Terms {
+        hash: Hash::from(record.hash),
+        scopes: record.scopes.parse().map_err(damaged)?,
+        all_collections: record.all_collections,
+        collections: record.collections.iter().map(|id| id.0.clone()).collect(),
+        default_collection: record.default_collection.as_ref().map(|id| id.0.clone()),
+        limits: serde_json::from_str(&record.limits).map_err(|e| damaged(e.to_string()))?,
+        expires_at: record.expires_at,
+        id: record.id,
+    })
+}
+
+impl App {
+    /// Makes a key. It is in force when this returns, and from the first one on nobody gets in without.
+    pub async fn create_key(self: &Arc<Self>, wanted: Wanted) -> Result<(KeyRecord, Secret), KeyError> {
+        let name_is_good = (1..=LONGEST_NAME).contains(&wanted.name.chars().count())
+            && !wanted.name.chars().any(char::is_control)
+            && !wanted.name.starts_with("key_")
+            && wanted.name.trim() == wanted.name;
+        if !name_is_good {
+            let rule = "1 to 64 characters, not beginning with 'key_' nor with a space";
+            return Err(bad("name", rule));
+        }
+        if wanted.scopes.is_empty() {
+            return Err(bad("scopes", "name at least one of chat, relay, ingest and admin"));
+        }
+        for (field, limit) in [
+            ("requests_per_minute", wanted.limits.requests_per_minute),
+            ("streams", wanted.limits.streams),
+            ("expires_days", wanted.expires_days),
+        ] {
+            if limit == Some(0) {
+                return Err(bad(field, "must be more than 0"));
+            }
+        }
+        if wanted.expires_days.is_some_and(|days| days > MOST_DAYS) {
+            return Err(bad("expires_days", format!("must be at most {MOST_DAYS}")));
+        }
+        let mut collections = self.ids(&wanted.collections)?;
+        let default_collection = match &wanted.default_collection {
+            None => None,
+            Some(named) => self.ids(std::slice::from_ref(named))?.pop(),
+        };
+        // A default that the key does not see would be none.
+        let unseen = default_collection.iter().filter(|id| !collections.contains(id));
+        let unseen: Vec<CollectionId> = unseen.cloned().collect();
+        collections.extend(unseen);
+        let secret = Secret::new()?;
+        let lifetime = wanted.expires_days.map(|days| Duration::from_secs(u64::from(days) * DAY));
+        let new = NewKey {
+            id: secret.id.clone(),
+            name: wanted.name,
+            hash: *secret.hash().bytes(),
+            scopes: wanted.scopes.to_string(),
+            all_collections: wanted.all_collections,
+            collections,
+            default_collection,
+            limits: serde_json::to_string(&wanted.limits).map_err(|e| bad("limits", e.to_string()))?,
+            expires_at: lifetime.map(|lifetime| now() + lifetime.as_secs() as i64),
+        };
+        let app = self.clone();
+        to_its_end(async move {
+            let _one_at_a_time = app.changing_keys.lock().await;
+            let record = app.store.create_key(new).await?;
+            app.keys.add(terms(record.clone())?);
+            tracing::info!(key = record.id, name = record.name, scopes = record.scopes, "key made");
+            Ok((record, secret))
+        })
+        .await
+    }
+
+    /// All keys that were ever made, oldest first.
+    pub async fn all_keys(&self) -> Result<Vec<KeyRecord>, KeyError> {
+        Ok(self.store.keys().await?)
+    }
+
+    /// Revokes a key by id or name: no request is answered with it once this has returned.
+    pub async fn revoke_key(self: &Arc<Self>, id_or_name: &str) -> Result<KeyRecord, KeyError> {
+        let (app, named) = (self.clone(), id_or_name.to_owned());
+        to_its_end(async move {
+            let _one_at_a_time = app.changing_keys.lock().await;
+            let record = app.key(&named).await?;
+            app.store.revoke_key(&record.id).await?;
+            app.keys.revoke(&record.id);
+            tracing::info!(key = record.id, name = record.name, "key revoked");
+            Ok(record)
+        })
+        .await
+    }
+
+    /// Grants collections, by ids or names, to a key by id or name.
+    pub async fn grant_key(
+        self: &Arc<Self>,
+        id_or_name: &str,
+        collections: &[String],
+    ) -> Result<KeyRecord, KeyError> {
+        if collections.is_empty() {
+            return Err(bad("collections", "name at least one"));
+        }
+        let collections = self.ids(collections)?;
+        let (app, named) = (self.clone(), id_or_name.to_owned());
+        to_its_end(async move {
+            let _one_at_a_time = app.changing_keys.lock().await;
+            let id = app.key(&named).await?.id;
+            let record = app.store.grant(&id, &collections).await?;
+            app.keys.granted(&id, collections.into_iter().map(|id| id.0));
+            Ok(record)
+        })
+        .await
+    }
+
+    /// A key that is not revoked. Only one has a name.
+    async fn key(&self, id_or_name: &str) -> Result<KeyRecord, KeyError> {
+        let mut keys = self.store.keys().await?.into_iter().filter(|key| key.revoked_at.is_none());
+        let found = keys.find(|key| key.id == id_or_name || key.name == id_or_name);
+        found.ok_or_else(|| KeyError::Unknown(id_or_name.to_owned()))
+    }
+
+    fn ids(&self, named: &[String]) -> Result<Vec<CollectionId>, KeyError> {
+        let mut ids = Vec::new();
+        for name in named {
+            let id = self.catalog.find(&Access::everything(), name)?.id.clone();
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The server's default collection, for whom it exists.
+    pub fn default_collection(&self, access: &Access) -> Option<String> {
+        let default = self.config.default_collection.as_ref()?;
+        let exists = access.sees_all() || self.catalog.find(access, default).is_ok();
+        exists.then(|| default.clone())
+    }
+
+    /// Refuses to serve other machines without keys, unless told so in so many words.
+    pub fn check_exposure(&self) -> Result<(), Exposed> {
+        let server = &self.config.server;
+        let open = !self.keys.are_required() && !server.allow_remote_without_keys;
+        if open && !server.listen.ip().is_loopback() {
+            return Err(Exposed(server.listen));
+        }
+        Ok(())
+    }
+}
+
+/// Everybody could do everything.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0} can be reached by others, and there are no keys: make one with `lastro keys create NAME --admin` on the same --data folder, listen on 127.0.0.1, or say --allow-remote-without-keys"
+)]
+pub struct Exposed(std::net::SocketAddr);
+
+/// Steps that belong together, even if whoever asked for them leaves half-way.
+async fn to_its_end<T: Send + 'static>(
+    steps: impl Future<Output = Result<T, KeyError>> + Send + 'static,
+) -> Result<T, KeyError> {
+    tokio::spawn(steps).await.map_err(|e| StoreError::Worker(e.to_string()))?
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+}
+
+/// Scopes by their names.
+pub fn scopes(names: Option<&[String]>) -> Result<Scopes, KeyError> {
+    let Some(names) = names else { return Ok(Scopes::from_iter([Scope::Chat])) };
+    let each = names.iter().map(|name| name.parse::<Scope>());
+    each.collect::<Result<_, _>>().map_err(|problem| bad("scopes", problem))
+}

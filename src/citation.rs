@@ -1,0 +1,128 @@
+//! What an answer says of its sources, in its body: as a comment, as annotations, or not at all.
+//!
+//! | mode | streamed | not streamed |
+//! |---|---|---|
+//! | `header` | upstream's bytes | upstream's bytes |
+//! | `comment` | `: rag {...}` before the first event | upstream's bytes |
+//! | `annotations` | one chunk more for each choice, before the chunk that finishes it | `message.annotations` |
+//!
+//! Whatever is added, upstream's own bytes stay as they are, and each of its frames goes on when it is whole. An answer
+//! that cannot be read passes untouched.
+
+mod chunks;
+mod comment;
+mod frames;
+mod marks;
+mod message;
+mod rewrite;
+mod source;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+
+use crate::prompt::Passage;
+use chunks::Chunks;
+use comment::Comment;
+use message::Message;
+use rewrite::{Rewrite, Rewritten};
+use source::{Source, sources};
+
+/// Where an answer names its sources, beside the headers that it always has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// In headers alone.
+    #[default]
+    Header,
+    /// In a comment of the stream.
+    Comment,
+    /// In OpenAI's annotations.
+    Annotations,
+}
+
+impl Mode {
+    /// As in `X-RAG-Citations`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "header" => Some(Self::Header),
+            "comment" => Some(Self::Comment),
+            "annotations" => Some(Self::Annotations),
+            _ => None,
+        }
+    }
+}
+
+/// What is to be said of one answer's sources.
+#[derive(Clone, Debug)]
+pub struct Citation {
+    mode: Mode,
+    trace_id: String,
+    sources: Vec<Source>,
+}
+
+impl Citation {
+    /// The passages behind an answer, and the address under which clients reach this server, without a path.
+    pub fn new(mode: Mode, base: &str, trace_id: &str, passages: &[Passage]) -> Self {
+        let sources = if mode == Mode::Header { Vec::new() } else { sources(base, passages) };
+        Self { mode, trace_id: trace_id.to_owned(), sources }
+    }
+
+    /// Whether the answer must be read, and so may not be compressed.
+    pub fn reads_the_answer(&self) -> bool {
+        self.mode == Mode::Annotations && !self.sources.is_empty()
+    }
+
+    /// The answer with its citations.
+    pub fn cite(self, response: Response) -> Response {
+        let kind = Kind::of(&response);
+        match (self.mode, kind) {
+            (Mode::Comment, Some(Kind::Stream)) => match Comment::new(&self.trace_id, &self.sources) {
+                Ok(comment) => rewritten(response, comment),
+                Err(error) => {
+                    tracing::error!(%error, "a comment was left out");
+                    response
+                }
+            },
+            (Mode::Annotations, Some(kind)) if !self.sources.is_empty() => match kind {
+                Kind::Stream => rewritten(response, Chunks::new(self.sources)),
+                Kind::Whole => rewritten(response, Message::new(self.sources)),
+            },
+            _ => response,
+        }
+    }
+}
+
+/// The answers that can be changed.
+enum Kind {
+    /// Server-sent events.
+    Stream,
+    /// JSON.
+    Whole,
+}
+
+impl Kind {
+    fn of(response: &Response) -> Option<Self> {
+        let headers = response.headers();
+        let compressed = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+        if response.status() != StatusCode::OK || compressed {
+            return None;
+        }
+        match media_type(headers)?.as_str() {
+            "text/event-stream" => Some(Self::Stream),
+            "application/json" => Some(Self::Whole),
+            _ => None,
+        }
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+fn rewritten(response: Response, rewrite: impl Rewrite + Send + Unpin + 'static) -> Response {
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::new(Rewritten::new(body, rewrite)))
+}

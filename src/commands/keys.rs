@@ -1,0 +1,144 @@
+//! `lastro keys`: made, shown, revoked and granted more, effective at once in a server that runs.
+
+use clap::{Args, Subcommand};
+
+use super::CommandError;
+use super::connection::{Connection, checked, segment};
+use crate::config::Config;
+use crate::openai::{CreateKey, GrantKey, KeyLimits, KeyObject, List};
+
+/// What is to be done with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key, and print it this once
+    Create(Create),
+    /// Show all keys that were ever made, without their secrets
+    List,
+    /// Refuse a key from now on
+    Revoke { id_or_name: String },
+    /// Let a key see more collections
+    Grant {
+        id_or_name: String,
+        /// Ids or names
+        #[arg(required = true)]
+        collections: Vec<String>,
+    },
+}
+
+/// A key to be made.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// What the key is called here
+    name: String,
+    /// What it is for, of chat, relay, ingest and admin [default: chat]
+    #[arg(long, value_delimiter = ',')]
+    scopes: Option<Vec<String>>,
+    /// For everything, keys too
+    #[arg(long, conflicts_with = "scopes")]
+    admin: bool,
+    /// Ids or names of the collections that it sees, besides those that it makes
+    #[arg(long, value_delimiter = ',')]
+    collections: Vec<String>,
+    /// It sees all collections, those of the future too
+    #[arg(long, conflicts_with = "collections")]
+    all_collections: bool,
+    /// Collection for its chats that name none; it sees it
+    #[arg(long)]
+    default_collection: Option<String>,
+    /// Most requests in a minute
+    #[arg(long)]
+    requests_per_minute: Option<u32>,
+    /// Most requests answered at a time
+    #[arg(long)]
+    streams: Option<u32>,
+    /// Most documents that it may hold
+    #[arg(long)]
+    max_documents: Option<u64>,
+    /// Most MiB of files that it may hold
+    #[arg(long)]
+    max_mib: Option<u32>,
+    /// Most chunks of text that its documents may come to
+    #[arg(long)]
+    max_chunks: Option<u64>,
+    /// Days after which it is refused
+    #[arg(long)]
+    expires_days: Option<u32>,
+}
+
+impl From<Create> for CreateKey {
+    fn from(asked: Create) -> Self {
+        Self {
+            name: asked.name,
+            scopes: if asked.admin { Some(vec!["admin".to_owned()]) } else { asked.scopes },
+            all_collections: asked.all_collections,
+            collections: asked.collections,
+            default_collection: asked.default_collection,
+            expires_days: asked.expires_days,
+            limits: KeyLimits {
+                requests_per_minute: asked.requests_per_minute,
+                streams: asked.streams,
+                max_documents: asked.max_documents,
+                max_bytes: asked.max_mib.map(|mib| u64::from(mib) << 20),
+                max_chunks: asked.max_chunks,
+            },
+        }
+    }
+}
+
+/// Does it, and prints what came of it.
+pub async fn keys(config: Config, command: KeysCommand) -> Result<(), CommandError> {
+    let connection = Connection::open(config).await?;
+    let client = &connection.client;
+    let all = connection.url("/admin/keys");
+    let one = |key: &str| format!("{all}/{}", segment(key));
+    match command {
+        KeysCommand::Create(asked) => {
+            let request = client.post(&all).json(&CreateKey::from(asked));
+            let made: KeyObject = checked(request.send().await?).await?.json().await?;
+            // The key alone on the output, for scripts.
+            println!("{}", made.secret.as_deref().unwrap_or_default());
+            eprintln!("{}", described(&made));
+            eprintln!("The key is shown this once: keep it. Without a key the server now answers nobody.");
+        }
+        KeysCommand::List => {
+            let list: List<KeyObject> = checked(client.get(&all).send().await?).await?.json().await?;
+            if list.data.is_empty() {
+                println!("There are no keys: whoever reaches the server may do everything.");
+            }
+            for key in &list.data {
+                println!("{}", described(key));
+            }
+        }
+        KeysCommand::Revoke { id_or_name } => {
+            checked(client.delete(one(&id_or_name)).send().await?).await?;
+            println!("{id_or_name} is refused from now on.");
+        }
+        KeysCommand::Grant { id_or_name, collections } => {
+            let request = client.post(format!("{}/grants", one(&id_or_name))).json(&GrantKey { collections });
+            let key: KeyObject = checked(request.send().await?).await?.json().await?;
+            println!("{}", described(&key));
+        }
+    }
+    Ok(())
+}
+
+/// One line.
+fn described(key: &KeyObject) -> String {
+    let sees = match (key.all_collections || key.scopes.iter().any(|s| s == "admin"), &key.collections) {
+        (true, _) => "all collections".to_owned(),
+        (false, granted) if granted.is_empty() => "no collections".to_owned(),
+        (false, granted) => granted.join(","),
+    };
+    let limits = &key.limits;
+    let numbers = [
+        ("requests a minute", limits.requests_per_minute.map(u64::from)),
+        ("at a time", limits.streams.map(u64::from)),
+        ("documents", limits.max_documents),
+        ("MiB", limits.max_bytes.map(|bytes| bytes >> 20)),
+        ("chunks", limits.max_chunks),
+    ];
+    let numbers = numbers.iter().filter_map(|(what, most)| Some(format!("  at most {} {what}", (*most)?)));
+    let default = key.default_collection.iter().map(|id| format!("  default {id}"));
+    let more: String = default.chain(numbers).collect();
+    format!("{}  {:8}  {}  {}  {sees}{more}", key.id, key.status, key.name, key.scopes.join(","))
+}

@@ -1,0 +1,112 @@
+//! The `file_search` tool of a chat: what it says, and what to cut out so that upstream does not see it.
+
+use std::ops::Range;
+
+use serde_json::value::RawValue;
+
+use super::file_search::FileSearch;
+use super::request::RequestError;
+use super::spans::{Entries, cuts, span, without};
+
+/// What goes with the last tool: LLM servers refuse these without tools.
+const OF_TOOLS: [&str; 2] = ["tool_choice", "parallel_tool_calls"];
+
+/// The tool, found in a chat.
+pub(super) struct FoundTool {
+    pub search: FileSearch,
+    /// In order; none touches another.
+    pub cuts: Vec<Range<usize>>,
+    /// The tools that stay, as JSON.
+    pub left: Option<String>,
+}
+
+/// Finds the tool in the `tools` of a chat whose text and entries these are.
+pub(super) fn find(
+    text: &str,
+    top: &Entries<'_>,
+    tools: Option<&RawValue>,
+) -> Result<Option<FoundTool>, RequestError> {
+    let Some((tools, list)) = tools.and_then(|tools| Some((tools, elements(tools)?))) else {
+        return Ok(None);
+    };
+    let mut found = (0..).zip(&list).filter(|(_, tool)| is_file_search(tool));
+    let Some((number, tool)) = found.next() else { return Ok(None) };
+    if let Some((second, _)) = found.next() {
+        let message = "there is a file_search tool before this one: name all vector_store_ids in one";
+        return Err(RequestError::value(format!("tools[{second}]"), message));
+    }
+    let search = FileSearch::parse(tool).map_err(|error| error.within(&format!("tools[{number}]")))?;
+
+    let is_alone = list.len() == 1;
+    let mut inner = Vec::new();
+    let goes: Vec<bool> = top
+        .0
+        .iter()
+        .map(|(key, value)| match key.as_str() {
+            "tools" if is_alone => true,
+            "tools" => {
+                inner.extend(list_cuts(text, value, &list));
+                false
+            }
+            key if OF_TOOLS.contains(&key) && is_alone => true,
+            "tool_choice" => chooses_only_file_search(text, value, &mut inner),
+            _ => false,
+        })
+        .collect();
+    let ends: Vec<usize> = top.0.iter().map(|(_, value)| span(text, value).end).collect();
+    let inside = text.find('{').map_or(0, |at| at + 1);
+    let mut all = cuts(text, inside, &ends, |n| goes[n]);
+    all.extend(inner);
+    all.sort_by_key(|cut| cut.start);
+    let left = (!is_alone).then(|| without(text, span(text, tools), &all));
+    Ok(Some(FoundTool { search, cuts: all, left }))
+}
+
+/// Whether a body that is no chat of ours asks for `file_search` all the same.
+pub(super) fn asks_for_file_search(text: &str) -> bool {
+    let Ok(top) = serde_json::from_str::<Entries<'_>>(text) else { return false };
+    top.all("tools").filter_map(elements).flatten().any(is_file_search)
+}
+
+fn elements(list: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(list.get()).ok()
+}
+
+/// Also where `type` repeats: whichever of them upstream would go by.
+fn is_file_search(tool: &RawValue) -> bool {
+    let Ok(entries) = serde_json::from_str::<Entries<'_>>(tool.get()) else { return false };
+    entries.all("type").any(|kind| is_text(kind, "file_search"))
+}
+
+fn is_text(value: &RawValue, text: &str) -> bool {
+    serde_json::from_str::<String>(value.get()).is_ok_and(|found| found == text)
+}
+
+fn list_cuts(text: &str, list: &RawValue, elements: &[&RawValue]) -> Vec<Range<usize>> {
+    let ends: Vec<usize> = elements.iter().map(|element| span(text, element).end).collect();
+    cuts(text, span(text, list).start + 1, &ends, |n| is_file_search(elements[n]))
+}
+
+/// Whether a choice of tools is of `file_search` alone. Where it allows others too, `file_search` is cut out of them.
+fn chooses_only_file_search(text: &str, choice: &RawValue, inner: &mut Vec<Range<usize>>) -> bool {
+    if is_file_search(choice) {
+        return true;
+    }
+    let Ok(entries) = serde_json::from_str::<Entries<'_>>(choice.get()) else { return false };
+    // `{"type":"allowed_tools","allowed_tools":{"mode":..,"tools":[..]}}`, or without the inner object.
+    let nested: Vec<Entries<'_>> =
+        entries.all("allowed_tools").filter_map(|allowed| serde_json::from_str(allowed.get()).ok()).collect();
+    let lists = nested.iter().chain([&entries]).flat_map(|entries| entries.all("tools"));
+    let mut only = false;
+    for list in lists {
+        let Some(allowed) = elements(list) else { continue };
+        only |= !allowed.is_empty() && allowed.iter().all(|tool| is_file_search(tool));
+        inner.extend(list_cuts(text, list, &allowed));
+    }
+    if only {
+        // The whole choice goes.
+        let whole = span(text, choice);
+        inner.retain(|cut| !whole.contains(&cut.start));
+    }
+    only
+}

@@ -1,0 +1,135 @@
+//! `lastro keys`, with a server that runs and without one; and what a server needs to be reached from elsewhere.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Output, Stdio};
+
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+use super::super::world::{Request, World, eventually, within};
+use super::{chat, get};
+
+fn lastro(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lastro"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LASTRO_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).arg("--data").arg(world.data()).current_dir(world.collections());
+    command.kill_on_drop(true);
+    command
+}
+
+async fn run(world: &World, arguments: &[&str]) -> Output {
+    within(lastro(world, arguments).output()).await.expect("the command runs")
+}
+
+/// What a command prints where all is well.
+async fn said(world: &World, arguments: &[&str]) -> String {
+    let done = run(world, arguments).await;
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("text")
+}
+
+async fn refused(world: &World, arguments: &[&str]) -> String {
+    let done = run(world, arguments).await;
+    assert!(!done.status.success(), "{arguments:?}");
+    String::from_utf8(done.stderr).expect("text")
+}
+
+#[tokio::test]
+async fn commands_change_a_server_that_runs() {
+    let (world, _program) = World::program("").await;
+    world.upload("manual", &[("valve.txt", "The valve is closed at noon.")]).await;
+    let mode = std::fs::metadata(world.data().join("server.json")).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(said(&world, &["keys", "list"]).await.contains("no keys"));
+    let key = said(
+        &world,
+        &["keys", "create", "tenant", "--collections", "manual", "--requests-per-minute", "600"],
+    )
+    .await;
+    let key = key.trim_end();
+    assert!(key.starts_with("sk-lastro-") && !key.contains(char::is_whitespace), "{key}");
+    world.get("/v1/models").await.error(401, "invalid_api_key");
+    assert_eq!(world.ask(chat(Some("manual"), key)).await.header("x-rag-status"), Some("hit"));
+    let list = said(&world, &["keys", "list"]).await;
+    assert!(
+        list.contains("tenant") && list.contains("active") && list.contains("600 requests a minute"),
+        "{list}"
+    );
+    assert!(!list.contains("sk-lastro"), "{list}");
+    // The other commands go on working, since they may read the data folder.
+    let found = said(&world, &["search", "manual", "valve"]).await;
+    assert!(found.contains("noon"), "{found}");
+    let text = world.collections().join("lamp.txt");
+    std::fs::write(&text, "The lamp is lit at dusk.").expect("a file");
+    said(&world, &["ingest", "lamps", text.to_str().expect("a path")]).await;
+    world.ask(chat(Some("lamps"), key)).await.error(404, "collection_not_found");
+    said(&world, &["keys", "grant", "tenant", "lamps"]).await;
+    assert_eq!(world.ask(chat(Some("lamps"), key)).await.status, 200);
+    said(&world, &["keys", "revoke", "tenant"]).await;
+    world.ask(chat(Some("manual"), key)).await.error(401, "invalid_api_key");
+    assert!(said(&world, &["keys", "list"]).await.contains("revoked"));
+    for (arguments, says) in [
+        (&["keys", "revoke", "tenant"][..], "lastro keys list"),
+        (&["keys", "grant", "nobody", "manual"], "lastro keys list"),
+        (&["keys", "create", "b", "--collections", "nosuch"], "nosuch"),
+        (&["keys", "create", "b", "--scopes", "chat,read"], "relay"),
+        (&["keys", "create", "b", "--admin", "--scopes", "chat"], "--scopes"),
+        (&["keys", "create"], "NAME"),
+        (&["keys", "forge"], "forge"),
+    ] {
+        let problem = refused(&world, arguments).await;
+        assert!(problem.contains(says), "{arguments:?}: {problem}");
+    }
+    assert!(said(&world, &["keys", "--help"]).await.contains("revoke"));
+    assert!(said(&world, &["keys", "create", "--help"]).await.contains("--max-mib"));
+}
+
+#[tokio::test]
+async fn commands_need_no_server() {
+    let mut world = World::prepared("").await;
+    let admin = said(&world, &["keys", "create", "root", "--admin"]).await;
+    let wanted =
+        ["keys", "create", "small", "--scopes", "chat,ingest", "--expires-days", "9", "--streams", "2"];
+    let small = said(&world, &wanted).await;
+    let list = said(&world, &["keys", "list"]).await;
+    assert!(
+        list.contains("root") && list.contains("chat,ingest") && list.contains("at most 2 at a time"),
+        "{list}"
+    );
+    world.run().await;
+    world.get("/v1/models").await.error(401, "invalid_api_key");
+    assert_eq!(world.ask(get("/v1/models", small.trim_end())).await.status, 200);
+    assert_eq!(world.ask(get("/admin/keys", admin.trim_end())).await.status, 200);
+    world.ask(get("/admin/keys", small.trim_end())).await.error(403, "insufficient_scope");
+}
+
+#[tokio::test]
+async fn other_machines_are_served_only_with_keys() {
+    let world = World::prepared("").await;
+    let serve = ["serve", "--listen", "0.0.0.0:0"];
+    let problem = refused(&world, &serve).await;
+    for says in ["lastro keys create", "127.0.0.1", "--allow-remote-without-keys"] {
+        assert!(problem.contains(says), "{problem}");
+    }
+    said(&world, &["keys", "create", "root", "--admin"]).await;
+    said(&world, &["keys", "revoke", "root"]).await;
+    let mut process = lastro(&world, &serve).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut output = process.stdout.take().expect("its output");
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        assert!(within(output.read_buf(&mut line)).await.expect("it is read") > 0, "it ended");
+    }
+    let line = String::from_utf8(line).expect("text");
+    let port = line.trim_end().rsplit(':').next().expect("a port").to_owned();
+    let address = format!("127.0.0.1:{port}").parse().expect("an address");
+    // Revoked is not undone: it is closed, and the commands still get in.
+    eventually(|| async {
+        let reply = Request::new("GET", "/v1/models").send(address).await.reply().await;
+        (reply.status == 401).then_some(())
+    })
+    .await;
+    assert!(said(&world, &["keys", "list"]).await.contains("revoked"));
+    within(process.kill()).await.expect("it ends");
+}
