@@ -26,6 +26,8 @@ fn a_question_that_says_what_it_is_about_is_searched_as_it_is() {
         "Quantas turmas há na segunda-feira?",
         "¿Es obligatorio llevar gorro en la piscina?",
         "Where is the sauna?",
+        "退款政策是什么？",
+        "Где находится читальный зал?",
         "  Does the library lend   ukuleles?\n",
     ] {
         assert_eq!(searched(&[before[0], before[1], question]), question);
