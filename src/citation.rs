@@ -11,11 +11,16 @@
 
 mod chunks;
 mod comment;
+mod events;
 mod frames;
 mod marks;
 mod message;
+#[cfg(test)]
+mod recorded;
 mod rewrite;
+mod search_call;
 mod source;
+mod whole;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -23,11 +28,16 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
 use crate::prompt::Passage;
+pub use search_call::SearchCall;
+
 use chunks::Chunks;
 use comment::Comment;
-use message::Message;
 use rewrite::{Rewrite, Rewritten};
 use source::{Source, sources};
+use whole::Whole;
+
+/// A longer answer that is not streamed passes as it is.
+const LONGEST: usize = 4 << 20;
 
 /// Where an answer names its sources, beside the headers that it always has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +96,10 @@ impl Citation {
             },
             (Mode::Annotations, Some(kind)) if !self.sources.is_empty() => match kind {
                 Kind::Stream => rewritten(response, Chunks::new(self.sources)),
-                Kind::Whole => rewritten(response, Message::new(self.sources)),
+                Kind::Whole => {
+                    let edit = move |answer: &str| message::annotated(answer, &self.sources);
+                    rewritten(response, Whole::new(LONGEST, edit))
+                }
             },
             _ => response,
         }

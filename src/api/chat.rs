@@ -19,9 +19,9 @@ use super::ApiError;
 use super::params::{Caller, Chat, RagHeaders, public_address};
 use crate::access::Access;
 use crate::app::App;
-use crate::citation::{Citation, Mode};
+use crate::citation::{Citation, Mode, SearchCall};
 use crate::collection::CollectionError;
-use crate::openai::ChatRequest;
+use crate::openai::{ChatRequest, ChatRequestError};
 use crate::rag::{self, Grounded, RagStatus};
 use crate::selection::{Asked, Selection, SelectionError, select};
 use crate::trace::TracedPassage;
@@ -33,7 +33,7 @@ pub async fn completions(
     Caller(access, ..): Caller<Chat>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, None, request).await
+    complete(&app, &access, None, request, Api::Chat).await
 }
 
 pub async fn completions_of(
@@ -42,7 +42,7 @@ pub async fn completions_of(
     Path(collection): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, Some(collection), request).await
+    complete(&app, &access, Some(collection), request, Api::Chat).await
 }
 
 pub async fn preview(
@@ -62,6 +62,30 @@ pub async fn preview_of(
     body: Body,
 ) -> Result<Json<Preview>, ApiError> {
     show(&app, &access, Some(collection), &headers, body).await
+}
+
+/// Which of OpenAI's two ways to ask a model a request takes.
+#[derive(Clone, Copy)]
+pub(super) enum Api {
+    Chat,
+    Responses,
+}
+
+impl Api {
+    /// After `/v1`.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Responses => "/responses",
+        }
+    }
+
+    fn parse(self, bytes: Bytes) -> Result<ChatRequest, ChatRequestError> {
+        match self {
+            Self::Chat => ChatRequest::parse(bytes),
+            Self::Responses => ChatRequest::parse_response(bytes),
+        }
+    }
 }
 
 /// A chat as it would go to the model.
@@ -90,18 +114,20 @@ struct ReadChat {
     grounding: Option<(ChatRequest, Selection)>,
 }
 
-async fn complete(
+/// Answers a request: grounded where a collection is chosen, and relayed otherwise.
+pub(super) async fn complete(
     app: &Arc<App>,
     access: &Access,
     path: Option<String>,
     request: Request,
+    api: Api,
 ) -> Result<Response, ApiError> {
     let (Parts { headers, uri, .. }, body) = request.into_parts();
-    let chat = read(app, access, path, &headers, body).await?;
+    let chat = read(app, access, path, &headers, body, api).await?;
     let address = public_address(app, &headers, &uri);
     let mut forwarded = relay::request_headers(headers);
     let Some((request, selection)) = &chat.grounding else {
-        let response = app.upstream.send(Method::POST, "/chat/completions", forwarded, full(chat.bytes));
+        let response = app.upstream.send(Method::POST, api.path(), forwarded, full(chat.bytes));
         let added = if chat.default_is_missing { rag::status_header(RagStatus::Error) } else { Vec::new() };
         return Ok(relay::response(response.await?, &added));
     };
@@ -109,25 +135,39 @@ async fn complete(
         Ok(grounded) => grounded,
         Err(error) => return Ok(answer(error, &rag::status_header(RagStatus::Error))),
     };
-    let trace = Arc::new(grounded.trace(new_trace_id()?, request.question(), access.owner()));
+    let trace = Arc::new(grounded.trace(new_id("trace")?, request.question(), access.owner()));
     app.traces.keep(trace.clone());
     let headers = |upstream| grounded.headers(Some(&trace.id), upstream);
     if grounded.refuse {
         return Ok(answer(ApiError::nothing_relevant(), &headers(None)));
     }
     let citation = Citation::new(chat.citations, &address, &trace.id, &grounded.passages);
-    if citation.reads_the_answer() {
+    let search = search_call(request, &grounded)?;
+    if search.is_some() || citation.reads_the_answer() {
         forwarded.remove(ACCEPT_ENCODING);
     }
     let started = Instant::now();
     let body = full(grounded.body.clone());
-    match app.upstream.send(Method::POST, "/chat/completions", forwarded, body).await {
+    match app.upstream.send(Method::POST, api.path(), forwarded, body).await {
         Ok(response) => {
             let response = relay::response(response, &headers(Some(started.elapsed())));
-            Ok(citation.cite(response))
+            Ok(match search {
+                Some(search) => search.answer(response),
+                None if request.response().is_some() => response,
+                None => citation.cite(response),
+            })
         }
         Err(error) => Ok(answer(error.into(), &headers(None))),
     }
+}
+
+/// The search as the Responses API shows it, if one was made for a request of it.
+fn search_call(request: &ChatRequest, grounded: &Grounded) -> Result<Option<SearchCall>, ApiError> {
+    let searched = request.can_be_grounded() && !matches!(grounded.status, RagStatus::Off | RagStatus::Error);
+    let Some(parts) = request.response().filter(|_| searched) else { return Ok(None) };
+    let (passages, tools) = (&grounded.passages, parts.tools.clone());
+    let id = new_id("fs")?;
+    Ok(Some(SearchCall::new(id, request.question(), passages, parts.wants_results, tools)))
 }
 
 /// An error of ours with the headers of a chat that a collection was chosen for.
@@ -144,7 +184,7 @@ async fn show(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Json<Preview>, ApiError> {
-    let chat = read(app, access, path, headers, body).await?;
+    let chat = read(app, access, path, headers, body, Api::Chat).await?;
     let Some((request, selection)) = &chat.grounding else {
         let message =
             "name a collection: by path, X-RAG-Collection, a file_search tool or {model}@{collection}";
@@ -198,17 +238,21 @@ async fn read(
     path: Option<String>,
     headers: &HeaderMap,
     body: Body,
+    api: Api,
 ) -> Result<ReadChat, ApiError> {
     let RagHeaders { mut asked, off, passages, citations } = RagHeaders::read(headers)?;
     asked.path = path;
-    asked.of_key = access.default_collection();
-    asked.default = app.default_collection(access);
+    // Defaults are for chats: answers of the Responses API are changed only where that was asked for.
+    if matches!(api, Api::Chat) {
+        asked.of_key = access.default_collection();
+        asked.default = app.default_collection(access);
+    }
     let bytes = read_body(body, app.config.server.max_body).await?;
     let mut parsed = None;
     let mut model = None;
     // Most relayed chats name no collection: they need not be understood.
     if may_name_a_collection(&bytes) {
-        match parsed.insert(ChatRequest::parse(bytes.clone())) {
+        match parsed.insert(api.parse(bytes.clone())) {
             Ok(request) => {
                 asked.file_search = request.file_search().cloned();
                 if let Some(asked_model) = request.model()
@@ -236,7 +280,7 @@ async fn read(
     let grounding = match selection {
         None => None,
         Some(selection) => {
-            let request = parsed.unwrap_or_else(|| ChatRequest::parse(bytes.clone()))?;
+            let request = parsed.unwrap_or_else(|| api.parse(bytes.clone()))?;
             Some((request, selection))
         }
     };
@@ -285,8 +329,8 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     }
 }
 
-fn new_trace_id() -> Result<String, ApiError> {
+fn new_id(kind: &str) -> Result<String, ApiError> {
     let mut bytes = [0u8; 12];
     getrandom::fill(&mut bytes).map_err(|e| CollectionError::Worker(format!("no random bytes: {e}")))?;
-    Ok(format!("trace_{}", hex::encode(bytes)))
+    Ok(format!("{kind}_{}", hex::encode(bytes)))
 }

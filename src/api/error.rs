@@ -228,7 +228,7 @@ impl From<StoreError> for ApiError {
                 Self::new(StatusCode::NOT_FOUND, &format!("{what}_not_found"), message)
             }
             StoreError::UnknownFile(_) => Self::new(StatusCode::NOT_FOUND, "file_not_found", message),
-            StoreError::Cursor(_) => Self::bad_request("invalid_value", message).with_param("after"),
+            StoreError::Cursor { end, .. } => Self::bad_request("invalid_value", message).with_param(end),
             StoreError::Quota { .. } => Self::new(StatusCode::FORBIDDEN, "quota_exceeded", message),
             StoreError::Synced => Self::new(StatusCode::CONFLICT, "synced_collection", message),
             StoreError::KeyNameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
@@ -290,6 +290,7 @@ impl From<ChatRequestError> for ApiError {
             ChatRequestError::Missing(key) => ("missing_field", Some(*key)),
             ChatRequestError::Duplicate(key) => ("duplicate_field", Some(*key)),
             ChatRequestError::Messages(_) => ("invalid_messages", Some("messages")),
+            ChatRequestError::Input(_) => ("invalid_input", Some("input")),
             ChatRequestError::Type(key) => ("invalid_type", Some(*key)),
             ChatRequestError::FileSearch(error) => return error.clone().into(),
         };

@@ -12,6 +12,7 @@ mod keys;
 mod models;
 mod params;
 mod relay;
+mod responses;
 mod search;
 mod store_files;
 mod traces;
@@ -35,6 +36,8 @@ pub fn routes(app: Arc<App>) -> Router {
         // Chat, with the collection in the path or not.
         .route("/v1/chat/completions", post(chat::completions).fallback(relay::everything_else))
         .route("/c/{collection}/v1/chat/completions", post(chat::completions_of))
+        .route("/v1/responses", post(responses::create).fallback(relay::everything_else))
+        .route("/c/{collection}/v1/responses", post(responses::create_of))
         .route("/v1/rag/preview", post(chat::preview))
         .route("/c/{collection}/v1/rag/preview", post(chat::preview_of))
         .route("/v1/rag/traces/{id}", get(traces::one))

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::citation::recorded::body;
 use crate::citation::source::sources;
 use crate::prompt::Passage;
 
@@ -13,23 +14,6 @@ const RECORDED: [&[u8]; 6] = [
     include_bytes!("../../tests/fixtures/recordings/llama.cpp/04_chat_stream.response"),
     include_bytes!("../../tests/fixtures/recordings/llama.cpp/10_chat_tools_named_stream.response"),
 ];
-
-/// The body of a recorded answer in chunks.
-fn body(recorded: &[u8]) -> Vec<u8> {
-    let find = |bytes: &[u8], end: &[u8]| bytes.windows(end.len()).position(|w| w == end).expect("an end");
-    let mut rest = &recorded[find(recorded, b"\r\n\r\n") + 4..];
-    let mut body = Vec::new();
-    loop {
-        let line = find(rest, b"\r\n");
-        let size = std::str::from_utf8(&rest[..line]).expect("a size");
-        let size = usize::from_str_radix(size, 16).expect("a size");
-        if size == 0 {
-            return body;
-        }
-        body.extend_from_slice(&rest[line + 2..][..size]);
-        rest = &rest[line + 2 + size + 2..];
-    }
-}
 
 fn two() -> Vec<Source> {
     let passage =

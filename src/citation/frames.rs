@@ -41,7 +41,8 @@ impl Default for Frames {
 }
 
 impl Frames {
-    fn up_to(longest: usize) -> Self {
+    /// The same with another limit, in bytes.
+    pub(super) fn up_to(longest: usize) -> Self {
         let (passing, after_cr) = (false, false);
         Self { held: Vec::new(), longest, passing, at_frame: true, at_line: true, after_cr }
     }

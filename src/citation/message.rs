@@ -3,24 +3,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::marks::Marks;
-use super::rewrite::Rewrite;
 use super::source::{Source, annotations};
-
-/// A longer answer passes as it is.
-const LONGEST: usize = 4 << 20;
-
-/// Holds the answer until it is whole.
-pub(super) struct Message {
-    sources: Vec<Source>,
-    held: BytesMut,
-    longest: usize,
-    passing: bool,
-}
 
 #[derive(Deserialize)]
 struct Completion<'a> {
@@ -34,50 +21,22 @@ struct Choice<'a> {
     message: &'a RawValue,
 }
 
-impl Message {
-    /// For an answer from these sources.
-    pub(super) fn new(sources: Vec<Source>) -> Self {
-        Self { sources, held: BytesMut::new(), longest: LONGEST, passing: false }
-    }
-}
-
-impl Rewrite for Message {
-    fn piece(&mut self, piece: Bytes) -> Bytes {
-        if self.passing {
-            return piece;
-        }
-        self.held.extend_from_slice(&piece);
-        self.passing = self.held.len() > self.longest;
-        if self.passing { std::mem::take(&mut self.held).freeze() } else { Bytes::new() }
-    }
-
-    fn end(&mut self) -> Bytes {
-        let answer = std::mem::take(&mut self.held).freeze();
-        annotated(&answer, &self.sources).unwrap_or(answer)
-    }
-
-    fn broken(&mut self) -> Bytes {
-        std::mem::take(&mut self.held).freeze()
-    }
-}
-
 /// The answer with its annotations; `None` where it is none that we know.
-fn annotated(answer: &[u8], sources: &[Source]) -> Option<Bytes> {
-    let text = std::str::from_utf8(answer).ok()?;
-    let completion: Completion<'_> = serde_json::from_str(text).ok()?;
-    let mut out = Vec::with_capacity(answer.len() + 256 * sources.len());
+pub(super) fn annotated(answer: &str, sources: &[Source]) -> Option<String> {
+    let completion: Completion<'_> = serde_json::from_str(answer).ok()?;
+    let mut out = String::with_capacity(answer.len() + 256 * sources.len());
     let mut written = 0;
     for choice in &completion.choices {
         // A borrowed RawValue is a part of the text that was parsed.
-        let start = choice.message.get().as_ptr() as usize - text.as_ptr() as usize;
+        let start = choice.message.get().as_ptr() as usize - answer.as_ptr() as usize;
         if let Some((span, annotations)) = edit(choice.message.get(), sources) {
-            out.extend_from_slice(&answer[written..start + span.start]);
-            out.extend_from_slice(annotations.as_bytes());
+            out.push_str(&answer[written..start + span.start]);
+            out.push_str(&annotations);
             written = start + span.end;
         }
     }
-    out.extend_from_slice(&answer[written..]);
-    Some(out.into())
+    out.push_str(&answer[written..]);
+    Some(out)
 }
 
 /// What to write where in the JSON of a message.
@@ -110,6 +69,7 @@ fn edit(message: &str, sources: &[Source]) -> Option<(Range<usize>, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::citation::recorded::body;
     use crate::citation::source::sources;
     use crate::prompt::Passage;
     use serde_json::{Value, json};
@@ -128,26 +88,21 @@ mod tests {
         json!({"type": "url_citation", "url_citation": {"start_index": start, "end_index": end, "title": name, "url": url}})
     }
 
-    fn run(body: &[u8], size: usize) -> Vec<u8> {
-        let mut message = Message::new(two());
-        for piece in body.chunks(size) {
-            assert_eq!(message.piece(Bytes::copy_from_slice(piece)), "");
-        }
-        message.end().to_vec()
+    fn run(body: &str) -> Option<String> {
+        annotated(body, &two())
     }
 
     #[test]
     fn a_recorded_answer_changes_in_one_place() {
-        let at = VLLM.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
-        let body = &VLLM[at..];
-        let out = String::from_utf8(run(body, 100)).expect("UTF-8");
+        let body = String::from_utf8(body(VLLM)).expect("UTF-8");
+        let out = run(&body).expect("an answer");
         let list = json!([cited(1, 12, 12), cited(2, 12, 12)]).to_string();
         let parsed: Value = serde_json::from_str(&out).expect("JSON");
         assert_eq!(parsed["choices"][0]["message"]["annotations"].to_string(), list);
         let before = out.find("\"annotations\":[").expect("a list");
         let after = out.find(",\"audio\"").expect("the next key");
         let untouched = format!("{}\"annotations\":null{}", &out[..before], &out[after..]);
-        assert_eq!(untouched.as_bytes(), body);
+        assert_eq!(untouched, body);
     }
 
     #[test]
@@ -161,7 +116,7 @@ mod tests {
             let body = format!(
                 r#" {{"choices":[ {{"message": {{"content":"Não [2]."{theirs}}} }},{{"message":{{"content":null}}}},{{"message":{{"annotations":[],"content":"[1]"}}}}],"x":0.10}} "#
             );
-            let out: Value = serde_json::from_slice(&run(body.as_bytes(), 7)).expect("JSON");
+            let out: Value = serde_json::from_str(&run(&body).expect("an answer")).expect("JSON");
             let mut expected = kept.as_array().expect("a list").clone();
             expected.push(cited(2, 4, 7));
             assert_eq!(out["choices"][0]["message"]["annotations"], Value::from(expected), "{theirs}");
@@ -185,25 +140,7 @@ mod tests {
             "{\"choices\":[{\"text\":\"[1]\"}]}",
             "\u{feff}{}",
         ] {
-            assert_eq!(run(body.as_bytes(), 3), body.as_bytes(), "{body}");
-        }
-        assert_eq!(run(b"{\"a\":\"\xff\"}", 3), b"{\"a\":\"\xff\"}");
-    }
-
-    #[test]
-    fn a_long_answer_and_a_broken_one_pass_as_they_are() {
-        let body = r#"{"choices":[{"message":{"content":"[1]"}}]}"#.as_bytes();
-        for size in 1..body.len() {
-            let mut long = Message { longest: 20, ..Message::new(two()) };
-            let mut broken = Message::new(two());
-            let (mut of_long, mut of_broken) = (Vec::new(), Vec::new());
-            for piece in body.chunks(size) {
-                of_long.extend(long.piece(Bytes::copy_from_slice(piece)));
-                of_broken.extend(broken.piece(Bytes::copy_from_slice(piece)));
-            }
-            of_long.extend(long.end());
-            of_broken.extend(broken.broken());
-            assert_eq!((of_long.as_slice(), of_broken.as_slice()), (body, body), "{size}");
+            assert_eq!(run(body).as_deref().unwrap_or(body), body);
         }
     }
 }

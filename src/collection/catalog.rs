@@ -73,7 +73,7 @@ impl Catalog {
     /// What this caller sees, oldest first.
     pub fn list(&self, access: &Access) -> Vec<Arc<Collection>> {
         let mut seen: Vec<_> = self.open.read().values().filter(|c| access.sees(&c.id.0)).cloned().collect();
-        seen.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        seen.sort_by_key(|collection| collection.number);
         seen
     }
 

@@ -21,6 +21,8 @@ const APPLY_DEADLINE: Duration = Duration::from_secs(600);
 pub struct Collection {
     pub id: CollectionId,
     pub origin: Origin,
+    /// In the order of creation.
+    pub(super) number: i64,
     /// Seconds since 1970.
     pub created_at: i64,
     /// When it was last asked or changed, which is written down now and then.
@@ -92,6 +94,7 @@ impl Collection {
         Ok(Self {
             id: record.id.clone(),
             origin: record.origin,
+            number: record.number,
             created_at: record.created_at,
             used: AtomicI64::new(record.last_active_at),
             written_use: AtomicI64::new(record.last_active_at),

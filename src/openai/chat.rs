@@ -1,5 +1,7 @@
 //! A chat request as spans over its own bytes.
 
+mod response;
+
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use super::file_search::FileSearch;
 use super::request::RequestError;
 use super::spans::{Entries, Repeated, span};
 use super::tools::{self, FoundTool};
+pub use response::{ResponseParts, SentTools};
 
 /// A body that cannot be grounded. Without a collection it would go upstream as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +25,8 @@ pub enum ChatRequestError {
     Duplicate(&'static str),
     #[error("'messages' must be a list of objects with at least one whose role is \"user\": {0}")]
     Messages(String),
+    #[error("'input' must be a string or a list of objects: {0}")]
+    Input(String),
     #[error("'{0}' has the wrong type")]
     Type(&'static str),
     #[error(transparent)]
@@ -52,6 +57,8 @@ pub struct ChatRequest {
     place: Option<Place>,
     reserve: Option<u64>,
     stream: bool,
+    /// What only a request of the Responses API has.
+    response: Option<ResponseParts>,
 }
 
 #[derive(Debug)]
@@ -102,13 +109,7 @@ impl ChatRequest {
         let top: Entries<'_> =
             serde_json::from_str(text).map_err(|e| ChatRequestError::NotJson(e.to_string()))?;
         let raw_messages = top.only("messages")?.ok_or(ChatRequestError::Missing("messages"))?;
-        let model = match top.only("model")? {
-            None => None,
-            Some(raw) => {
-                let name = serde_json::from_str(raw.get()).map_err(|_| ChatRequestError::Type("model"))?;
-                Some((name, span(raw)))
-            }
-        };
+        let model = read_model(text, &top)?;
         let raw_tools = top.only("tools")?;
         let messages: Vec<Entries<'_>> = serde_json::from_str(raw_messages.get())
             .map_err(|e| ChatRequestError::Messages(e.to_string()))?;
@@ -120,12 +121,8 @@ impl ChatRequest {
             None => (String::new(), None),
             Some(content) => read_content(content, span(content).start)?,
         };
-        let number = |key| match top.last(key) {
-            Some(raw) => serde_json::from_str::<Option<u64>>(raw.get()).ok().flatten(),
-            None => None,
-        };
         // Where both are given, vLLM goes by the newer name.
-        let reserve = number("max_completion_tokens").or_else(|| number("max_tokens"));
+        let reserve = number(&top, "max_completion_tokens").or_else(|| number(&top, "max_tokens"));
         let stream = top.last("stream").is_some_and(|raw| raw.get() == "true");
         let (messages_span, message_count) = (span(raw_messages), messages.len());
         let (tools, file_search, ours) = match tools::find(text, &top, raw_tools)? {
@@ -144,6 +141,7 @@ impl ChatRequest {
             place,
             reserve,
             stream,
+            response: None,
             bytes,
         })
     }
@@ -198,7 +196,11 @@ impl ChatRequest {
             Tools::AsSent(span) => text(span),
             Tools::Left(left) => left,
         });
-        (text(&self.messages), tools)
+        let messages = match &self.response {
+            Some(response) => &response.messages,
+            None => text(&self.messages),
+        };
+        (messages, tools)
     }
 
     /// How many messages there are.
@@ -227,7 +229,8 @@ impl ChatRequest {
                 }
                 Place::Part { at, others } => {
                     let comma = if *others { "," } else { "" };
-                    (*at..*at, format!("{{\"type\":\"text\",\"text\":{}}}{comma}", quoted(text)))
+                    let kind = if self.response.is_some() { "input_text" } else { "text" };
+                    (*at..*at, format!("{{\"type\":\"{kind}\",\"text\":{}}}{comma}", quoted(text)))
                 }
             });
         }
@@ -246,6 +249,16 @@ impl ChatRequest {
         out.extend_from_slice(&self.bytes[at..]);
         out.into()
     }
+}
+
+fn read_model(text: &str, top: &Entries<'_>) -> Result<Option<(String, Range<usize>)>, ChatRequestError> {
+    let Some(raw) = top.only("model")? else { return Ok(None) };
+    let name = serde_json::from_str(raw.get()).map_err(|_| ChatRequestError::Type("model"))?;
+    Ok(Some((name, span(text, raw))))
+}
+
+fn number(top: &Entries<'_>, key: &str) -> Option<u64> {
+    serde_json::from_str::<Option<u64>>(top.last(key)?.get()).ok().flatten()
 }
 
 fn role(message: &Entries<'_>) -> Option<Role> {

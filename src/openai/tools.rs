@@ -11,6 +11,9 @@ use super::spans::{Entries, cuts, span, without};
 /// What goes with the last tool: LLM servers refuse these without tools.
 const OF_TOOLS: [&str; 2] = ["tool_choice", "parallel_tool_calls"];
 
+/// Results of a `file_search`, as the Responses API's `include` asks for them.
+const RESULTS: &str = "file_search_call.results";
+
 /// The tool, found in a chat.
 pub(super) struct FoundTool {
     pub search: FileSearch,
@@ -20,7 +23,8 @@ pub(super) struct FoundTool {
     pub left: Option<String>,
 }
 
-/// Finds the tool in the `tools` of a chat whose text and entries these are.
+/// Finds the tool in the `tools` of a request whose text and entries these are. What it has of its own in `include` is
+/// cut out with it.
 pub(super) fn find(
     text: &str,
     top: &Entries<'_>,
@@ -50,16 +54,33 @@ pub(super) fn find(
             }
             key if OF_TOOLS.contains(&key) && is_alone => true,
             "tool_choice" => chooses_only_file_search(text, value, &mut inner),
+            "include" => includes_only_results(text, value, &mut inner),
             _ => false,
         })
         .collect();
+    let all = members_cut(text, top, &goes, inner);
+    let left = (!is_alone).then(|| without(text, span(text, tools), &all));
+    Ok(Some(FoundTool { search, cuts: all, left }))
+}
+
+/// Whether a request of the Responses API asks for what a `file_search` found, and what to cut out of it for that.
+pub(super) fn results(text: &str, top: &Entries<'_>) -> Option<Vec<Range<usize>>> {
+    let mut inner = Vec::new();
+    let goes: Vec<bool> = (top.0.iter())
+        .map(|(key, value)| key == "include" && includes_only_results(text, value, &mut inner))
+        .collect();
+    let all = members_cut(text, top, &goes, inner);
+    (!all.is_empty()).then_some(all)
+}
+
+/// Cuts for the members of the body that go, and for parts of others.
+fn members_cut(text: &str, top: &Entries<'_>, goes: &[bool], inner: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let ends: Vec<usize> = top.0.iter().map(|(_, value)| span(text, value).end).collect();
     let inside = text.find('{').map_or(0, |at| at + 1);
     let mut all = cuts(text, inside, &ends, |n| goes[n]);
     all.extend(inner);
     all.sort_by_key(|cut| cut.start);
-    let left = (!is_alone).then(|| without(text, span(text, tools), &all));
-    Ok(Some(FoundTool { search, cuts: all, left }))
+    all
 }
 
 /// Whether a body that is no chat of ours asks for `file_search` all the same.
@@ -85,6 +106,17 @@ fn is_text(value: &RawValue, text: &str) -> bool {
 fn list_cuts(text: &str, list: &RawValue, elements: &[&RawValue]) -> Vec<Range<usize>> {
     let ends: Vec<usize> = elements.iter().map(|element| span(text, element).end).collect();
     cuts(text, span(text, list).start + 1, &ends, |n| is_file_search(elements[n]))
+}
+
+/// Whether the results are all that is to be included. Where there is more, they are cut out of it.
+fn includes_only_results(text: &str, include: &RawValue, inner: &mut Vec<Range<usize>>) -> bool {
+    let Some(list) = elements(include) else { return false };
+    let only = !list.is_empty() && list.iter().all(|element| is_text(element, RESULTS));
+    if !only {
+        let ends: Vec<usize> = list.iter().map(|element| span(text, element).end).collect();
+        inner.extend(cuts(text, span(text, include).start + 1, &ends, |n| is_text(list[n], RESULTS)));
+    }
+    only
 }
 
 /// Whether a choice of tools is of `file_search` alone. Where it allows others too, `file_search` is cut out of them.

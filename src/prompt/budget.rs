@@ -99,7 +99,7 @@ impl<'a> Budget<'a> {
 
     async fn count(&self, before_question: Option<&str>) -> Option<u64> {
         let edited = self.request.edited(&Edits { model: None, before_question });
-        let edited = ChatRequest::parse(edited).ok()?;
+        let edited = self.request.parse_alike(edited).ok()?;
         let (messages, tools) = edited.prompt_parts();
         self.window.count(self.model, messages, tools).await
     }

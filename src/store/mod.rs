@@ -39,8 +39,8 @@ pub enum StoreError {
     #[error("no file '{0}'")]
     UnknownFile(String),
     /// A list is to begin or to end at an element that it does not have.
-    #[error("'{0}' is not in this list")]
-    Cursor(String),
+    #[error("'{id}' is not in this list")]
+    Cursor { end: &'static str, id: String },
     /// More than may be stored.
     #[error("{whose} may hold {most} {what}, and that would be more")]
     Quota { whose: &'static str, what: &'static str, most: u64 },

@@ -100,6 +100,8 @@ pub struct CollectionRecord {
     /// Its documents were removed when its time was over.
     pub expired: bool,
     pub owner: Option<String>,
+    /// In the order of creation, which seconds do not tell.
+    pub number: i64,
     /// Seconds since 1970.
     pub created_at: i64,
     pub revision: Revision,

@@ -123,7 +123,8 @@ def deep(levels):
     ("filters", {"filters": {"type": "in", "key": "name", "value": "Mars"}}),
     ("filters", {"filters": {"type": "eq", "key": "name", "value": {"a": 1}}}),
     ("filters", {"filters": {"type": "and", "filters": "all"}}),
-    ("filters", {"filters": deep(200)}),
+    ("filters", {"filters": deep(9)}),
+    ("", {"filters": deep(150)}),
 ])
 def test_a_search_that_cannot_be_is_refused(client, planets, param, fields):
     with pytest.raises(openai.BadRequestError) as error:

@@ -120,6 +120,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def send_error(self, code, message=None, explain=None):
+        self.close_connection = True
+        self.answer(405 if code == 501 else code, {"detail": message})
+
     def log_message(self, *arguments):
         pass
 

@@ -105,7 +105,7 @@ async fn work_that_was_left_is_finished() {
             let text = format!("The lantern code is LX-{n}.");
             let blob = app.store().staging().stage(text.as_bytes()).await.expect("the bytes are staged");
             app.ingest
-                .submit(&access, &collection, &format!("{n}.txt"), blob)
+                .submit(&Access::everything(), &collection, &format!("{n}.txt"), blob)
                 .await
                 .expect("the job is committed");
         }

@@ -38,7 +38,7 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<Collect
 
 const COLUMNS: &str =
     "SELECT id, name, origin, language, settings, created_at, revision, description, metadata,
-    expires_days, last_active_at, expired, owner FROM collections";
+    expires_days, last_active_at, expired, owner, rowid FROM collections";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<CollectionRecord> {
     let origin: String = row.get(2)?;
@@ -56,11 +56,12 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CollectionRecord> {
         last_active_at: row.get(10)?,
         expired: row.get(11)?,
         owner: row.get(12)?,
+        number: row.get(13)?,
     })
 }
 
 pub(super) fn all(t: &Transaction<'_>) -> Result<Vec<CollectionRecord>> {
-    let mut statement = t.prepare_cached(&format!("{COLUMNS} ORDER BY created_at, rowid"))?;
+    let mut statement = t.prepare_cached(&format!("{COLUMNS} ORDER BY rowid"))?;
     let rows = statement.query_map([], record)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -26,8 +26,8 @@ pub(super) fn read<T>(
     page: &Page,
     record: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Paged<T>> {
-    let after = page.after.as_deref().map(|id| place(t, list, params, id)).transpose()?;
-    let before = page.before.as_deref().map(|id| place(t, list, params, id)).transpose()?;
+    let after = page.after.as_deref().map(|id| place(t, list, params, ("after", id))).transpose()?;
+    let before = page.before.as_deref().map(|id| place(t, list, params, ("before", id))).transpose()?;
     // A page that only ends somewhere is read from its end.
     let backwards = after.is_none() && before.is_some();
     let (later, earlier) = if page.descending { ("<", ">") } else { (">", "<") };
@@ -51,7 +51,12 @@ pub(super) fn read<T>(
     Ok(Paged { items, has_more })
 }
 
-fn place(t: &Transaction<'_>, list: &Listed<'_>, params: Params<'_>, id: &str) -> Result<i64> {
+fn place(
+    t: &Transaction<'_>,
+    list: &Listed<'_>,
+    params: Params<'_>,
+    (end, id): (&'static str, &str),
+) -> Result<i64> {
     let Listed { columns, all, filter, id: column, order } = list;
     let from = columns.find("FROM ").map_or("", |at| &columns[at..]);
     // The filter is named for its parameters, and lets everything pass.
@@ -60,5 +65,5 @@ fn place(t: &Transaction<'_>, list: &Listed<'_>, params: Params<'_>, id: &str) -
     ))?;
     let both = [params, &[(":id", &id)]].concat();
     let place = statement.query_row(&both[..], |row| row.get(0)).optional()?;
-    place.ok_or_else(|| StoreError::Cursor(id.to_owned()))
+    place.ok_or_else(|| StoreError::Cursor { end, id: id.to_owned() })
 }

@@ -1,0 +1,29 @@
+//! `POST /v1/responses`: grounded as chats are, where a `file_search` tool, the path, a header or the model's name chooses
+//! a collection, and relayed as it is otherwise.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+
+use super::ApiError;
+use super::chat::{Api, complete};
+use super::params::{Caller, Chat};
+use crate::app::App;
+
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Caller(access, ..): Caller<Chat>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    complete(&app, &access, None, request, Api::Responses).await
+}
+
+pub async fn create_of(
+    State(app): State<Arc<App>>,
+    Caller(access, ..): Caller<Chat>,
+    Path(collection): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    complete(&app, &access, Some(collection), request, Api::Responses).await
+}

@@ -1,0 +1,169 @@
+//! The Responses API's shape of a grounded answer: a `file_search_call` before what the model says, and
+//! `file_citation` annotations in it.
+
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::events::Events;
+use super::marks::Marks;
+use super::whole::Whole;
+use super::{Kind, rewritten};
+use crate::openai::{Object, SentTools, ascii};
+use crate::prompt::Passage;
+
+/// A longer answer that is not streamed passes as it is, and so does a longer event.
+pub(super) const LONGEST: usize = 16 << 20;
+
+/// A search that was made for one answer.
+#[derive(Clone, Debug)]
+pub struct SearchCall {
+    /// `fs_...`
+    pub(super) id: String,
+    question: String,
+    /// JSON of the results, where the client asked for them.
+    results: Option<String>,
+    /// The files behind the passages: the first passage has number 1.
+    files: Vec<File>,
+    tools: Option<SentTools>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct File {
+    id: String,
+    name: String,
+}
+
+impl SearchCall {
+    /// The search for a question. `wants_results`: whether they are shown; `tools`: what the client sent of them.
+    pub fn new(
+        id: String,
+        question: &str,
+        passages: &[Passage],
+        wants_results: bool,
+        tools: Option<SentTools>,
+    ) -> Self {
+        let file = |p: &Passage| File { id: p.document_id.clone(), name: p.document.clone() };
+        let results = wants_results.then(|| passages.iter().map(found).collect::<Value>());
+        let results = results.map(|list| ascii(&list.to_string()));
+        let files = passages.iter().map(file).collect();
+        Self { id, question: question.to_owned(), results, files, tools }
+    }
+
+    /// The answer with the call in it.
+    pub fn answer(self, response: Response) -> Response {
+        match Kind::of(&response) {
+            Some(Kind::Stream) => rewritten(response, Events::new(self)),
+            Some(Kind::Whole) => rewritten(
+                response,
+                Whole::new(LONGEST, move |answer: &str| self.in_response(Object::parse(answer)?)),
+            ),
+            None => response,
+        }
+    }
+
+    /// The call as an element of the output.
+    pub(super) fn item(&self, completed: bool) -> String {
+        let status = if completed { "completed" } else { "in_progress" };
+        let query = if completed { quoted(&self.question) } else { String::new() };
+        let results = self.results.as_deref().filter(|_| completed).unwrap_or("null");
+        let id = quoted(&self.id);
+        format!(
+            "{{\"id\":{id},\"type\":\"file_search_call\",\"status\":\"{status}\",\"queries\":[{query}],\"results\":{results}}}"
+        )
+    }
+
+    /// A response that has ended. `None` where it is none that we know, or has not.
+    pub(super) fn in_response(&self, mut response: Object<'_>) -> Option<String> {
+        let output = response.list("output")?;
+        if matches!(response.read::<&str>("status"), Some("queued" | "in_progress")) {
+            return self.echoed(response);
+        }
+        let items = output.iter().map(|item| self.in_item(item));
+        let output: Vec<String> = std::iter::once(self.item(true)).chain(items).collect();
+        response.set("output", format!("[{}]", output.join(",")));
+        self.echoed(response)
+    }
+
+    /// A response with its tools as the client sent them.
+    pub(super) fn echoed(&self, mut response: Object<'_>) -> Option<String> {
+        if let Some(sent) = &self.tools {
+            response.set("tools", sent.tools.clone());
+            response.set("tool_choice", sent.tool_choice.clone().unwrap_or_else(|| quoted("auto")));
+        }
+        Some(response.to_json())
+    }
+
+    /// An element of the output.
+    pub(super) fn in_item(&self, json: &str) -> String {
+        let cited = || {
+            let mut item = Object::parse(json).filter(|item| item.read("type") == Some("message"))?;
+            let parts: Vec<String> = item.list("content")?.iter().map(|part| self.in_part(part)).collect();
+            item.set("content", format!("[{}]", parts.join(",")));
+            Some(item.to_json())
+        };
+        cited().unwrap_or_else(|| json.to_owned())
+    }
+
+    /// A part of a message. Upstream's own annotations stay, and ours come after them.
+    pub(super) fn in_part(&self, json: &str) -> String {
+        let cited = || {
+            let mut part = Object::parse(json).filter(|part| part.read("type") == Some("output_text"))?;
+            let ours = self.annotations(&part.read::<String>("text")?);
+            let theirs = part.list("annotations").unwrap_or_default();
+            let all: Vec<&str> = theirs.into_iter().chain(ours.iter().map(String::as_str)).collect();
+            let all = format!("[{}]", all.join(","));
+            part.set("annotations", all);
+            Some(part.to_json())
+        };
+        cited().unwrap_or_else(|| json.to_owned())
+    }
+
+    /// What is cited of a text: the files that its marks name, each where the mark stands, counted in code points.
+    /// A text without marks rests on all files, at its end.
+    pub(super) fn annotations(&self, text: &str) -> Vec<String> {
+        let mut marks = Marks::of(self.files.len());
+        marks.push(text);
+        if marks.length() == 0 {
+            return Vec::new();
+        }
+        let named = marks.found().iter().flat_map(|mark| {
+            let files = mark.numbers.iter().filter_map(|n| self.files.get(n.checked_sub(1)?));
+            files.map(|file| (mark.start, file))
+        });
+        let mut cited: Vec<(usize, &File)> = named.collect();
+        if cited.is_empty() {
+            cited = self.files.iter().map(|file| (marks.length(), file)).collect();
+        }
+        let mut distinct: Vec<(usize, &File)> = Vec::new();
+        for (index, file) in cited {
+            // Several passages of one file are one citation of it.
+            let same_place = distinct.iter().rev().take_while(|(at, _)| *at == index);
+            if !same_place.into_iter().any(|(_, other)| *other == file) {
+                distinct.push((index, file));
+            }
+        }
+        distinct.into_iter().map(|(index, file)| file.cited(index)).collect()
+    }
+}
+
+impl File {
+    fn cited(&self, index: usize) -> String {
+        let (id, name) = (quoted(&self.id), quoted(&self.name));
+        format!("{{\"type\":\"file_citation\",\"index\":{index},\"file_id\":{id},\"filename\":{name}}}")
+    }
+}
+
+/// A passage as an element of the call's results. What went in whole has no score.
+fn found(passage: &Passage) -> Value {
+    let Passage { document_id, document, text, .. } = passage;
+    let mut found = json!({"file_id": document_id, "filename": document, "text": text});
+    if let Some(score) = passage.score {
+        found["score"] = score.clamp(0.0, 1.0).into();
+    }
+    found
+}
+
+/// Text as JSON that no client takes for several lines.
+pub(super) fn quoted(text: &str) -> String {
+    ascii(&Value::from(text).to_string())
+}
