@@ -34,6 +34,7 @@ mod routes;
 mod selection;
 mod smuggling;
 mod streams;
+mod tenants;
 mod timeouts;
 mod upgrades;
 mod uploads;
