@@ -1,7 +1,7 @@
 //! Three tenants in one server: whatever one of them asks, by whatever route, with whatever ids and names of the others,
 //! not one byte of theirs comes back, and what is theirs answers exactly as what does not exist.
 //!
-//! `TENANT_REQUESTS` and `TENANT_SEED` ask for more requests and for those of another run.
+//! `TENANT_REQUESTS` and `TENANT_SEED` ask for another number of requests and for those of another run.
 
 mod cases;
 mod tenant;
@@ -20,7 +20,7 @@ use cases::Case;
 use tenant::Tenant;
 
 /// Requests of one run, both of a pair counted.
-const REQUESTS: usize = 20_000;
+const REQUESTS: usize = 100_000;
 /// Requests between two looks at what went upstream, which is kept in memory until then.
 const ROUND: usize = 2_000;
 const CONNECTIONS: usize = 8;
