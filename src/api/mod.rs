@@ -35,9 +35,12 @@ pub fn routes(app: Arc<App>) -> Router {
     Router::new()
         // Chat, with the collection in the path or not.
         .route("/v1/chat/completions", post(chat::completions).fallback(relay::everything_else))
-        .route("/c/{collection}/v1/chat/completions", post(chat::completions_of))
+        .route(
+            "/c/{collection}/v1/chat/completions",
+            post(chat::completions_of).fallback(relay::everything_else_of),
+        )
         .route("/v1/responses", post(responses::create).fallback(relay::everything_else))
-        .route("/c/{collection}/v1/responses", post(responses::create_of))
+        .route("/c/{collection}/v1/responses", post(responses::create_of).fallback(relay::everything_else_of))
         .route("/v1/rag/preview", post(chat::preview))
         .route("/c/{collection}/v1/rag/preview", post(chat::preview_of))
         .route("/v1/rag/traces/{id}", get(traces::one))

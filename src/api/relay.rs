@@ -7,10 +7,11 @@ use axum::response::Response;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt, Either};
+use percent_encoding::percent_decode_str;
 
 use super::ApiError;
 use super::error::unknown_route;
-use super::params::{Caller, Path, Place, Relay};
+use super::params::{Caller, Place, Relay};
 use crate::app::App;
 use crate::relay::{self, Upgrade};
 use crate::upstream;
@@ -32,13 +33,14 @@ pub async fn everything_else(
 pub async fn everything_else_of(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Relay>,
-    Path((collection, _)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    // As it was spelled, which may be percent-encoded. Routes that come here name their parts differently.
+    let spelled = request.uri().path().split('/').nth(2).unwrap_or_default();
+    let collection = percent_decode_str(spelled).decode_utf8();
+    let collection =
+        collection.map_err(|_| ApiError::bad_request("invalid_path", "the path is not UTF-8"))?;
     app.catalog.find(&access, &collection)?;
-    // The collection's name as it was spelled, which may be percent-encoded.
-    let path = request.uri().path();
-    let spelled = path.split('/').nth(2).unwrap_or_default();
     let path = path_after(&request, &format!("/c/{spelled}/v1"));
     if is_ours(&path) {
         return Err(ApiError::not_below_a_collection());
