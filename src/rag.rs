@@ -1,5 +1,6 @@
 //! The product's story: a chat request and a choice of documents become a grounded request.
 
+mod followup;
 mod intent;
 mod passages;
 mod report;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-use crate::collection::{Catalog, CollectionError, OnEmpty, Query, Scope, Settings, Timings, search};
+use crate::collection::{Catalog, CollectionError, Hit, OnEmpty, Query, Scope, Settings, Timings, search};
 use crate::openai::{ChatRequest, Edits, Ranking};
 use crate::prompt::{Budget, Passage, Template, Window, default_template, nothing_found};
 use crate::selection::{Selection, matching};
@@ -38,6 +39,8 @@ pub struct Grounded {
     pub status: RagStatus,
     /// What the model sees, in order.
     pub passages: Vec<Passage>,
+    /// What was searched for: the question, with what it leans on. None where there was no search.
+    pub query: Option<String>,
     pub collections: Vec<String>,
     collection_ids: Vec<String>,
     pub spent: Spent,
@@ -83,8 +86,11 @@ pub async fn ground(
     }
 
     let limit = k.or_else(|| settings.iter().filter_map(|s| s.passages).max()).unwrap_or(defaults.passages);
+    let query = followup::search_text(request.question(), &request.earlier_turns()).into_owned();
     let (found, by_meaning, timings) =
-        best_passages(catalog, scopes, request.question(), limit, &selection.ranking, deadline).await?;
+        best_passages(catalog, scopes, request.question(), &query, limit, &selection.ranking, deadline)
+            .await?;
+    grounded.query = Some(query);
     grounded.spent.search = Some(timings);
     let started = Instant::now();
     if found.is_empty() {
@@ -123,6 +129,7 @@ pub fn ungrounded(
         body: request.edited(&Edits { model, before_question: None }),
         status,
         passages: Vec::new(),
+        query: None,
         collections: collections.iter().map(|s| s.collection.label()).collect(),
         collection_ids: collections.iter().map(|s| s.collection.id.0.clone()).collect(),
         spent: Spent::default(),
@@ -165,31 +172,54 @@ async fn best_passages(
     catalog: &Catalog,
     scopes: &[Scope],
     question: &str,
+    query: &str,
     limit: usize,
     ranking: &Ranking,
     deadline: Instant,
 ) -> Result<(Vec<Passage>, bool, Timings), CollectionError> {
+    let searched = search(
+        catalog,
+        scopes,
+        Query {
+            texts: &[query],
+            limit,
+            deadline,
+            floor: true,
+            threshold: ranking.score_threshold,
+            dense_weight: ranking.dense_weight(),
+        },
+    )
+    .await?;
     let mut found = Vec::new();
     if intent::is_about_the_whole(question) {
-        for scope in scopes {
-            let keys: Option<Vec<_>> = scope.documents.as_ref().map(|d| d.iter().copied().collect());
-            let id = &scope.collection.id;
-            let outlines = catalog.store().outlines(id, keys.as_deref(), MOST_OUTLINES, deadline).await?;
-            found.extend(outlines.iter().filter_map(|outline| passages::from_outline(scope, outline)));
-        }
-        found.truncate(MOST_OUTLINES);
+        // "Summarize it": the document that was spoken of.
+        let meant = searched.hits.first().filter(|_| query != question);
+        found = outlines(catalog, scopes, meant, deadline).await?;
     }
-    let query = Query {
-        texts: &[question],
-        limit,
-        deadline,
-        floor: true,
-        threshold: ranking.score_threshold,
-        dense_weight: ranking.dense_weight(),
-    };
-    let searched = search(catalog, scopes, query).await?;
     found.extend(searched.hits.iter().map(|hit| passages::from_hit(scopes, hit)));
     Ok((found, searched.by_meaning, searched.timings))
+}
+
+/// Outlines of the documents, or of a hit's document alone.
+async fn outlines(
+    catalog: &Catalog,
+    scopes: &[Scope],
+    of: Option<&Hit>,
+    deadline: Instant,
+) -> Result<Vec<Passage>, CollectionError> {
+    let mut found = Vec::new();
+    for (number, scope) in scopes.iter().enumerate() {
+        let keys: Option<Vec<_>> = match of {
+            Some(hit) if hit.scope == number => Some(vec![hit.chunk.document]),
+            Some(_) => continue,
+            None => scope.documents.as_ref().map(|d| d.iter().copied().collect()),
+        };
+        let id = &scope.collection.id;
+        let outlines = catalog.store().outlines(id, keys.as_deref(), MOST_OUTLINES, deadline).await?;
+        found.extend(outlines.iter().filter_map(|outline| passages::from_outline(scope, outline)));
+    }
+    found.truncate(MOST_OUTLINES);
+    Ok(found)
 }
 
 impl Grounded {
@@ -208,6 +238,7 @@ impl Grounded {
             status: self.status.name(),
             collections: self.collections.clone(),
             question: question.to_owned(),
+            query: self.query.clone(),
             passages: traced(&self.passages),
             timings: self.spent.to_json(),
             collection_ids: self.collection_ids.clone(),

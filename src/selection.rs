@@ -143,13 +143,21 @@ pub async fn matching(
     filter: &Filter,
     deadline: Instant,
 ) -> Result<Scope, CollectionError> {
-    let mut keys: BTreeSet<DocumentKey> = BTreeSet::new();
-    for (key, json) in catalog.store().document_attributes(&scope.collection.id, deadline).await? {
-        let attributes = Attributes::from_json(&json).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        if scope.documents.as_ref().is_none_or(|keys| keys.contains(&key)) && filter.matches(&attributes) {
-            keys.insert(key);
+    let all = catalog.store().document_attributes(&scope.collection.id, deadline).await?;
+    let (filter, among) = (filter.clone(), scope.documents.clone());
+    // Many documents take a while to look at.
+    let keys = tokio::task::spawn_blocking(move || {
+        let mut keys: BTreeSet<DocumentKey> = BTreeSet::new();
+        for (key, json) in all.iter().filter(|(key, _)| among.as_ref().is_none_or(|keys| keys.contains(key)))
+        {
+            let attributes = Attributes::from_json(json).map_err(|e| StoreError::Damaged(e.to_string()))?;
+            if filter.matches(&attributes) {
+                keys.insert(*key);
+            }
         }
-    }
+        Ok::<_, StoreError>(keys)
+    });
+    let keys = keys.await.map_err(|e| CollectionError::Worker(e.to_string()))??;
     Ok(Scope { collection: scope.collection.clone(), documents: Some(keys) })
 }
 

@@ -16,6 +16,8 @@ pub struct Trace {
     pub status: &'static str,
     pub collections: Vec<String>,
     pub question: String,
+    /// What was searched for, where something was.
+    pub query: Option<String>,
     pub passages: Vec<TracedPassage>,
     pub timings: serde_json::Value,
     /// Ids of the collections, for the wall: a caller that does not see all of them does not see the trace.
@@ -53,7 +55,8 @@ pub struct Traces {
 
 impl Trace {
     fn bytes(&self) -> usize {
-        self.passages.iter().map(|p| p.text.len()).sum::<usize>() + self.question.len()
+        let query = self.query.as_ref().map_or(0, String::len);
+        self.passages.iter().map(|p| p.text.len()).sum::<usize>() + self.question.len() + query
     }
 }
 
@@ -97,6 +100,7 @@ mod tests {
             status: "hit",
             collections: vec![],
             question: "q".repeat(400),
+            query: None,
             passages: vec![],
             timings: serde_json::Value::Null,
             collection_ids: vec![],

@@ -94,6 +94,8 @@ pub struct Preview {
     object: &'static str,
     status: &'static str,
     collections: Vec<String>,
+    /// What was searched for; null where all that was chosen went in whole.
+    query: Option<String>,
     request: Box<RawValue>,
     passages: Vec<TracedPassage>,
     timings: serde_json::Value,
@@ -199,6 +201,7 @@ async fn show(
         passages: rag::traced(&grounded.passages),
         timings: grounded.spent.to_json(),
         collections: grounded.collections,
+        query: grounded.query,
         request,
     }))
 }

@@ -1,6 +1,7 @@
 //! `POST /v1/embeddings`: of our model by us, of every other by upstream.
 
 use std::collections::VecDeque;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,10 +17,12 @@ use http_body_util::BodyExt;
 use super::error::ApiError;
 use super::params::{Caller, Chat, Relay};
 use super::relay;
-use crate::access::Access;
+use crate::access::Scope;
 use crate::app::App;
 use crate::embed::{EmbedError, Embedded, Embeddings, Side};
-use crate::openai::{EmbeddingsList, EmbeddingsRequest, InputType, RequestError, embeddings_model};
+use crate::openai::{
+    EmbeddingsList, EmbeddingsRequest, InputType, RequestError, embeddings_model, parse_body,
+};
 
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -51,11 +54,11 @@ pub async fn create_of(
 
 /// Turns the caller of a route of ours into one of the relay, which is known to be meant only once the body was read.
 fn may_relay(Caller(access, ..): Caller<Chat>) -> Result<Caller<Relay>, ApiError> {
-    fn may(_access: &Access) -> Result<(), ApiError> {
-        Ok(())
+    if access.may(Scope::Relay) {
+        Ok(Caller(access, PhantomData))
+    } else {
+        Err(ApiError::insufficient_scope(Scope::Relay))
     }
-    may(&access)?;
-    Ok(Caller(access, std::marker::PhantomData))
 }
 
 enum Answer {
@@ -77,7 +80,7 @@ async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
 }
 
 async fn embed(embeddings: &Embeddings, body: &[u8]) -> Result<Response, ApiError> {
-    let request = EmbeddingsRequest::parse(body)?;
+    let request: EmbeddingsRequest = parse_body(body)?;
     let info = embeddings.info()?;
     if let Some(wanted) = request.dimensions.filter(|wanted| *wanted != info.dimensions as u64) {
         let message = format!(

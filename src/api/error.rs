@@ -326,12 +326,13 @@ impl From<EmbedError> for ApiError {
                 "model_unavailable",
                 "the embedding model could not be loaded: GET /ready and the server's log say why",
             ),
-            EmbedError::TooLong { place, tokens, at_least, window } => {
+            EmbedError::TooLong { place, of, tokens, at_least, window } => {
+                let param = if of == 1 { "input".to_owned() } else { format!("input[{place}]") };
                 let least = if at_least { "at least " } else { "" };
                 let message = format!(
-                    "input: text {place}, counted from 0, has {least}{tokens} tokens, but the model reads at most {window}: split it"
+                    "'{param}' has {least}{tokens} tokens, but the model reads at most {window}: split it"
                 );
-                Self::bad_request("context_length_exceeded", message).with_param("input")
+                Self::bad_request("context_length_exceeded", message).with_param(&param)
             }
             EmbedError::Failed(cause) => Self::internal(&cause),
         }

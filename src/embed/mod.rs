@@ -49,9 +49,10 @@ pub enum EmbedError {
     NotReady,
     #[error("there is no embedding model: {0}")]
     NoModel(String),
-    /// A text that must not be cut. `place` counts from 0; `tokens` are all of it, or as many as were counted.
+    /// A text that must not be cut, `of` so many. `place` counts from 0; `tokens` are all of it, or as many as were
+    /// counted.
     #[error("text {place} has {tokens} tokens or more, but the model reads at most {window}")]
-    TooLong { place: usize, tokens: usize, at_least: bool, window: usize },
+    TooLong { place: usize, of: usize, tokens: usize, at_least: bool, window: usize },
     #[error("the embedding failed: {0}")]
     Failed(String),
 }
@@ -176,7 +177,8 @@ fn encode_whole(info: &ModelInfo, side: Side, texts: &[String]) -> Result<Vec<Ve
         match info.encode_whole(side, text).map_err(|error| EmbedError::Failed(error.to_string()))? {
             Whole::Fits(ids) => encoded.push(ids),
             Whole::TooLong { tokens, at_least } => {
-                return Err(EmbedError::TooLong { place, tokens, at_least, window: info.window() });
+                let (of, window) = (texts.len(), info.window());
+                return Err(EmbedError::TooLong { place, of, tokens, at_least, window });
             }
         }
     }

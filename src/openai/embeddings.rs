@@ -3,12 +3,14 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::RequestError;
+use super::request::{self, Body, Fields, RequestError, list, text};
 
 /// OpenAI's limit of texts in one request.
 const MOST_TEXTS: usize = 2048;
+/// No model has vectors of more numbers.
+const MOST_DIMENSIONS: u64 = 1 << 20;
 
 /// How vectors are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,85 +46,47 @@ pub fn embeddings_model(body: &[u8]) -> Option<String> {
     serde_json::from_slice(body).ok().map(|named: Named| named.model)
 }
 
-impl EmbeddingsRequest {
-    /// Reads a request to a model of ours. Fields that are not known are refused, since what they ask for is not done.
-    pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
-        let mut fields: Map<String, Value> =
-            serde_json::from_slice(body).map_err(|e| RequestError::value("", format!("the body: {e}")))?;
-        fields.remove("model");
+impl Body for EmbeddingsRequest {
+    /// A request to a model of ours. Fields that are not known are refused, since what they ask for is not done.
+    fn read(fields: &mut Fields) -> request::Result<Self> {
+        fields.needed("model")?;
         // Who asks is told for a provider's statistics, which there are none of here.
-        if fields.remove("user").is_some_and(|user| !user.is_string() && !user.is_null()) {
-            return Err(RequestError::value("user", "user must be a string"));
-        }
-        let texts = texts(fields.remove("input").unwrap_or_default())?;
-        let encoding_format = match word(&mut fields, "encoding_format")?.as_deref() {
-            None | Some("float") => EncodingFormat::Float,
-            Some("base64") => EncodingFormat::Base64,
-            Some(other) => return Err(no_such("encoding_format", other, "float or base64")),
-        };
-        let input_type = match word(&mut fields, "input_type")?.as_deref() {
-            None | Some("document" | "passage") => InputType::Document,
-            Some("query") => InputType::Query,
-            Some(other) => return Err(no_such("input_type", other, "query, document or passage")),
-        };
-        let dimensions = match fields.remove("dimensions").unwrap_or_default() {
-            Value::Null => None,
-            value => Some(value.as_u64().filter(|n| *n > 0).ok_or_else(|| {
-                RequestError::value("dimensions", "dimensions must be a whole number of at least 1")
-            })?),
-        };
-        match fields.keys().next() {
-            None => Ok(Self { texts, encoding_format, input_type, dimensions }),
-            Some(unknown) => Err(RequestError::value(
-                unknown,
-                format!(
-                    "'{unknown}' is not a field of this request: there are model, input, encoding_format, dimensions, input_type and user"
-                ),
-            )),
-        }
+        fields.text("user")?;
+        Ok(Self {
+            texts: texts(fields.needed("input")?)?,
+            encoding_format: match fields.word("encoding_format", &["float", "base64"])? {
+                Some("base64") => EncodingFormat::Base64,
+                _ => EncodingFormat::Float,
+            },
+            input_type: match fields.word("input_type", &["query", "document", "passage"])? {
+                Some("query") => InputType::Query,
+                _ => InputType::Document,
+            },
+            dimensions: fields.whole("dimensions", 1..=MOST_DIMENSIONS)?,
+        })
     }
 }
 
-fn word(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, RequestError> {
-    match fields.remove(name).unwrap_or_default() {
-        Value::Null => Ok(None),
-        Value::String(word) => Ok(Some(word)),
-        _ => Err(RequestError::value(name, format!("{name} must be a string"))),
+fn texts(input: Value) -> request::Result<Vec<String>> {
+    if let Value::String(text) = input {
+        return Ok(vec![not_empty(text, "input")?]);
     }
-}
-
-fn no_such(name: &str, value: &str, known: &str) -> RequestError {
-    RequestError::value(name, format!("{name} is {value:?}, which is not known: it may be {known}"))
-}
-
-fn texts(input: Value) -> Result<Vec<String>, RequestError> {
-    let refused = |message: String| Err(RequestError::value("input", message));
-    let items = match input {
-        Value::Null => return refused("input is missing: send a text, or a list of texts".to_owned()),
-        Value::String(text) => vec![Value::String(text)],
-        Value::Array(items) => items,
-        _ => return refused("input must be a text, or a list of texts".to_owned()),
+    let items = list(input, "input", 1..=MOST_TEXTS)?;
+    let read = |(path, item): (String, Value)| match item {
+        Value::Number(_) | Value::Array(_) => Err(RequestError::value(
+            "input",
+            "'input' is made of tokens, of which a model has its own: send texts (in LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))",
+        )),
+        item => not_empty(text(item, &path)?, &path),
     };
-    if !(1..=MOST_TEXTS).contains(&items.len()) {
-        return refused(format!("input has {} texts, but may have 1 to {MOST_TEXTS}", items.len()));
+    items.into_iter().map(read).collect()
+}
+
+fn not_empty(text: String, path: &str) -> request::Result<String> {
+    match text.is_empty() {
+        true => Err(RequestError::value(path, format!("'{path}' is empty: there is nothing to embed"))),
+        false => Ok(text),
     }
-    let mut texts = Vec::with_capacity(items.len());
-    for (n, item) in items.into_iter().enumerate() {
-        match item {
-            Value::String(text) if text.is_empty() => {
-                return refused(format!("input: text {n} is empty, counted from 0"));
-            }
-            Value::String(text) => texts.push(text),
-            Value::Number(_) | Value::Array(_) => {
-                return refused(
-                    "input is made of tokens of another model's vocabulary: send texts (in LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))"
-                        .to_owned(),
-                );
-            }
-            _ => return refused(format!("input: element {n} is not a text, counted from 0")),
-        }
-    }
-    Ok(texts)
 }
 
 /// The answer to an [`EmbeddingsRequest`].
@@ -177,10 +141,11 @@ impl<'a> EmbeddingsList<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::parse_body;
     use super::*;
 
     fn parse(body: &str) -> Result<EmbeddingsRequest, RequestError> {
-        EmbeddingsRequest::parse(body.as_bytes())
+        parse_body(body.as_bytes())
     }
 
     #[test]
@@ -210,29 +175,30 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_refused_by_its_field() {
-        let many = format!(r#"{{"input":[{}"a"]}}"#, r#""a","#.repeat(MOST_TEXTS));
+        let many = format!(r#"{{"model":"m","input":[{}"a"]}}"#, r#""a","#.repeat(MOST_TEXTS));
+        let with = |fields: &str| format!(r#"{{"model":"m",{fields}}}"#);
         for (body, param, said) in [
-            ("[]", "", "the body"),
-            ("{}", "input", "missing"),
-            (r#"{"input":null}"#, "input", "missing"),
-            (r#"{"input":7}"#, "input", "a list of texts"),
-            (r#"{"input":""}"#, "input", "text 0 is empty"),
-            (r#"{"input":[]}"#, "input", "0 texts"),
-            (&many, "input", "2049 texts"),
-            (r#"{"input":["a",""]}"#, "input", "text 1 is empty"),
-            (r#"{"input":["a",{}]}"#, "input", "element 1"),
-            (r#"{"input":["a",null]}"#, "input", "element 1"),
-            (r#"{"input":[1,2]}"#, "input", "check_embedding_ctx_length=False"),
-            (r#"{"input":[[1,2]]}"#, "input", "check_embedding_ctx_length=False"),
-            (r#"{"input":"a","encoding_format":"int8"}"#, "encoding_format", "float or base64"),
-            (r#"{"input":"a","encoding_format":1}"#, "encoding_format", "a string"),
-            (r#"{"input":"a","input_type":"image"}"#, "input_type", "query, document or passage"),
-            (r#"{"input":"a","dimensions":0}"#, "dimensions", "at least 1"),
-            (r#"{"input":"a","dimensions":"3"}"#, "dimensions", "whole number"),
-            (r#"{"input":"a","user":1}"#, "user", "a string"),
-            (r#"{"input":"a","truncate":true}"#, "truncate", "'truncate' is not a field"),
+            ("[]".to_owned(), "", "a JSON object"),
+            (r#"{"model":"m"}"#.to_owned(), "input", "missing"),
+            (many, "input", "1 to 2048"),
+            (with(r#""input":null"#), "input", "missing"),
+            (with(r#""input":7"#), "input", "a list"),
+            (with(r#""input":"""#), "input", "is empty"),
+            (with(r#""input":[]"#), "input", "1 to 2048"),
+            (with(r#""input":["a",""]"#), "input[1]", "is empty"),
+            (with(r#""input":["a",{}]"#), "input[1]", "a string"),
+            (with(r#""input":["a",null]"#), "input[1]", "a string"),
+            (with(r#""input":[1,2]"#), "input", "check_embedding_ctx_length=False"),
+            (with(r#""input":[[1,2]]"#), "input", "check_embedding_ctx_length=False"),
+            (with(r#""input":"a","encoding_format":"int8""#), "encoding_format", "float or base64"),
+            (with(r#""input":"a","encoding_format":1"#), "encoding_format", "a string"),
+            (with(r#""input":"a","input_type":"image""#), "input_type", "query, document or passage"),
+            (with(r#""input":"a","dimensions":0"#), "dimensions", "from 1"),
+            (with(r#""input":"a","dimensions":"3""#), "dimensions", "whole number"),
+            (with(r#""input":"a","user":1"#), "user", "a string"),
+            (with(r#""input":"a","truncate":true"#), "truncate", "not known"),
         ] {
-            let error = parse(body).expect_err(body);
+            let error = parse(&body).expect_err(&body);
             assert_eq!(error.param, param, "{body}");
             assert!(error.message.contains(said), "{body}: {}", error.message);
         }

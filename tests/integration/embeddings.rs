@@ -97,15 +97,15 @@ async fn what_cannot_be_embedded_is_refused_by_its_field() {
     let long = "cats ".repeat(63);
     let hidden = format!("{}cats", " ".repeat(2 << 20));
     for (fields, param, code, said) in [
-        (json!({}), "input", "invalid_value", "missing"),
+        (json!({}), "input", "missing_required_parameter", "missing"),
         (json!({"input": []}), "input", "invalid_value", "1 to 2048"),
         (json!({"input": many}), "input", "invalid_value", "2049"),
-        (json!({"input": ["cats", ""]}), "input", "invalid_value", "text 1"),
+        (json!({"input": ["cats", ""]}), "input[1]", "invalid_value", "empty"),
         (json!({"input": [17, 18]}), "input", "invalid_value", "check_embedding_ctx_length=False"),
         (json!({"input": [[17], [18]]}), "input", "invalid_value", "check_embedding_ctx_length=False"),
-        (json!({"input": {"text": "cats"}}), "input", "invalid_value", "list of texts"),
-        (json!({"input": ["cats", long]}), "input", "context_length_exceeded", "65 tokens"),
-        (json!({"input": ["cats", long]}), "input", "context_length_exceeded", "at most 64"),
+        (json!({"input": {"text": "cats"}}), "input", "invalid_type", "a list"),
+        (json!({"input": ["cats", long]}), "input[1]", "context_length_exceeded", "65 tokens"),
+        (json!({"input": long}), "input", "context_length_exceeded", "at most 64"),
         (json!({"input": hidden}), "input", "context_length_exceeded", "at least"),
         (json!({"input": "cats", "dimensions": 8}), "dimensions", "invalid_value", "have 16 numbers"),
         (json!({"input": "cats", "dimensions": -1}), "dimensions", "invalid_value", "whole number"),
@@ -119,8 +119,8 @@ async fn what_cannot_be_embedded_is_refused_by_its_field() {
         (
             json!({"input": "cats", "truncate_prompt_tokens": 4}),
             "truncate_prompt_tokens",
-            "invalid_value",
-            "not a field",
+            "unknown_parameter",
+            "not known",
         ),
     ] {
         let reply = ask(&world, "/v1/embeddings", fields).await;
@@ -223,5 +223,19 @@ async fn a_model_that_cannot_be_loaded_is_said_and_not_listed() {
     assert!(message.contains("/ready"), "{message}");
     let listed = world.get("/v1/models").await.text();
     assert!(!listed.contains("tiny-model"), "{listed}");
+    assert!(world.upstream.requests().is_empty());
+}
+
+#[tokio::test]
+async fn our_model_is_for_those_who_chat_and_others_for_those_who_relay() {
+    let world = world("", json!({})).await;
+    let (_, secret) = world.key(json!({"name": "chats", "scopes": ["chat"]})).await;
+    let bearer = format!("Bearer {secret}");
+    let ask = async |target: &str, model: &str| {
+        let body = json!({"model": model, "input": "cats"}).to_string();
+        world.post(target, &[("Authorization", &bearer)], body).await
+    };
+    assert_eq!(ask("/v1/embeddings", "tiny-model").await.status, 200);
+    ask("/v1/embeddings", "other").await.error(403, "insufficient_scope");
     assert!(world.upstream.requests().is_empty());
 }

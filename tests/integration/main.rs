@@ -14,6 +14,7 @@ mod fields;
 mod file_search;
 mod filters;
 mod folders;
+mod followups;
 mod grounding;
 mod imports;
 mod interim;
