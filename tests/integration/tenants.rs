@@ -7,10 +7,11 @@ mod cases;
 mod tenant;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use fastrand::Rng;
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt, join_all};
 use serde_json::json;
 
 use super::world::client::Response;
@@ -203,6 +204,12 @@ async fn no_tenant_learns_of_another() {
         }
         assert!(tally.pairs > requests / 10, "{}", tally.pairs);
     }
+    // And a hole is seen: one collection of another's that is granted is found out by the same questions.
+    let hole = json!({ "collections": [tenants[1].collections[0]] }).to_string();
+    let target = format!("/admin/keys/{}/grants", tenants[0].key_ids[0]);
+    assert_eq!(world.ask(Request::new("POST", &target).json(hole).key(&world.local_key)).await.status, 200);
+    let found_out = AssertUnwindSafe(storm(&world, &tenants, rng.fork(), ROUND)).catch_unwind().await;
+    assert!(found_out.is_err(), "a collection of another's was there to be seen, and nobody noticed");
 }
 
 /// How long an answer about another's takes beside one about nobody's, for who wants to look: `--ignored --nocapture`.
