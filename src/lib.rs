@@ -12,7 +12,7 @@
 //!
 //! | room | what it is | it uses |
 //! |---|---|---|
-//! | [`commands`] | `ingest`, `ask`, `search`: clients of a server | [`app`], [`server`] |
+//! | [`commands`] | `ingest`, `ask`, `search`, `keys`: clients of a server | [`app`], [`server`] |
 //! | [`server`] | the listening side: connections, limits, what every request passes, the end | [`api`] |
 //! | [`api`] | routes and handlers; errors to status and body | everything below |
 //! | [`app`] | the components, opened and joined | everything below |
@@ -40,6 +40,7 @@
 //! - Nothing is sent upstream twice, save a request of which no byte was sent.
 //! - An acknowledged upload survives `kill -9`; a deleted document never comes back; an index may lag and never lies.
 //! - Every operation on a collection takes an [`access::Access`]; unknown and forbidden look the same.
+//! - A key of ours is never sent upstream, logged or kept; once one was made, nobody gets in without.
 //! - A grounded prompt stays within the model's window where the question alone would have.
 //! - Document text enters the prompt between delimiters that it cannot forge.
 //! - Files are parsed in a child process with limits; the server outlives any file.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 
 use super::ApiError;
-use super::params::{Caller, Chat, Ingest, JsonBody};
+use super::params::{Caller, Chat, Ingest, JsonBody, Path};
 use super::store_files::{attachment, page, to_fill};
 use crate::app::App;
 use crate::openai::{

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ApiError;
-use super::params::{Caller, Chat, RagHeaders, public_address};
+use super::params::{Caller, Chat, Path, RagHeaders, public_address};
 use crate::access::Access;
 use crate::app::App;
 use crate::citation::{Citation, Mode, SearchCall};

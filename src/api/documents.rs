@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Multipart, Path, Query, State};
+use axum::extract::{Multipart, Query, State};
 use serde::Deserialize;
 
 use super::ApiError;
-use super::params::{Caller, Chat, Ingest};
+use super::params::{Caller, Chat, Ingest, Path};
 use super::uploads::{next_field, stage};
 use crate::app::App;
 use crate::collection::CollectionError;

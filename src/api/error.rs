@@ -93,6 +93,13 @@ impl ApiError {
         Self::bad_request("invalid_body", message)
     }
 
+    /// Files and collections are not in a collection.
+    pub fn not_below_a_collection() -> Self {
+        let message =
+            "files, vector stores and traces are under /v1: leave /c/{collection} out of the address";
+        Self::new(StatusCode::NOT_FOUND, "unknown_url", message)
+    }
+
     /// A batch that is over cannot be cancelled.
     pub fn not_cancellable(status: &str) -> Self {
         let message = format!("the batch is {status}: only one in progress can be cancelled");

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 
 use super::ApiError;
-use super::params::{Admin, Caller};
+use super::params::{Admin, Caller, Path};
 use crate::access::{Limits, Quota, Scopes};
 use crate::app::{App, KeyError, Wanted, now, scopes};
 use crate::openai::{CreateKey, Deleted, GrantKey, KeyLimits, KeyObject, List};

@@ -9,6 +9,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Uri};
 use percent_encoding::percent_decode;
+use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
@@ -52,6 +53,20 @@ impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
             Ok(Self(access, PhantomData))
         } else {
             Err(ApiError::insufficient_scope(N::SCOPE))
+        }
+    }
+}
+
+/// The parts of a path that stand for something, decoded.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(named)) => Ok(Self(named)),
+            Err(error) => Err(ApiError::bad_request("invalid_path", error.body_text())),
         }
     }
 }

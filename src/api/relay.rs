@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Either};
 
 use super::ApiError;
 use super::error::unknown_route;
-use super::params::{Caller, Place, Relay};
+use super::params::{Caller, Path, Place, Relay};
 use crate::app::App;
 use crate::relay::{self, Upgrade};
 use crate::upstream;
@@ -22,8 +22,7 @@ pub async fn everything_else(
 ) -> Result<Response, ApiError> {
     let path = path_after(&request, "/v1");
     // Ours: what of it is not served yet is not upstream's either.
-    let noun = path.split(['/', '?']).nth(1).unwrap_or_default();
-    if matches!(noun, "vector_stores" | "files" | "rag") {
+    if is_ours(&path) {
         return Err(unknown_route(request).await);
     }
     forward(&app, path, request).await
@@ -41,7 +40,16 @@ pub async fn everything_else_of(
     let path = request.uri().path();
     let spelled = path.split('/').nth(2).unwrap_or_default();
     let path = path_after(&request, &format!("/c/{spelled}/v1"));
+    if is_ours(&path) {
+        return Err(ApiError::not_below_a_collection());
+    }
     forward(&app, path, request).await
+}
+
+/// What lastro serves, or will, is not upstream's.
+fn is_ours(path: &str) -> bool {
+    let noun = path.split(['/', '?']).nth(1).unwrap_or_default();
+    matches!(noun, "vector_stores" | "files" | "rag")
 }
 
 fn path_after(request: &Request, prefix: &str) -> String {

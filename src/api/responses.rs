@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::ApiError;
 use super::chat::{Api, complete};
-use super::params::{Caller, Chat};
+use super::params::{Caller, Chat, Path};
 use crate::app::App;
 
 pub async fn create(

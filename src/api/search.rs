@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 
 use super::ApiError;
-use super::params::{Caller, Chat, JsonBody};
+use super::params::{Caller, Chat, JsonBody, Path};
 use crate::app::App;
 use crate::collection::{Hit, Query, Scope, search as find};
 use crate::openai::{

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 
 use super::ApiError;
 use super::files::to_page;
-use super::params::{Caller, Chat, Ingest, JsonBody};
+use super::params::{Caller, Chat, Ingest, JsonBody, Path};
 use crate::access::Access;
 use crate::app::App;
 use crate::collection::Collection;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::ApiError;
-use super::params::{Caller, Chat};
+use super::params::{Caller, Chat, Path};
 use crate::app::App;
 use crate::trace::Trace;
 

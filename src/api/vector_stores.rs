@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 
 use super::ApiError;
-use super::params::{Caller, Chat, Ingest, JsonBody};
+use super::params::{Caller, Chat, Ingest, JsonBody, Path};
 use super::store_files::chunk_sizes;
 use crate::access::Access;
 use crate::app::App;
@@ -94,6 +94,7 @@ pub async fn delete(
 ) -> Result<Json<Deleted>, ApiError> {
     let collection = to_change(&app, &access, &collection)?;
     app.catalog.delete(&collection).await?;
+    app.keys.forget(&collection.id.0);
     Ok(Json(Deleted::new(&collection.id.0, "vector_store.deleted")))
 }
 

@@ -65,37 +65,39 @@ impl Requests {
         };
         let body = ClientBody::new(incoming, pulse.clone(), self.body_timeout);
         let page = self.cors.page(&parts.headers, claimed_host(&parts));
-        let (mut response, place) = match self.admit(&mut parts, &page) {
-            Err(refused) => (*refused, None),
-            Ok(place) => {
-                parts.extensions.insert(place.clone());
-                let request = Request::from_parts(parts, Body::new(body));
-                let Ok(response) = self.routes.clone().call(request).await;
+        let (mut response, place) = match &page {
+            Page::Listed(origin) if is_preflight(&parts) => {
+                (Cors::preflight(origin.clone(), &parts.headers), None)
+            }
+            _ => {
+                let (mut response, place) = match self.admit(&mut parts, &page) {
+                    Err(refused) => (refused.into_response(), None),
+                    Ok(place) => {
+                        parts.extensions.insert(place.clone());
+                        let request = Request::from_parts(parts, Body::new(body));
+                        let Ok(response) = self.routes.clone().call(request).await;
+                        (response, place)
+                    }
+                };
+                self.cors.mark(page, response.headers_mut());
                 (response, place)
             }
         };
-        self.cors.mark(page, response.headers_mut());
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
         response.map(|body| AnswerBody::new(body, pulse, place))
     }
 
-    /// Lets a request in, with what it may do among its extensions, or answers it here.
-    fn admit(&self, parts: &mut Parts, page: &Page) -> Result<Option<Place>, Box<Response>> {
-        let refused = |error: ApiError| Box::new(error.into_response());
-        match page {
-            Page::Listed(origin) if is_preflight(parts) => {
-                return Err(Box::new(Cors::preflight(origin.clone(), &parts.headers)));
-            }
-            _ => self.refuse_strangers(parts, page).map_err(refused)?,
-        }
+    /// Lets a request in, with what it may do among its extensions.
+    fn admit(&self, parts: &mut Parts, page: &Page) -> Result<Option<Place>, ApiError> {
+        self.refuse_strangers(parts, page)?;
         // A probe must be answered when nothing else is.
         if matches!(parts.uri.path(), "/health" | "/ready") {
             return Ok(None);
         }
-        let access = self.identify(&mut parts.headers).map_err(refused)?;
-        let full = || refused(ApiError::too_many_requests(self.most));
-        let permit = self.places.clone().try_acquire_owned().map_err(|_| full())?;
-        let of_key = access.take_turn().map_err(|over| refused(ApiError::over_limit(&over)))?;
+        let access = self.identify(&mut parts.headers)?;
+        let permit = self.places.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| ApiError::too_many_requests(self.most))?;
+        let of_key = access.take_turn().map_err(|refusal| ApiError::over_limit(&refusal))?;
         parts.extensions.insert(access);
         Ok(Some(Place::new(permit, of_key)))
     }

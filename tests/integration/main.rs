@@ -35,6 +35,7 @@ mod routes;
 mod selection;
 mod smuggling;
 mod streams;
+mod tenants;
 mod timeouts;
 mod upgrades;
 mod uploads;

@@ -110,6 +110,12 @@ impl Response {
         self.read_head().await;
     }
 
+    /// The same on a connection that may be closed meanwhile: false if it was.
+    pub async fn try_again(&mut self, request: &Request, address: SocketAddr) -> bool {
+        self.bodiless = request.head.starts_with("HEAD ");
+        self.try_write(&request.bytes(address)).await.is_ok() && self.try_head().await
+    }
+
     /// What comes on this connection, body or not, until the server closes it.
     pub async fn until_closed(&mut self) -> Vec<u8> {
         while self.fill().await {}
