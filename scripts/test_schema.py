@@ -66,15 +66,21 @@ def fill(url, session):
 
     files = [call("/v1/files", data={"purpose": "assistants"}, files={"file": (f"{number}.txt", b"Text %d is about the sea." % number)})
              for number in range(12)]
-    stores = [call("/v1/vector_stores", json={"name": f"store-{number}"}) for number in range(4)]
+    stores = [call("/v1/vector_stores", json={"name": f"store-{number}"}) for number in range(2)]
     batches = [call(f"/v1/vector_stores/{store}/file_batches", json={"file_ids": files}) for store in stores]
-    return {"files": files, "stores": stores, "batches": batches}
+    embedding = session.get(url + "/ready", timeout=DEADLINE).json()["embedding"]
+    models = [upstream.MODEL, f"{upstream.MODEL}@{stores[0]}", embedding.get("model", "none")]
+    return {"files": files, "stores": stores, "batches": batches, "models": models}
 
 
 # Where ids stand: parameters of paths, and fields of bodies.
 PARAMETERS = {"collection": "stores", "vector_store_id": "stores", "file": "files", "file_id": "files", "document": "files",
-              "batch": "batches", "batch_id": "batches"}
-FIELDS = {"file_id": "files", "file_ids": "files", "vector_store_ids": "stores", "collections": "stores"}
+              "batch": "batches", "batch_id": "batches", "X-RAG-Collection": "stores", "X-RAG-Document": "files"}
+FIELDS = {"model": "models", "file_id": "files", "file_ids": "files", "vector_store_ids": "stores", "collections": "stores"}
+# What is asked in most chats: without a user's message there is nothing to ground.
+MESSAGES = {"type": "array", "minItems": 1, "maxItems": 3, "items": {
+    "type": "object", "required": ["role", "content"], "additionalProperties": False,
+    "properties": {"role": {"type": "string", "enum": ["user"]}, "content": {"type": "string"}}}}
 
 
 def with_ids(document, ids):
@@ -87,7 +93,7 @@ def with_ids(document, ids):
             for part in node:
                 visit(part)
         elif isinstance(node, dict):
-            if node.get("in") == "path" and node.get("name") in PARAMETERS:
+            if node.get("in") in ("path", "header") and node.get("name") in PARAMETERS:
                 node["schema"] = likely(PARAMETERS[node["name"]])
             for name, part in (node.get("properties") or {}).items() if isinstance(node.get("properties"), dict) else ():
                 if name in FIELDS and isinstance(part, dict):
@@ -105,8 +111,13 @@ def with_ids(document, ids):
     components = document["components"]
     visit(components.get("parameters") or {})
     for name, schema in components["schemas"].items():
-        if name.startswith(("Create", "Attach", "Grant", "FileSearchTool")):
+        if name.startswith(("Create", "Attach", "Grant", "FileSearchTool", "Chat", "Response", "Embed")) and "Answer" not in name:
             visit(schema)
+    if "Chat" in components["schemas"]:
+        components["schemas"]["Chat"]["properties"]["messages"] = MESSAGES
+    # Any but the model's own is refused.
+    for name in {"Embed", "CreateEmbeddingRequest"} & set(components["schemas"]):
+        del components["schemas"][name]["properties"]["dimensions"]
     return document
 
 

@@ -167,7 +167,9 @@ fn search_call(request: &ChatRequest, grounded: &Grounded) -> Result<Option<Sear
     let Some(parts) = request.response().filter(|_| searched) else { return Ok(None) };
     let (passages, tools) = (&grounded.passages, parts.tools.clone());
     let id = new_id("fs")?;
-    Ok(Some(SearchCall::new(id, request.question(), passages, parts.wants_results, tools)))
+    // What goes in whole was not searched for.
+    let query = grounded.query.as_deref().unwrap_or(request.question());
+    Ok(Some(SearchCall::new(id, query, passages, parts.wants_results, tools)))
 }
 
 /// An error of ours with the headers of a chat that a collection was chosen for.

@@ -48,8 +48,7 @@ pub async fn create_of(
         Answer::Ours(response) => return Ok(response),
         Answer::Upstreams(request) => request,
     };
-    let path = Path((collection, String::new()));
-    relay::everything_else_of(State(app), may_relay(caller)?, path, request).await
+    relay::everything_else_of(State(app), may_relay(caller)?, request).await
 }
 
 /// Turns the caller of a route of ours into one of the relay, which is known to be meant only once the body was read.

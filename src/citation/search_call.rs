@@ -19,7 +19,7 @@ pub(super) const LONGEST: usize = 16 << 20;
 pub struct SearchCall {
     /// `fs_...`
     pub(super) id: String,
-    question: String,
+    query: String,
     /// JSON of the results, where the client asked for them.
     results: Option<String>,
     /// The files behind the passages: the first passage has number 1.
@@ -34,10 +34,10 @@ struct File {
 }
 
 impl SearchCall {
-    /// The search for a question. `wants_results`: whether they are shown; `tools`: what the client sent of them.
+    /// The search for a query. `wants_results`: whether they are shown; `tools`: what the client sent of them.
     pub fn new(
         id: String,
-        question: &str,
+        query: &str,
         passages: &[Passage],
         wants_results: bool,
         tools: Option<SentTools>,
@@ -46,7 +46,7 @@ impl SearchCall {
         let results = wants_results.then(|| passages.iter().map(found).collect::<Value>());
         let results = results.map(|list| ascii(&list.to_string()));
         let files = passages.iter().map(file).collect();
-        Self { id, question: question.to_owned(), results, files, tools }
+        Self { id, query: query.to_owned(), results, files, tools }
     }
 
     /// The answer with the call in it.
@@ -64,7 +64,7 @@ impl SearchCall {
     /// The call as an element of the output.
     pub(super) fn item(&self, completed: bool) -> String {
         let status = if completed { "completed" } else { "in_progress" };
-        let query = if completed { quoted(&self.question) } else { String::new() };
+        let query = if completed { quoted(&self.query) } else { String::new() };
         let results = self.results.as_deref().filter(|_| completed).unwrap_or("null");
         let id = quoted(&self.id);
         format!(

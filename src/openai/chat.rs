@@ -287,7 +287,9 @@ fn read_content(content: &RawValue, start: usize) -> Result<(String, Option<Plac
             serde_json::from_str(raw).map_err(|e| ChatRequestError::Messages(e.to_string()))?;
         let texts: Vec<&str> = parts
             .iter()
-            .filter(|p| p.r#type.as_deref().is_none_or(|t| matches!(t, "text" | "input_text" | "output_text")))
+            .filter(|p| {
+                p.r#type.as_deref().is_none_or(|t| matches!(t, "text" | "input_text" | "output_text"))
+            })
             .filter_map(|p| p.text.as_deref())
             .collect();
         let place = Place::Part { at: start + 1, others: !parts.is_empty() };

@@ -121,7 +121,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def send_error(self, code, message=None, explain=None):
-        self.close_connection = True
+        # What is not read to its end breaks the connection before the answer is there.
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.answer(405 if code == 501 else code, {"detail": message})
 
     def log_message(self, *arguments):
