@@ -77,22 +77,29 @@ impl Catalog {
         seen
     }
 
-    /// A collection by id, or by its name where only one has it. Unknown and forbidden are the same.
+    /// A collection by id or name. Unknown and forbidden are the same. Of several with one name it is the caller's own,
+    /// or else the folder's, so that nobody else's naming changes what a name means; otherwise it is not clear.
     pub fn find(&self, access: &Access, id_or_name: &str) -> Result<Arc<Collection>, CollectionError> {
         let open = self.open.read();
         let seen = |c: &&Arc<Collection>| access.sees(&c.id.0);
         if let Some(found) = open.get(&CollectionId(id_or_name.to_owned())).filter(seen) {
             return Ok(found.clone());
         }
-        let named: Vec<_> = open.values().filter(seen).filter(|c| c.name() == id_or_name).collect();
-        match named.as_slice() {
-            [one] => Ok(Arc::clone(one)),
-            [] => Err(CollectionError::Unknown(id_or_name.to_owned())),
-            several => Err(CollectionError::Ambiguous {
-                name: id_or_name.to_owned(),
-                ids: several.iter().map(|c| c.id.0.clone()).collect(),
-            }),
+        let named: Vec<_> = open.values().filter(|c| c.name_is(id_or_name)).filter(seen).collect();
+        if named.is_empty() {
+            return Err(CollectionError::Unknown(id_or_name.to_owned()));
         }
+        let only = |choose: &dyn Fn(&Collection) -> bool| {
+            let mut chosen = named.iter().filter(|c| choose(c));
+            let first = chosen.next()?;
+            chosen.next().is_none().then(|| Arc::clone(first))
+        };
+        let own = |c: &Collection| access.owner().is_some() && c.owner.as_deref() == access.owner();
+        let found = only(&|_| true).or_else(|| only(&own)).or_else(|| only(&|c| c.origin == Origin::Folder));
+        found.ok_or_else(|| CollectionError::Ambiguous {
+            name: id_or_name.to_owned(),
+            ids: named.iter().map(|c| c.id.0.clone()).collect(),
+        })
     }
 
     /// The same for using it: one whose time is over is an error, and the use is noted.
@@ -107,7 +114,7 @@ impl Catalog {
 
     /// The collection that is kept equal to a folder of this name.
     pub fn of_folder(&self, name: &str) -> Option<Arc<Collection>> {
-        self.open.read().values().find(|c| c.origin == Origin::Folder && c.name() == name).cloned()
+        self.open.read().values().find(|c| c.origin == Origin::Folder && c.name_is(name)).cloned()
     }
 
     /// Which files exist for this caller.

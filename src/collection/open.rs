@@ -23,6 +23,8 @@ pub struct Collection {
     pub origin: Origin,
     /// In the order of creation.
     pub(super) number: i64,
+    /// The key that made it.
+    pub(super) owner: Option<String>,
     /// Seconds since 1970.
     pub created_at: i64,
     /// When it was last asked or changed, which is written down now and then.
@@ -95,6 +97,7 @@ impl Collection {
             id: record.id.clone(),
             origin: record.origin,
             number: record.number,
+            owner: record.owner.clone(),
             created_at: record.created_at,
             used: AtomicI64::new(record.last_active_at),
             written_use: AtomicI64::new(record.last_active_at),
@@ -108,6 +111,10 @@ impl Collection {
     /// What people call it, which may be nothing, or what others are called too.
     pub fn name(&self) -> String {
         self.described.read().name.clone()
+    }
+
+    pub(super) fn name_is(&self, name: &str) -> bool {
+        self.described.read().name == name
     }
 
     /// Its name where that can stand in a path, a header and a model's name, and its id otherwise.

@@ -31,6 +31,8 @@ pub enum FolderError {
     Io { path: PathBuf, source: io::Error },
     #[error("{path}: {problem}")]
     Settings { path: PathBuf, problem: String },
+    #[error("folder '{0}' has the name of an uploaded collection: rename one of them")]
+    NameTaken(String),
     #[error(transparent)]
     Collection(#[from] CollectionError),
 }
@@ -124,6 +126,11 @@ async fn open(
     let Some(collection) = catalog.of_folder(name) else {
         if !is_handle(name) {
             return Err(CollectionError::BadName(name.to_owned()).into());
+        }
+        // Whoever asks for the uploaded one by this name would get another's answers.
+        match catalog.find(access, name) {
+            Err(CollectionError::Unknown(_)) => {}
+            _ => return Err(FolderError::NameTaken(name.to_owned())),
         }
         let new =
             New { name: name.to_owned(), of_folder: true, settings: settings.clone(), ..New::default() };

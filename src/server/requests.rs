@@ -65,6 +65,7 @@ impl Requests {
         };
         let body = ClientBody::new(incoming, pulse.clone(), self.body_timeout);
         let page = self.cors.page(&parts.headers, claimed_host(&parts));
+        let asks_beforehand = is_preflight(&parts);
         let (mut response, place) = match self.admit(&mut parts, &page) {
             Err(refused) => (*refused, None),
             Ok(place) => {
@@ -74,7 +75,11 @@ impl Requests {
                 (response, place)
             }
         };
-        self.cors.mark(page, response.headers_mut());
+        match page {
+            // It says what may be, and needs no more.
+            Page::Listed(_) if asks_beforehand => {}
+            page => self.cors.mark(page, response.headers_mut()),
+        }
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
         response.map(|body| AnswerBody::new(body, pulse, place))
     }

@@ -97,7 +97,8 @@ def test_scopes_are_kept_apart(tenants):
     for call in (lambda: reader.files.create(file=("a.txt", b"text"), purpose="assistants"),
                  lambda: reader.vector_stores.create(name="more"), lambda: reader.vector_stores.delete(store),
                  lambda: reader.vector_stores.files.delete(file, vector_store_id=store),
-                 lambda: reader.completions.create(model="smollm2", prompt="Once")):
+                 lambda: reader.completions.create(model="smollm2", prompt="Once"),
+                 lambda: reader.embeddings.create(model="smollm2", input="of a model that is not ours")):
         error = refused(openai.PermissionDeniedError, call)
         assert (error.status_code, error.code) == (403, "insufficient_scope")
     for client in (reader, owner):

@@ -106,7 +106,7 @@ async fn bodies_that_do_not_come_are_not_waited_for() {
     let multipart = [("Content-Type", "multipart/form-data; boundary=limit")];
     let begun = "--limit\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nfirst ";
     let mut all = Vec::new();
-    for target in [CHAT, "/c/manual/v1/chat/completions", "/v1/files", "/v1/vector_stores/manual/search"] {
+    for target in [CHAT, "/c/manual/v1/chat/completions", "/v1/audio", "/v1/vector_stores/manual/search"] {
         all.extend(stalled(Request::new("POST", target).header("Content-Type", "application/json")));
     }
     let upload = Request::new("POST", "/v1/vector_stores/manual/documents").headers(&multipart);
@@ -132,7 +132,7 @@ async fn bodies_that_do_not_come_are_not_waited_for() {
 #[tokio::test]
 async fn a_body_that_comes_slowly_is_waited_for() {
     let world = World::start("body_timeout = 3\nheader_timeout = 3").await;
-    let bodies = [CHAT, "/v1/files"].map(|target| {
+    let bodies = [CHAT, "/v1/audio"].map(|target| {
         let world = &world;
         async move {
             let mut exchange = Request::new("POST", target).announced(16).open(world.address).await;

@@ -96,7 +96,7 @@ async fn uploads_that_are_cut_off_are_broken_upstream() {
     let mut world = World::start("drain_timeout = 1").await;
     let mut uploads = Vec::new();
     for _ in 0..100 {
-        let mut upload = Request::new("POST", "/v1/files").chunked().open(world.address).await;
+        let mut upload = Request::new("POST", "/v1/audio").chunked().open(world.address).await;
         upload.write(&chunk(b"first ")).await;
         uploads.push(upload);
     }

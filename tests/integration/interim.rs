@@ -17,7 +17,7 @@ async fn an_answer_to_head_keeps_its_length_and_has_no_body() {
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 22\r\nX-A: 1\r\n\r\n", Some("22"), None),
     ] {
         world.upstream.play(plays(head));
-        let request = Request::new("HEAD", "/v1/files/1/content");
+        let request = Request::new("HEAD", "/v1/audio/1/content");
         let mut response = request.send(world.address).await;
         // The connection goes on, so no byte of a body was there.
         for _ in 0..2 {
@@ -98,8 +98,8 @@ async fn a_refused_request_is_not_asked_for_its_body() {
     for (target, headers, status) in [
         (chat, &[][..], 413),
         (chat, &[("Host", "evil.example")], 403),
-        ("/v1/files", &[("Host", "evil.example")], 403),
-        ("/c/unknown/v1/files", &[], 404),
+        ("/v1/audio", &[("Host", "evil.example")], 403),
+        ("/c/unknown/v1/audio", &[], 404),
         ("/nothing", &[], 404),
     ] {
         let request = Request::new("POST", target).headers(headers).header("Expect", "100-continue");
@@ -116,7 +116,7 @@ async fn upstreams_refusal_reaches_a_client_that_waits() {
     let world = World::start("").await;
     world.upstream.early(true);
     world.upstream.play(json_answer("401 Unauthorized", "{\"error\":\"who?\"}"));
-    let request = Request::new("POST", "/v1/files").header("Expect", "100-continue").announced(1 << 20);
+    let request = Request::new("POST", "/v1/audio").header("Expect", "100-continue").announced(1 << 20);
     let mut exchange = request.send(world.address).await;
     assert_eq!(exchange.status, 401);
     assert_eq!(exchange.rest().await.0, b"{\"error\":\"who?\"}");

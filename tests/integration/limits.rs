@@ -133,11 +133,11 @@ async fn a_place_is_free_when_upstream_breaks() {
 async fn a_place_is_free_after_answers_of_every_kind() {
     let world = start().await;
     for (method, target, head) in [
-        ("HEAD", "/v1/files", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+        ("HEAD", "/v1/audio", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
         ("POST", CHAT, "HTTP/1.1 204 No Content\r\n\r\n"),
         ("POST", GROUNDED, "HTTP/1.1 304 Not Modified\r\n\r\n"),
         ("POST", GROUNDED, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-        ("POST", "/v1/files", "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n"),
+        ("POST", "/v1/audio", "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n"),
         ("POST", "/c/unknown/v1/chat/completions", ""),
         ("GET", "/nothing", ""),
     ] {

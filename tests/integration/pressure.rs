@@ -67,13 +67,13 @@ async fn an_upstream_that_stops_reading_stops_the_client() {
     let (world, program) = World::program("").await;
     world.upstream.buffers(1 << 16);
     // Once before, so that what is counted is not the first use of memory.
-    let whole = Request::new("POST", "/v1/files").body(frame().repeat(FRAMES / 4));
+    let whole = Request::new("POST", "/v1/audio").body(frame().repeat(FRAMES / 4));
     assert_eq!(world.ask(whole).await.status, 200);
     world.upstream.forget();
     world.upstream.early(true);
     world.upstream.pause_reading(true);
     world.upstream.play(vec![Piece::Body(FRAME * FRAMES)]);
-    let mut exchange = Request::new("POST", "/v1/files").announced(FRAME * FRAMES).open(world.address).await;
+    let mut exchange = Request::new("POST", "/v1/audio").announced(FRAME * FRAMES).open(world.address).await;
     eventually(|| async { world.upstream.heads().pop() }).await;
     let resident = program.resident();
     let mut sent = 0;

@@ -58,7 +58,7 @@ async fn errors_of_ours_have_an_id_too() {
     for (request, status) in [
         (Request::new("POST", "/v1/chat/completions").json(question.as_str()), 502),
         (Request::new("POST", "/c/manual/v1/chat/completions").json(question.as_str()), 502),
-        (Request::new("GET", "/v1/files"), 502),
+        (Request::new("GET", "/v1/audio"), 502),
         (Request::new("POST", "/c/manual/v1/chat/completions").json("{}"), 400),
         (Request::new("GET", "/nothing"), 404),
     ] {
@@ -73,5 +73,5 @@ async fn errors_of_ours_have_an_id_too() {
         assert_eq!((reply.status, reply.header("x-request-id")), (status, Some("mine")));
     }
     world.upstream.play(json_answer("200 OK", "{}"));
-    assert_eq!(world.get("/v1/files").await.status, 200);
+    assert_eq!(world.get("/v1/audio").await.status, 200);
 }

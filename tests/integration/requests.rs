@@ -90,7 +90,7 @@ async fn the_configured_key_goes_upstream_and_nowhere_else() {
         world.post("/v1/chat/completions", &theirs, "{}").await,
         world.chat("manual", "Is the valve closed?", &theirs).await,
         world.ask(Request::new("GET", "/v1/models").headers(&theirs)).await,
-        world.ask(Request::new("GET", "/v1/files?limit=1").headers(&theirs)).await,
+        world.ask(Request::new("GET", "/v1/audio?limit=1").headers(&theirs)).await,
         world.get("/ready").await,
     ];
     for reply in replies {
@@ -109,13 +109,13 @@ async fn everything_else_under_v1_is_relayed() {
     world.upload("manual", &[("valve.txt", "The valve is closed at noon.")]).await;
     world.upstream.play(json_answer("418 I'm a teapot", "{\"detail\": \"short and stout\"}"));
     for (method, target, upstream, body) in [
-        ("GET", "/v1/files?limit=2&after=a%2Fb%20c&after=d", "/v1/files?limit=2&after=a%2Fb%20c&after=d", ""),
+        ("GET", "/v1/audio?limit=2&after=a%2Fb%20c&after=d", "/v1/audio?limit=2&after=a%2Fb%20c&after=d", ""),
         ("POST", "/v1/embeddings", "/v1/embeddings", "{\"input\": \"x\"}"),
         ("PUT", "/v1/a/b/c%20d", "/v1/a/b/c%20d", "\x00bytes"),
         ("PATCH", "/v1/x", "/v1/x", "p"),
         ("DELETE", "/v1/models/a%2Fb", "/v1/models/a%2Fb", ""),
         ("OPTIONS", "/v1/chat/completions", "/v1/chat/completions", ""),
-        ("GET", "/c/manual/v1/files?x=1", "/v1/files?x=1", ""),
+        ("GET", "/c/manual/v1/audio?x=1", "/v1/audio?x=1", ""),
     ] {
         let reply = world.ask(Request::new(method, target).body(body)).await;
         assert_eq!(
@@ -128,7 +128,7 @@ async fn everything_else_under_v1_is_relayed() {
         assert_eq!(sent.text(), body, "{target}");
         assert_eq!(sent.header("transfer-encoding"), None, "{target}");
     }
-    let reply = world.get("/c/unknown/v1/files").await;
+    let reply = world.get("/c/unknown/v1/audio").await;
     reply.error(404, "collection_not_found");
 }
 

@@ -61,11 +61,11 @@ async fn a_request_that_upstream_read_is_not_sent_again() {
                 eventually(|| async { (world.upstream.open() == 0).then_some(()) }).await;
                 if warm {
                     world.upstream.play(json_answer("200 OK", "{}"));
-                    assert_eq!(world.get("/v1/files").await.status, 200);
+                    assert_eq!(world.get("/v1/audio").await.status, 200);
                 }
                 world.upstream.forget();
                 world.upstream.play(vec![death.clone()]);
-                let target = ["/v1/chat/completions", "/v1/files"][usize::from(n > 0)];
+                let target = ["/v1/chat/completions", "/v1/audio"][usize::from(n > 0)];
                 let request = Request::new(method, target).json(question_body("Is the valve closed?"));
                 let reply = world.ask(request).await;
                 reply.error(502, "upstream_broken");
@@ -84,7 +84,7 @@ async fn a_streamed_body_is_sent_once() {
     let world = World::with_manual("").await;
     world.upstream.early(true);
     world.upstream.play(vec![Piece::Body(6), Piece::Die]);
-    let mut exchange = Request::new("POST", "/v1/files").announced(10).open(world.address).await;
+    let mut exchange = Request::new("POST", "/v1/audio").announced(10).open(world.address).await;
     exchange.write(b"first ").await;
     exchange.read_head().await;
     exchange.reply().await.error(502, "upstream_broken");

@@ -71,7 +71,7 @@ async fn request_bodies_are_streamed() {
             chunk(b"first "),
             [chunk(b"last"), LAST_CHUNK.to_vec()].concat(),
         ),
-        (Request::new("PUT", "/v1/files/1").announced(10), b"first ".to_vec(), b"last".to_vec()),
+        (Request::new("PUT", "/v1/audio/1").announced(10), b"first ".to_vec(), b"last".to_vec()),
     ] {
         world.upstream.forget();
         let mut exchange = request.open(world.address).await;
@@ -115,7 +115,7 @@ async fn an_answer_before_the_end_of_the_request_arrives() {
     world.upstream.early(true);
     world.upstream.play(json_answer("403 Forbidden", "{\"detail\":\"no uploads\"}"));
     for request in
-        [Request::new("POST", "/v1/files").chunked(), Request::new("POST", "/v1/files").announced(1 << 20)]
+        [Request::new("POST", "/v1/audio").chunked(), Request::new("POST", "/v1/audio").announced(1 << 20)]
     {
         let response = request.send(world.address).await;
         assert_eq!(response.status, 403);
@@ -128,8 +128,8 @@ async fn an_answer_before_the_end_of_the_request_arrives() {
 async fn a_request_that_breaks_off_is_broken_upstream() {
     let world = World::start("").await;
     for (request, first) in [
-        (Request::new("POST", "/v1/files").chunked(), chunk(b"first ")),
-        (Request::new("POST", "/v1/files").announced(10), b"first ".to_vec()),
+        (Request::new("POST", "/v1/audio").chunked(), chunk(b"first ")),
+        (Request::new("POST", "/v1/audio").announced(10), b"first ".to_vec()),
     ] {
         world.upstream.forget();
         let mut exchange = request.open(world.address).await;

@@ -53,7 +53,7 @@ async fn attack(world: &World, target: &str, fields: &str) -> String {
 async fn a_request_of_two_meanings_is_none() {
     let world = World::start("").await;
     for (name, fields) in HEADS {
-        for target in ["/v1/files", "/v1/chat/completions"] {
+        for target in ["/v1/audio", "/v1/chat/completions"] {
             let answer = attack(&world, target, fields).await;
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{name}, {target}: {answer}");
             assert!(answer.matches("HTTP/1.1").count() < 2, "{name}, {target}: {answer}");
@@ -68,7 +68,7 @@ async fn a_request_of_two_meanings_is_none() {
             world.upstream.forget();
         }
     }
-    assert_eq!(world.get("/v1/files").await.status, 200, "the server goes on");
+    assert_eq!(world.get("/v1/audio").await.status, 200, "the server goes on");
 }
 
 /// Chunks count where a length stands too, and the connection must end (RFC 9112, section 6.1).
@@ -79,7 +79,7 @@ async fn a_request_with_both_framings_is_the_last_of_its_connection() {
         "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     ] {
-        for target in ["/v1/files", "/v1/chat/completions"] {
+        for target in ["/v1/audio", "/v1/chat/completions"] {
             let answer = attack(&world, target, fields).await;
             assert!(answer.matches("HTTP/1.1").count() < 2, "{target}: {answer}");
             for sent in world.upstream.heads() {
@@ -100,7 +100,7 @@ async fn a_request_with_both_framings_is_the_last_of_its_connection() {
 async fn chunks_of_an_older_protocol_are_refused() {
     let world = World::start("").await;
     let bytes = format!(
-        "POST /v1/files HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{HIDDEN}x\r\n\r\n"
+        "POST /v1/audio HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{HIDDEN}x\r\n\r\n"
     );
     let answer = Request::raw(bytes).open(world.address).await.until_closed().await;
     let answer = String::from_utf8_lossy(&answer);
@@ -150,7 +150,7 @@ async fn bytes_after_an_answer_are_not_the_next_answer() {
     for pieces in [twice, apart] {
         for n in 0..50 {
             world.upstream.play(pieces.clone());
-            assert_eq!(world.get("/v1/files").await.text(), "ok", "{n}");
+            assert_eq!(world.get("/v1/audio").await.text(), "ok", "{n}");
             world.upstream.play(json_answer("200 OK", "next"));
             for target in ["/v1/chat/completions", "/c/manual/v1/chat/completions"] {
                 let reply = world.post(target, &[], question_body("Is the valve closed?")).await;
@@ -175,7 +175,7 @@ async fn an_answer_of_two_meanings_is_none() {
         world
             .upstream
             .play(vec![Piece::Bytes(format!("HTTP/1.1 200 OK\r\n{head}").into_bytes()), Piece::Die]);
-        for target in ["/v1/files", "/c/manual/v1/chat/completions"] {
+        for target in ["/v1/audio", "/c/manual/v1/chat/completions"] {
             let reply = world.post(target, &[], question_body("Is the valve closed?")).await;
             reply.error(502, "upstream_broken");
         }
