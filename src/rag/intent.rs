@@ -16,6 +16,7 @@ const PHRASES: &[&str] = &[
     "what is this document",
     "what is that document",
     "what is that about",
+    "what s that about",
     "what is the document about",
     "what does this document",
     "what does that document",
