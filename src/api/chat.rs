@@ -273,7 +273,7 @@ async fn read(
     let selection = match select(&app.catalog, access, &asked).await {
         // The default is gone: its users get answers without it, and are told.
         Err(error) if is_missing_default(&error, &asked) => {
-            tracing::error!(%error, "the default collection does not exist");
+            tracing::error!(%error, "the default collection cannot be used");
             default_is_missing = true;
             None
         }
@@ -307,7 +307,8 @@ fn is_missing_default(error: &SelectionError, asked: &Asked) -> bool {
         || asked.header.is_some()
         || asked.file_search.is_some()
         || asked.model.is_some();
-    !explicit && matches!(error, SelectionError::Collection(CollectionError::Unknown(_)))
+    use CollectionError::{Ambiguous, Expired, Unknown};
+    !explicit && matches!(error, SelectionError::Collection(Unknown(_) | Expired(_) | Ambiguous { .. }))
 }
 
 async fn upstream_has(upstream: &Arc<upstream::Upstream>, model: &str) -> bool {
