@@ -163,6 +163,10 @@ impl SqliteStore {
         deadline: Instant,
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        // A quick read would otherwise still come in time now and then, although its time was over before it began.
+        if Instant::now() >= deadline {
+            return Err(StoreError::Deadline);
+        }
         tokio::time::timeout_at(deadline.into(), self.read(work)).await.unwrap_or(Err(StoreError::Deadline))
     }
 }
