@@ -124,6 +124,19 @@ impl Tenant {
         seen
     }
 
+    /// Holds that nothing of it was removed.
+    pub async fn has_everything(&self, world: &World) {
+        let collections = self.collections.iter().map(|id| format!("vector_stores/{id}"));
+        let files = self.files.iter().map(|id| format!("files/{id}"));
+        let batch = format!("vector_stores/{}/file_batches/{}", self.collections[2], self.batches[0]);
+        for target in collections.chain(files).chain([batch]) {
+            self.well(world, Request::new("GET", &format!("/v1/{target}")).key(&self.key)).await;
+        }
+        for key in [&self.key, &self.reader] {
+            self.well(world, Request::new("GET", "/v1/models").key(key)).await;
+        }
+    }
+
     /// Part of every question, so that a prompt tells whose it is. No secret.
     pub fn marker(&self) -> String {
         format!("asked by {}:", self.name)
