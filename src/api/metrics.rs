@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
 use super::ApiError;
-use super::params::{Caller, Metrics as MetricsScope};
+use super::params::{Caller, Metrics};
 use crate::app::App;
-use crate::telemetry::Metrics;
+use crate::telemetry;
 
-pub async fn text(State(app): State<Arc<App>>, _caller: Caller<MetricsScope>) -> Result<Response, ApiError> {
+pub async fn text(State(app): State<Arc<App>>, _caller: Caller<Metrics>) -> Result<Response, ApiError> {
     let standing = app.standing(Instant::now() + app.config.rag.deadline).await?;
     let text = app.telemetry.metrics.text(standing).map_err(|error| ApiError::internal(&error))?;
-    Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response())
+    Ok(([(CONTENT_TYPE, telemetry::Metrics::CONTENT_TYPE)], text).into_response())
 }
