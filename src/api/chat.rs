@@ -248,7 +248,7 @@ async fn ground(
             }
         }
     };
-    watch::grounded(record, &grounded, began);
+    watch::grounded(app, record, &grounded, began);
     Ok(grounded)
 }
 

@@ -46,7 +46,7 @@ pub async fn search(
     };
     let label = scope.collection.label();
     let found = find(&app.catalog, &[scope], query).await?;
-    watch::searched(&record, label, &request.queries, &found, began);
+    watch::searched(&app, &record, label, &request.queries, &found, began);
     let items = found.hits.into_iter().map(|hit| item(hit, with_place));
     let page = SearchPage {
         object: "vector_store.search_results.page".to_owned(),

@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::ApiError;
+use crate::app::App;
 use crate::collection::Found;
 use crate::rag::{Grounded, RagStatus};
 use crate::selection::Selection;
@@ -26,7 +27,8 @@ impl<S: Sync> FromRequestParts<S> for Watched {
 }
 
 /// Passages were looked for a prompt.
-pub(super) fn grounded(record: &Record, grounded: &Grounded, began: Instant) {
+pub(super) fn grounded(app: &App, record: &Record, grounded: &Grounded, began: Instant) {
+    let stages = one_after_the_other(grounded.spent.stages());
     record.retrieved(Retrieval {
         status: grounded.status.name(),
         collections: grounded.collections.clone(),
@@ -35,7 +37,8 @@ pub(super) fn grounded(record: &Record, grounded: &Grounded, began: Instant) {
         added_tokens: grounded.added_tokens,
         began,
         took: began.elapsed(),
-        stages: one_after_the_other(grounded.spent.stages()),
+        embedded_by: embedded_by(app, &stages),
+        stages,
     });
 }
 
@@ -50,17 +53,20 @@ pub(super) fn failed(record: &Record, selection: &Selection, began: Instant) {
         began,
         took: began.elapsed(),
         stages: Vec::new(),
+        embedded_by: None,
     });
 }
 
 /// A search that is no part of a chat.
 pub(super) fn searched(
+    app: &App,
     record: &Record,
     collection: String,
     queries: &[String],
     found: &Found,
     began: Instant,
 ) {
+    let stages = one_after_the_other(found.timings.stages());
     let status = match (found.hits.is_empty(), found.by_meaning) {
         (true, _) => RagStatus::Empty,
         (false, true) => RagStatus::Hit,
@@ -74,8 +80,14 @@ pub(super) fn searched(
         added_tokens: 0,
         began,
         took: began.elapsed(),
-        stages: one_after_the_other(found.timings.stages()),
+        embedded_by: embedded_by(app, &stages),
+        stages,
     });
+}
+
+fn embedded_by(app: &App, stages: &[Stage]) -> Option<String> {
+    let embeddings = app.embeddings.as_ref().filter(|_| stages.iter().any(|stage| stage.name == "embed"))?;
+    Some(embeddings.name().to_owned())
 }
 
 /// When each began: the question is embedded while words are looked up, and the rest comes after both.

@@ -54,6 +54,8 @@ pub struct Retrieval {
     pub began: Instant,
     pub took: Duration,
     pub stages: Vec<Stage>,
+    /// The model that embedded the question, if one did.
+    pub embedded_by: Option<String>,
 }
 
 /// A part of a retrieval.

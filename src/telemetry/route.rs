@@ -54,22 +54,24 @@ impl Route {
             Some((_collection, below)) if below.starts_with("v1/") => below,
             _ => path.trim_start_matches('/'),
         };
-        let parts: Vec<&str> = path.split('/').take(6).collect();
-        match parts[..] {
-            ["v1", "chat", "completions"] if method == Method::POST => Self::Chat,
-            ["v1", "responses"] if method == Method::POST => Self::Responses,
-            ["v1", "rag", "preview"] => Self::Preview,
+        // What is absent is empty, and so is what stands after a slash at the end.
+        let mut parts = [""; 5];
+        parts.iter_mut().zip(path.split('/')).for_each(|(part, said)| *part = said);
+        match parts {
+            ["v1", "chat", "completions", "", _] if method == Method::POST => Self::Chat,
+            ["v1", "responses", "", ..] if method == Method::POST => Self::Responses,
+            ["v1", "rag", "preview", ..] => Self::Preview,
             ["v1", "rag", "traces", ..] => Self::Traces,
-            ["v1", "embeddings"] => Self::Embeddings,
-            ["v1", "models"] => Self::Models,
+            ["v1", "embeddings", "", ..] => Self::Embeddings,
+            ["v1", "models", "", ..] => Self::Models,
             ["v1", "files", ..] => Self::Files,
-            ["v1", "vector_stores", _, "search"] => Self::Search,
-            ["v1", "vector_stores"] | ["v1", "vector_stores", _] => Self::VectorStores,
+            ["v1", "vector_stores", _, "search", ..] => Self::Search,
+            ["v1", "vector_stores", _, "", ..] => Self::VectorStores,
             ["v1", "vector_stores", ..] => Self::Documents,
             ["v1", ..] => Self::Relay,
             ["admin", ..] => Self::Keys,
-            ["health" | "ready"] => Self::Health,
-            ["metrics"] => Self::Metrics,
+            ["health" | "ready", ..] => Self::Health,
+            ["metrics", ..] => Self::Metrics,
             _ => Self::Other,
         }
     }

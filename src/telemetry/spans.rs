@@ -141,19 +141,10 @@ impl Spans {
         };
         let whole = parent.with_span(span(format!("retrieval {source}"), attributes, parent));
         for stage in &retrieval.stages {
-            let (name, operation) = match stage.name {
-                "embed" => ("embeddings", Some("embeddings")),
-                other => (other, None),
-            };
-            let attributes: Vec<KeyValue> =
-                operation.map(|name| KeyValue::new("gen_ai.operation.name", name)).into_iter().collect();
             let start = began + stage.after;
-            let builder = self
-                .tracer
-                .span_builder(name)
-                .with_kind(SpanKind::Internal)
-                .with_start_time(start)
-                .with_attributes(attributes);
+            let (name, attributes) = named(stage.name, retrieval.embedded_by.as_deref());
+            let builder = self.tracer.span_builder(name).with_kind(SpanKind::Internal);
+            let builder = builder.with_start_time(start).with_attributes(attributes);
             let span = self.tracer.build_with_context(builder, &whole);
             whole.with_span(span).span().end_with_timestamp(start + stage.took);
         }
@@ -201,6 +192,21 @@ impl Spans {
             fail(&server, &error);
         }
         server.end();
+    }
+}
+
+/// The name and attributes of a stage's span; embedding has conventions of its own.
+fn named(stage: &'static str, model: Option<&str>) -> (String, Vec<KeyValue>) {
+    match model {
+        Some(model) if stage == "embed" => {
+            let attributes = vec![
+                KeyValue::new("gen_ai.operation.name", "embeddings"),
+                KeyValue::new("gen_ai.provider.name", "lastro"),
+                KeyValue::new("gen_ai.request.model", model.to_owned()),
+            ];
+            (format!("embeddings {model}"), attributes)
+        }
+        _ => (stage.to_owned(), Vec::new()),
     }
 }
 

@@ -7,6 +7,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use prost::Message;
 
+use super::models::{model_folder, ready, with_model};
+use super::world::model::write_model;
 use super::world::upstream::json_answer;
 use super::world::{Upstream, World, long_document, question_body};
 
@@ -134,6 +136,34 @@ async fn questions_are_told_where_that_was_asked_for() {
     world.stop().await;
     let received = Received::by(&collector);
     assert_eq!(received.attribute("retrieval manual", "gen_ai.retrieval.query.text"), QUESTION);
+}
+
+#[tokio::test]
+async fn a_search_by_meaning_shows_the_model_that_embedded_the_question() {
+    let collector = Upstream::start().await;
+    collector.play(json_answer("200 OK", ""));
+    let mut world = World::prepared("").await;
+    write_model(&model_folder(&world));
+    let options = format!("otlp_endpoint = \"http://{}\"\n{}", collector.address, with_model(&world));
+    world.run_with(&options).await;
+    ready(&world).await;
+    world.upload("manual", &[("valve.txt", "The valve is closed at noon.")]).await;
+    world.search("manual", "valve").await;
+    world.stop().await;
+    let received = Received::by(&collector);
+    let retrieval = received.span("retrieval manual");
+    let search = received.span("POST /v1/vector_stores/{collection}/search");
+    assert_eq!(retrieval.parent_span_id, search.span_id);
+    for stage in ["embeddings tiny-model", "lexical", "dense"] {
+        assert_eq!(received.span(stage).parent_span_id, retrieval.span_id, "{stage}");
+    }
+    for (key, wanted) in [
+        ("gen_ai.operation.name", "embeddings"),
+        ("gen_ai.provider.name", "lastro"),
+        ("gen_ai.request.model", "tiny-model"),
+    ] {
+        assert_eq!(received.attribute("embeddings tiny-model", key), wanted);
+    }
 }
 
 #[tokio::test]
