@@ -47,7 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["api", "app"]),
-    ("commands", &["app", "config", "ingest", "openai", "server", "store", "upstream"]),
+    ("commands", &["app", "config", "embed", "ingest", "openai", "server", "store", "upstream"]),
 ];
 const LEAVES: &[&str] = &["access", "embed", "index", "openai", "store", "trace", "upstream"];
 
