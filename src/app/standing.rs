@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::App;
 use crate::embed::State;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, room};
 use crate::telemetry::{CollectionSize, Standing};
 
 impl App {
@@ -35,8 +35,8 @@ impl App {
 
 /// Room for users other than root on a folder's file system.
 fn free_bytes(folder: &std::path::Path) -> Option<u64> {
-    match rustix::fs::statvfs(folder) {
-        Ok(system) => Some(system.f_bavail * system.f_frsize),
+    match room(folder) {
+        Ok(room) => Some(room.free_bytes),
         Err(error) => {
             tracing::warn!(%error, folder = %folder.display(), "the free space is not known");
             None

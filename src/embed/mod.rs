@@ -25,7 +25,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tracing::{error, info};
 
-pub use device::DeviceChoice;
+pub use device::{DeviceChoice, gpu, has_gpu_driver};
 pub use model::{ModelError, ModelInfo, Side};
 pub use profile::Languages;
 

@@ -39,6 +39,7 @@ use crate::store::{
 pub use child::ExtractLimits;
 pub use folder::{FolderError, Synced, files_below, sync_folder};
 pub use jobs::CHUNK_SIZES;
+pub use pdf::{Library as PdfiumLibrary, find as find_pdfium};
 
 /// How documents are read.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ mod conformance;
 mod conformance_files;
 mod lock;
 mod records;
+mod room;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -25,9 +26,10 @@ use std::time::Instant;
 use async_trait::async_trait;
 
 pub use blobs::{StagedBlob, Staging};
-pub use lock::DataLock;
+pub use lock::{DataLock, Holder};
 pub use records::*;
-pub use sqlite::SqliteStore;
+pub use room::{Room, room};
+pub use sqlite::{Content, Inspection, SqliteStore, inspect};
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -61,7 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["api", "app", "telemetry"]),
-    ("commands", &["app", "config", "ingest", "openai", "server", "store", "upstream"]),
+    ("commands", &["app", "config", "embed", "ingest", "openai", "server", "store", "upstream"]),
 ];
 const LEAVES: &[&str] = &["access", "embed", "index", "openai", "store", "telemetry", "trace", "upstream"];
 

@@ -6,6 +6,7 @@ mod bodies;
 mod citations;
 mod connections;
 mod disconnects;
+mod doctor;
 mod documents;
 mod draining;
 mod embeddings;
