@@ -28,6 +28,7 @@ def style(choose, formats):
         [class*="st-key-passage-"] [data-testid="stText"] {{ font-size: 0.875rem; }}
         [data-testid="stStatusWidget"] {{ display: none; }}
         {words}, {sizes} {{ font-size: 0; }}
+        {sizes} {{ white-space: normal; }}
         {words}::after {{ content: {json.dumps(choose, ensure_ascii=False)}; font-size: 0.875rem; }}
         {sizes}::after {{ content: {json.dumps(formats, ensure_ascii=False)}; font-size: 0.875rem; }}
     </style>""")

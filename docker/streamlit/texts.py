@@ -17,7 +17,7 @@ TEXTS = {
     "collection": ("Coleção", "Collection"),
     "no_collection": ("Nenhuma coleção ainda", "No collection yet"),
     "new_collection": ("Nova coleção", "New collection"),
-    "new_collection_name": ("Nome, por exemplo: manuais", "Name, for example: manuals"),
+    "new_collection_name": ("p. ex. manuais", "e.g. manuals"),
     "create_collection": ("Criar", "Create"),
     "created": ("Coleção {name} criada.", "Collection {name} created."),
     "exists": ("A coleção {name} já existia e foi escolhida.", "The collection {name} was already there and is now picked."),
