@@ -55,14 +55,15 @@ class Image:
             self.healthcheck = json.loads(rest[rest.index("["):])
 
 
-def read_stages(text):
-    """Name of a stage: its base, and its instructions with what stands after them."""
+def read_stages(text, unnamed=None):
+    """Name of a stage: its base, and its instructions with what stands after them. A stage may be without a name if it gets one here."""
     text = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE))
     stages, current = {}, None
     for line in filter(None, map(str.strip, text.splitlines())):
         instruction, rest = line.split(None, 1)
         if instruction == "FROM":
-            base, _, name = rest.split()
+            base, *name = rest.split()
+            name = name[1] if name else unnamed
             current = stages[name] = (base, [])
         else:
             current[1].append((instruction, re.sub(r"\s+", " ", rest)))
