@@ -4,6 +4,7 @@
 
 mod bodies;
 mod citations;
+mod concurrent_uploads;
 mod connections;
 mod disconnects;
 mod doctor;
@@ -16,6 +17,7 @@ mod file_search;
 mod filters;
 mod folders;
 mod followups;
+mod formats;
 mod grounding;
 mod imports;
 mod interim;
@@ -35,6 +37,7 @@ mod retries;
 mod routes;
 mod selection;
 mod smuggling;
+mod storage;
 mod streams;
 mod tenants;
 mod timeouts;
