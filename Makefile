@@ -1,6 +1,6 @@
-# Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA (scripts/demo explains them).
+# Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA, STREAMLIT_PORT (scripts/demo explains them).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop build test test-vllm test-schema lint bench-figures bench-ttft clean-tools
+.PHONY: help demo streamlit stop build test test-vllm test-schema test-image lint lint-deploy bench-figures bench-ttft clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -8,6 +8,10 @@ help: ## Show this list
 demo: ## Start everything, ask the sample documents a question, leave it running
 	@scripts/prerequisites
 	@python3 -B scripts/demo start
+
+streamlit: ## Show the page beside `make demo`
+	@scripts/prerequisites
+	@python3 -B scripts/demo streamlit
 
 stop: ## End what `make demo` started
 	@python3 -B scripts/demo stop
@@ -26,6 +30,12 @@ test-vllm: build ## Test against a real vLLM on the CPU (installs 6 GB)
 test-schema: ## Try generated requests against the API's description (OPENAI_SPEC=path: OpenAI's too)
 	@scripts/prerequisites
 	@scripts/test-schema
+
+test-image: build ## Assemble the container image's root without an engine, run it, and check it (as root, on Linux)
+	@scripts/test-image target/release/lastro
+
+lint-deploy: ## Check Dockerfiles, Compose, Kubernetes and Cloud Run files against their schemas
+	@scripts/lint-deploy
 
 lint: ## Check the formatting, and let clippy warn of nothing
 	cargo fmt --all --check

@@ -12,6 +12,7 @@ use crate::embed::DeviceChoice;
 use crate::ingest::{ExtractLimits, IngestSettings};
 use crate::rag::RagSettings;
 use crate::store::Quota;
+use crate::telemetry::TelemetrySettings;
 use crate::upstream::UpstreamSettings;
 
 pub use options::Options;
@@ -42,6 +43,7 @@ pub struct Config {
     pub ingest: IngestSettings,
     /// What any one collection may hold.
     pub collection_quota: Quota,
+    pub telemetry: TelemetrySettings,
     pub log_json: bool,
 }
 
@@ -171,6 +173,11 @@ impl Config {
                 chunks: most("collection_chunks", o.collection_chunks)?,
             },
             ingest: IngestSettings { limits: parsing, pdfium: o.pdfium, program },
+            telemetry: TelemetrySettings {
+                log_requests: o.log_requests.unwrap_or(true),
+                log_questions: o.log_questions.unwrap_or(false),
+                otlp_endpoint: o.otlp_endpoint.filter(|url| !url.is_empty()),
+            },
             log_json: o.log_json.unwrap_or(false),
         })
     }

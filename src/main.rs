@@ -238,7 +238,7 @@ fn start_log(config: &Config, serving: bool) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    if config.log_json { log.json().init() } else { log.init() }
+    if config.log_json { log.json().flatten_event(true).init() } else { log.init() }
 }
 
 fn outcome(done: Result<(), commands::CommandError>) -> ExitCode {

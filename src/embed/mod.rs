@@ -117,6 +117,11 @@ impl Embeddings {
         self.shared.state.borrow().clone()
     }
 
+    /// Texts that wait to be embedded, or are just now.
+    pub fn waiting(&self) -> usize {
+        self.shared.queue.texts()
+    }
+
     /// Waits until the model is loaded, or could not be.
     pub async fn ready(&self) -> Result<Arc<ModelInfo>, EmbedError> {
         let mut state = self.shared.state.clone();

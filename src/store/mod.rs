@@ -169,6 +169,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Paged<DocumentRecord>>;
     /// How many documents stand where.
     async fn document_counts(&self, collection: &CollectionId) -> Result<DocumentCounts>;
+    /// What there is of everything, for whoever watches.
+    async fn holdings(&self, deadline: Instant) -> Result<Holdings>;
     /// Removes a document, its chunks and vectors, and its file if nothing else needs it and it does not stand alone.
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()>;
     /// Where the original bytes lie.

@@ -400,6 +400,10 @@ impl Store for SqliteStore {
         self.read(move |t| documents::counts(t, &collection)).await
     }
 
+    async fn holdings(&self, deadline: Instant) -> Result<Holdings> {
+        self.read_before(deadline, quotas::holdings).await
+    }
+
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()> {
         let (collection, id) = (collection.clone(), id.clone());
         self.remove(move |t| documents::delete(t, &collection, &id)).await
