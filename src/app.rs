@@ -156,6 +156,11 @@ impl App {
         }
     }
 
+    /// Whether uploads could be stored now.
+    pub async fn check_storage(&self) -> Result<(), StoreError> {
+        self.store.check_writable().await
+    }
+
     /// Tells the next process that asks for the data folder who holds it.
     pub fn describe_holder(&self, holder: &str) {
         if let Err(error) = self.lock.lock().describe(holder) {

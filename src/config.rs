@@ -132,7 +132,11 @@ impl Config {
         }
         let collections = match o.collections {
             Some(folder) if !folder.is_dir() => {
-                return Err(value("collections", format!("{} is not a folder", folder.display())));
+                let problem = format!(
+                    "{} is not a folder: make it, mount what should be there, or leave the setting out; what was synced from it is kept",
+                    folder.display()
+                );
+                return Err(value("collections", problem));
             }
             None => Some(PathBuf::from("collections")).filter(|folder| folder.is_dir()),
             folder => folder,

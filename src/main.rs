@@ -184,7 +184,6 @@ async fn serve(config: Config) -> ExitCode {
     }
     let bound = TcpListener::bind(listen).await.and_then(|listener| {
         let address = listener.local_addr()?;
-        commands::ServerFile::write(&data, address, app.keys.local())?;
         Ok((listener, address))
     });
     let (listener, address) = match bound {
@@ -193,6 +192,9 @@ async fn serve(config: Config) -> ExitCode {
             return fail(&format!("cannot listen on {listen}: {error}; choose another with --listen"), 1);
         }
     };
+    if let Err(error) = commands::ServerFile::write(&data, address, app.keys.local()) {
+        return fail(&format!("{}: {error}; make it writable, and room in it", data.display()), 1);
+    }
     app.describe_holder(&format!("process {} at http://{address}", std::process::id()));
     println!("listening on http://{address}");
     tracing::info!(upstream = app.upstream.base(), data = %data.display(), "lastro {}", env!("CARGO_PKG_VERSION"));

@@ -5,6 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http::StatusCode};
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use rusqlite::ErrorCode as SqliteCode;
 
 use crate::access::{Refusal, Scope};
 use crate::app::KeyError;
@@ -34,6 +35,13 @@ impl ApiError {
             _ => "server_error",
         };
         Self { status, body: ErrorBody::new(message, kind, code), retry_after: None }
+    }
+
+    /// Not upstream's doing, whatever its status usually says.
+    fn of_server(status: StatusCode, code: &str, message: &str) -> Self {
+        let mut error = Self::new(status, code, message);
+        error.body.error.kind = "server_error".to_owned();
+        error
     }
 
     /// The request cannot be understood.
@@ -218,7 +226,11 @@ impl From<CollectionError> for ApiError {
             CollectionError::Synced(_) => Self::new(StatusCode::CONFLICT, "synced_collection", message),
             CollectionError::Settings(_) => Self::bad_request("invalid_settings", message),
             CollectionError::Store(error) => error.into(),
-            CollectionError::Index(_) | CollectionError::Worker(_) => Self::internal(&message),
+            CollectionError::Index(_) | CollectionError::Worker(_) => match error.io_kind() {
+                Some(kind) if is_full(kind) => full_disk(&message),
+                Some(_) => storage_unavailable(&message),
+                None => Self::internal(&message),
+            },
             CollectionError::Deadline => {
                 tracing::warn!("a search passed its deadline");
                 Self::rag_unavailable()
@@ -240,14 +252,15 @@ impl From<StoreError> for ApiError {
             StoreError::Synced => Self::new(StatusCode::CONFLICT, "synced_collection", message),
             StoreError::KeyNameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
             StoreError::Deadline => Self::rag_unavailable(),
-            StoreError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                full_disk(&message)
-            }
-            StoreError::Database(rusqlite::Error::SqliteFailure(ref code, _))
-                if code.code == rusqlite::ErrorCode::DiskFull =>
-            {
-                full_disk(&message)
-            }
+            StoreError::Io { ref source, .. } if is_full(source.kind()) => full_disk(&message),
+            StoreError::Io { .. } | StoreError::Replaced { .. } => storage_unavailable(&message),
+            StoreError::Database(rusqlite::Error::SqliteFailure(ref code, _)) => match code.code {
+                SqliteCode::DiskFull => full_disk(&message),
+                SqliteCode::ReadOnly | SqliteCode::SystemIoFailure | SqliteCode::CannotOpen => {
+                    storage_unavailable(&message)
+                }
+                _ => Self::internal(&message),
+            },
             _ => Self::internal(&message),
         }
     }
@@ -263,6 +276,22 @@ impl From<KeyError> for ApiError {
             KeyError::Store(error) => error.into(),
             KeyError::Random(_) => Self::internal(&message),
         }
+    }
+}
+
+/// No room, of the disk's, of a quota's or of what a process may write.
+fn is_full(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// The data folder is gone, or cannot be written. What needs no storage goes on.
+fn storage_unavailable(error: &str) -> ApiError {
+    tracing::error!(error, "the data folder cannot be used");
+    let message = "the server's data folder cannot be used just now: nothing was stored; GET /ready says why, and what needs no documents goes on";
+    ApiError {
+        retry_after: Some(30),
+        ..ApiError::of_server(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", message)
     }
 }
 
@@ -319,11 +348,8 @@ impl From<RequestError> for ApiError {
 /// For those who ask for embeddings. A search goes on by words alone.
 impl From<EmbedError> for ApiError {
     fn from(error: EmbedError) -> Self {
-        let unavailable = |code, message: &str| {
-            let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
-            error.body.error.kind = "server_error".to_owned();
-            error
-        };
+        let unavailable =
+            |code, message: &str| Self::of_server(StatusCode::SERVICE_UNAVAILABLE, code, message);
         match error {
             EmbedError::NotReady => Self {
                 retry_after: Some(2),

@@ -14,12 +14,15 @@ use crate::embed;
 /// A probe does not wait longer for the LLM server.
 const UPSTREAM_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Nor for the disk.
+const STORAGE_PATIENCE: Duration = Duration::from_secs(1);
+
 pub async fn health() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// 503 while the embedding model is loading: until then words alone answer. A model that could not be loaded, and
-/// an LLM server that does not answer, are said but do not make the server unready: what is there works.
+/// 503 while the embedding model is loading: until then words alone answer. A model that could not be loaded, an LLM
+/// server that does not answer, and a data folder that cannot be written, are said but do not make the server unready: what is there works.
 pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
     let (embedding, loading) = match app.embeddings.as_ref().map(embed::Embeddings::state) {
         None => (json!({ "status": "none" }), false),
@@ -39,6 +42,14 @@ pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
         Ok(Err(error)) => json!({ "status": "failed", "message": error.to_string() }),
         Err(_) => json!({ "status": "failed", "message": "no answer in time" }),
     };
+    let storage = match tokio::time::timeout(STORAGE_PATIENCE, app.check_storage()).await {
+        Ok(Ok(())) => json!({ "status": "ready" }),
+        Ok(Err(error)) => json!({ "status": "failed", "message": error.to_string() }),
+        Err(_) => json!({ "status": "failed", "message": "the data folder's disk does not answer" }),
+    };
     let status = if loading { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (status, Json(json!({ "ready": !loading, "embedding": embedding, "upstream": upstream })))
+    (
+        status,
+        Json(json!({ "ready": !loading, "embedding": embedding, "upstream": upstream, "storage": storage })),
+    )
 }

@@ -261,14 +261,23 @@ impl Catalog {
         document: &DocumentId,
     ) -> Result<(), CollectionError> {
         self.store.delete_document(&collection.id, document).await?;
-        self.sync(collection).await
+        self.follow(collection).await;
+        Ok(())
+    }
+
+    /// Brings the indexes up to a change that is committed already, and stands whatever becomes of them: what they
+    /// still name is not read back, and the next sync brings them up.
+    async fn follow(&self, collection: &Collection) {
+        if let Err(error) = self.sync(collection).await {
+            tracing::warn!(%error, collection = collection.label(), "the indexes lag behind for now");
+        }
     }
 
     /// Removes a file, and every document of it.
     pub async fn delete_file(&self, file: &FileId) -> Result<(), CollectionError> {
         for collection in self.store.delete_file(file).await? {
             if let Some(collection) = self.by_id(&collection) {
-                self.sync(&collection).await?;
+                self.follow(&collection).await;
             }
         }
         Ok(())
@@ -310,8 +319,8 @@ impl Catalog {
         let model = self.embedder.model();
         match collection.sync(&*self.store, model.clone()).await {
             Err(CollectionError::Index(error)) => {
+                collection.rebuild_lexical().await?;
                 tracing::warn!(%error, collection = collection.label(), "index is rebuilt");
-                collection.discard_lexical().await?;
                 collection.sync(&*self.store, model).await
             }
             // Deleted while it was on its way here.

@@ -57,3 +57,13 @@ pub enum CollectionError {
     #[error("search worker: {0}")]
     Worker(String),
 }
+
+impl CollectionError {
+    /// Why an index's files could not be written.
+    pub fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        match self {
+            Self::Index(IndexError::Io(source)) => Some(source.kind()),
+            _ => None,
+        }
+    }
+}

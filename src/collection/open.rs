@@ -218,6 +218,13 @@ impl Collection {
         blocking(move || LexicalIndex::remove(&folder)).await
     }
 
+    /// The same where it is damaged. An index that could not be written for want of room is none: it stays.
+    pub(super) async fn rebuild_lexical(&self) -> Result<(), CollectionError> {
+        let folder = self.folder.clone();
+        blocking(move || LexicalIndex::check_room(&folder)).await?;
+        self.discard_lexical().await
+    }
+
     async fn sync_lexical(
         &self,
         store: &dyn Store,

@@ -224,7 +224,7 @@ async fn lexical(
     let found = match lexical_once(catalog, scope, text, deadline).await {
         Err(CollectionError::Index(IndexError::Damaged(error))) => {
             tracing::warn!(error, collection = scope.collection.label(), "lexical index is rebuilt");
-            scope.collection.discard_lexical().await?;
+            scope.collection.rebuild_lexical().await?;
             lexical_once(catalog, scope, text, deadline).await?
         }
         found => found?,

@@ -17,6 +17,8 @@ use super::{Filter, IndexError, Scored, analysis};
 const FORMAT: u32 = 1;
 /// tantivy's least memory for one indexing thread is 15 MB.
 const WRITER_MEMORY: usize = 32 << 20;
+/// Bytes that a small index takes while it is written.
+const ROOM: usize = 1 << 20;
 /// Terms of a question beyond these are left out: a pasted page is no better a query.
 const MOST_QUERY_TERMS: usize = 96;
 /// The folded field repeats what the stemmed one says; it is there for spelling.
@@ -88,6 +90,15 @@ impl LexicalIndex {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Whether an index could be built anew in a folder now: an error of writing, where there is no room.
+    pub fn check_room(folder: &Path) -> Result<(), IndexError> {
+        let probe = folder.with_extension("probe");
+        fs::create_dir_all(probe.parent().unwrap_or(folder))?;
+        let written = fs::write(&probe, vec![0; ROOM]);
+        fs::remove_file(&probe)?;
+        Ok(written?)
     }
 
     /// Where a collection's index lies under the folder of all indexes.
@@ -267,6 +278,18 @@ mod tests {
             }
         }
         assert_eq!(LexicalIndex::open(&path, Some("en"))?.revision()?, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn room_is_looked_for_and_left() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        LexicalIndex::check_room(&folder.path().join("vs_1/lexical"))?;
+        assert_eq!(fs::read_dir(folder.path().join("vs_1"))?.count(), 0);
+        // A file stands where a folder is needed.
+        fs::write(folder.path().join("vs_2"), "")?;
+        let error = LexicalIndex::check_room(&folder.path().join("vs_2/lexical"));
+        assert!(matches!(error, Err(IndexError::Io(_))), "{error:?}");
         Ok(())
     }
 

@@ -16,6 +16,11 @@ use crate::store::Origin;
 /// Subfolders within a collection's folder are read this deep.
 const DEEPEST: usize = 16;
 
+/// What a file system makes by itself at its top.
+const LOST_AND_FOUND: &str = "lost+found";
+/// Says that a folder is empty because nothing should be in it.
+const MEANT_EMPTY: &str = ".empty";
+
 /// What a sync changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Synced {
@@ -44,6 +49,9 @@ pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Res
     let mut total = Synced::default();
     let mut present = Vec::new();
     for folder in list(root)? {
+        if folder.ends_with(LOST_AND_FOUND) {
+            continue;
+        }
         let Some(name) = folder.file_name().and_then(|n| n.to_str()).map(str::to_owned) else { continue };
         if name.starts_with('.') || !folder.is_dir() {
             continue;
@@ -58,11 +66,19 @@ pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Res
         }
         present.push(name);
     }
-    for collection in catalog.list(&access) {
-        if collection.origin == Origin::Folder && !present.contains(&collection.name()) {
-            catalog.delete(&collection).await?;
-            tracing::info!(collection = collection.label(), "removed with its folder");
-        }
+    let of_folders = catalog.list(&access).into_iter().filter(|c| c.origin == Origin::Folder);
+    let gone: Vec<_> = of_folders.filter(|collection| !present.contains(&collection.name())).collect();
+    if !gone.is_empty() && looks_unmounted(root)? {
+        tracing::warn!(
+            folder = %root.display(),
+            collections = gone.len(),
+            "the folder is empty: taken for a mount that is missing, its collections are kept. To remove them, put a file named {MEANT_EMPTY} into it"
+        );
+        return Ok(total);
+    }
+    for collection in gone {
+        catalog.delete(&collection).await?;
+        tracing::info!(collection = collection.label(), "removed with its folder");
     }
     Ok(total)
 }
@@ -74,6 +90,10 @@ async fn sync_one(
     folder: &Path,
     name: &str,
 ) -> Result<Synced, FolderError> {
+    // Before its settings are taken for gone too.
+    if let Some(kept) = kept_unmounted(catalog, folder, name).await? {
+        return Ok(kept);
+    }
     let settings = read_settings(folder)?;
     let collection = open(catalog, access, name, &settings).await?;
     let folder = folder.to_owned();
@@ -105,6 +125,30 @@ async fn sync_one(
         synced.added += 1;
     }
     Ok(synced)
+}
+
+/// Whether a folder holds nothing, as the place of a mount does before it is mounted, and nobody said that it should.
+fn looks_unmounted(folder: &Path) -> Result<bool, FolderError> {
+    let hidden = |path: &PathBuf| path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    let entries = list(folder)?;
+    let meant = entries.iter().any(|path| path.ends_with(MEANT_EMPTY));
+    Ok(!meant && entries.iter().all(|path| hidden(path) || path.ends_with(LOST_AND_FOUND)))
+}
+
+/// What is kept of a collection whose folder looks as if it were not mounted.
+async fn kept_unmounted(catalog: &Catalog, folder: &Path, name: &str) -> Result<Option<Synced>, FolderError> {
+    let Some(collection) = catalog.of_folder(name) else { return Ok(None) };
+    let documents = catalog.store().documents(&collection.id).await.map_err(CollectionError::from)?;
+    let kept = documents.len();
+    if kept == 0 || !looks_unmounted(folder)? {
+        return Ok(None);
+    }
+    tracing::warn!(
+        folder = %folder.display(),
+        documents = kept,
+        "the folder is empty: taken for a mount that is missing, its documents are kept. To remove them, put a file named {MEANT_EMPTY} into it"
+    );
+    Ok(Some(Synced { kept, ..Synced::default() }))
 }
 
 fn read_settings(folder: &Path) -> Result<Settings, FolderError> {
@@ -172,7 +216,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Fol
         let kind = fs::symlink_metadata(&path)
             .map_err(|source| FolderError::Io { path: path.clone(), source })?
             .file_type();
-        if hidden || (depth == 0 && path.ends_with("collection.toml")) {
+        if hidden || (depth == 0 && (path.ends_with("collection.toml") || path.ends_with(LOST_AND_FOUND))) {
             continue;
         }
         if kind.is_file() {

@@ -87,8 +87,10 @@ impl Ingest {
             Err(error) => {
                 tracing::error!(%error, document = document.id.0, "job is tried again");
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
-                if let Err(error) = store.return_job(document.key).await {
-                    tracing::error!(%error, document = document.id.0, "job waits for the next start");
+                // Nothing else could be stored either, while the disk is full or away.
+                while let Err(error) = store.return_job(document.key).await {
+                    tracing::error!(%error, document = document.id.0, "job waits for the store");
+                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
                 }
             }
         }
@@ -202,15 +204,23 @@ impl Ingest {
     pub(super) async fn embed_the_rest(&self) {
         let (Some(model), Some(embeddings)) = (self.model().await, &self.embeddings) else { return };
         self.catalog.sync_all().await;
-        match self.embed_missing(embeddings, &model, None).await {
-            Ok(0) => {}
-            Ok(chunks) => {
-                tracing::info!(chunks, model = model.name, "embedded what had no vector of this model");
-                self.catalog.sync_all().await;
+        loop {
+            match self.embed_missing(embeddings, &model, None).await {
+                Ok(0) => {}
+                Ok(chunks) => {
+                    tracing::info!(chunks, model = model.name, "embedded what had no vector of this model");
+                    self.catalog.sync_all().await;
+                }
+                Err(EmbedOrStore::Store(error)) => {
+                    tracing::error!(%error, "passages without a vector wait for the store");
+                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                    continue;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "passages without a vector stay so until the next start");
+                }
             }
-            Err(error) => {
-                tracing::error!(%error, "passages without a vector stay so until the next start");
-            }
+            return;
         }
     }
 }

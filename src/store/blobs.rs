@@ -75,6 +75,11 @@ impl BlobWriter {
         self.file.write_all(bytes).await.map_err(StoreError::io(&self.staged.path))
     }
 
+    /// Waits until the system has taken what was written.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        self.file.flush().await.map_err(StoreError::io(&self.staged.path))
+    }
+
     /// Bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.staged.bytes
@@ -82,7 +87,7 @@ impl BlobWriter {
 
     /// Syncs to the disk.
     pub async fn finish(mut self) -> Result<StagedBlob> {
-        self.file.flush().await.map_err(StoreError::io(&self.staged.path))?;
+        self.flush().await?;
         self.file.sync_all().await.map_err(StoreError::io(&self.staged.path))?;
         self.staged.sha256 = hex::encode(self.hash.finalize());
         Ok(self.staged)

@@ -28,10 +28,17 @@ pub struct DataLock {
 }
 
 impl DataLock {
-    /// Takes the folder, creating it where needed. [`StoreError::InUse`] if another process keeps it. Blocks for up to a second.
+    /// Takes the folder, creating it where needed; [`StoreError::NoParent`] where the one above it is missing. [`StoreError::InUse`] if another process keeps it. Blocks for up to a second.
     pub fn take(folder: &Path) -> Result<Self> {
         // People's documents: for nobody else's eyes. A folder that exists keeps its mode.
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StoreError::io(folder))?;
+        // The folder above it is not made: it may be where a disk should be mounted.
+        match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(StoreError::NoParent(folder.to_owned()));
+            }
+            made => made.map_err(StoreError::io(folder))?,
+        }
         let path = folder.join(NAME);
         let mut file = OpenOptions::new()
             .create(true)
@@ -101,6 +108,17 @@ mod tests {
         drop(first);
         assert_eq!(DataLock::holder(folder.path())?, Holder::Nobody);
         DataLock::take(folder.path())?;
+        Ok(())
+    }
+
+    #[test]
+    fn only_the_folder_itself_is_made() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("disk/data");
+        let error = DataLock::take(&data).expect_err("the disk is not mounted");
+        assert!(error.to_string().contains("mount"), "{error}");
+        std::fs::create_dir(folder.path().join("disk"))?;
+        DataLock::take(&data)?;
         Ok(())
     }
 }

@@ -55,6 +55,20 @@ pub enum StoreError {
     /// Another process holds the data folder.
     #[error("the data folder {path} is in use by another lastro process{}", .holder.as_ref().map(|h| format!(" ({h})")).unwrap_or_default())]
     InUse { path: PathBuf, holder: Option<String> },
+    /// The folder above the data folder is missing.
+    #[error(
+        "{}: the folder above it is not there: make it, mount the disk that should be there, or name another with --data",
+        .0.display()
+    )]
+    NoParent(PathBuf),
+    /// The database's file is not the one that was opened.
+    #[error("{path} was replaced while it was open: start lastro anew")]
+    Replaced { path: PathBuf },
+    /// There is no room for the copy that is kept of an older database.
+    #[error(
+        "the database was not brought to a new format version, since no copy of it could be kept: {source}; make room in its folder for {bytes} bytes and start again, nothing was changed"
+    )]
+    NoCopy { bytes: u64, source: Box<StoreError> },
     /// The folder was written by a newer lastro.
     #[error(
         "the data folder has format version {found}, this lastro knows up to {known}; use a newer lastro, or another --data folder"

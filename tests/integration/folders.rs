@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use lastro::access::Access;
+use lastro::config::{Config, Options};
+use lastro::ingest::{self, Synced};
+
 use super::world::{World, eventually};
 
 /// Waits until a collection has so many documents and none is in progress; gives their names and statuses.
@@ -76,6 +80,61 @@ async fn the_folder_is_followed_from_start_to_start() {
         eventually(|| async { Some(world.search("pumps", "yellow").await).filter(|f| !f.is_empty()) });
     assert_eq!(found.await, ["The first pump is yellow now."]);
     world.chat("boats", "Which boat?", &[]).await.error(404, "collection_not_found");
+}
+
+/// A mount that is missing looks like a folder that was emptied.
+#[tokio::test]
+async fn what_was_synced_from_a_folder_that_is_empty_now_is_kept() {
+    let files: &[(&str, &str)] = &[
+        ("pumps/a.txt", "The first pump is red."),
+        ("pumps/collection.toml", "title = \"Pumps\""),
+        ("boats/b.txt", "The boat is blue."),
+    ];
+    let mut world = World::start_with("", |root| write(root, files)).await;
+    settled(&world, "pumps", 1).await;
+    settled(&world, "boats", 1).await;
+    let root = world.collections();
+    world.stop().await;
+    // The place of one collection; that of all; what a fresh disk holds.
+    empty(&root.join("pumps"));
+    assert_eq!(sync(&world).await, Synced { kept: 2, ..Synced::default() });
+    empty(&root);
+    assert_eq!(sync(&world).await, Synced::default());
+    fs::create_dir(root.join("lost+found")).expect("a folder");
+    assert_eq!(sync(&world).await, Synced::default());
+    // The folder itself.
+    fs::remove_dir_all(&root).expect("removes");
+    let options = Options { collections: Some(root.clone()), ..Options::default() };
+    let refused = Config::load(options, None).expect_err("it is not there").to_string();
+    assert!(refused.contains("mount"), "{refused}");
+    // It is back, and nothing was lost.
+    write(&root, files);
+    assert_eq!(sync(&world).await, Synced { kept: 2, ..Synced::default() });
+    world.run().await;
+    assert_eq!(world.search("pumps", "red").await.len(), 1);
+    assert_eq!(world.get("/v1/vector_stores/pumps").await.json()["name"], "pumps");
+    world.stop().await;
+    // And then it is meant to be empty: one collection first, then all.
+    empty(&root.join("pumps"));
+    write(&root, &[("pumps/.empty", "")]);
+    assert_eq!(sync(&world).await, Synced { removed: 1, kept: 1, added: 0 });
+    empty(&root);
+    write(&root, &[(".empty", "")]);
+    assert_eq!(sync(&world).await, Synced::default());
+    assert!(world.open().await.catalog.list(&Access::everything()).is_empty());
+}
+
+/// What a start makes of the folder.
+async fn sync(world: &World) -> Synced {
+    let app = world.open().await;
+    ingest::sync_folder(&app.catalog, &app.ingest, &world.collections()).await.expect("the folder is read")
+}
+
+fn empty(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.expect("removes");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod bodies;
 mod citations;
+mod concurrent_uploads;
 mod connections;
 mod disconnects;
 mod doctor;
@@ -16,6 +17,7 @@ mod file_search;
 mod filters;
 mod folders;
 mod followups;
+mod formats;
 mod grounding;
 mod imports;
 mod interim;
@@ -38,6 +40,7 @@ mod routes;
 mod selection;
 mod smuggling;
 mod spans;
+mod storage;
 mod streams;
 mod tenants;
 mod timeouts;

@@ -17,7 +17,10 @@ pub fn check(config: &Config, report: &mut Report) {
     });
     let parsing = config.ingest.limits.memory_bytes;
     let needed = model + parsing + BESIDES;
-    let parts = format!("reading a file {}, the embedding model {}", size(parsing), size(model));
+    let mut parts = format!("reading a file {}", size(parsing));
+    if model > 0 {
+        parts.push_str(&format!(", the embedding model {}", size(model)));
+    }
     match allowed() {
         Some(allowed) if allowed < needed => report.warn(
             "memory",

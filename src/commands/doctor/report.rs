@@ -73,7 +73,9 @@ impl Report {
         self.add(Finding { check, status: Status::Fail, message: message.into(), advice });
     }
 
-    fn add(&mut self, finding: Finding) {
+    fn add(&mut self, mut finding: Finding) {
+        // Some libraries' errors have several.
+        finding.message = finding.message.split_whitespace().collect::<Vec<_>>().join(" ");
         if !self.json {
             println!("{finding}");
         }
@@ -125,7 +127,7 @@ mod tests {
         assert!(report.is_well());
         report.warn("disk", "little room", "make some");
         assert!(report.is_well(), "a warning is no failure");
-        report.fail("data", "not writable", "chmod it");
+        report.fail("data", "not\n  writable\n", "chmod it");
         assert!(!report.is_well());
         let lines: Vec<String> = report.findings().iter().map(ToString::to_string).collect();
         assert_eq!(

@@ -6,6 +6,7 @@
 mod batches;
 mod changes;
 mod collections;
+mod copies;
 mod documents;
 mod files;
 mod inspect;
@@ -16,6 +17,7 @@ mod passages;
 mod quotas;
 mod schema;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -40,6 +42,8 @@ struct Inner {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     database: PathBuf,
+    /// Device and number of the database's file.
+    place: (u64, u64),
     blobs: Blobs,
     staging: Staging,
 }
@@ -52,10 +56,15 @@ const IDLE_READERS: usize = 16;
 impl SqliteStore {
     /// Opens the data folder, creating it or bringing it to the newest format. The caller holds its [`DataLock`].
     pub fn open(data: &Path) -> Result<Self> {
-        let (blobs, staging) = Blobs::open(data)?;
-        blobs::clear_staging(&staging)?;
         let database = data.join(DATABASE);
         let mut writer = connect(&database, OpenFlags::default())?;
+        // Before anything is changed.
+        let format = schema::check(&writer)?;
+        let (blobs, staging) = Blobs::open(data)?;
+        blobs::clear_staging(&staging)?;
+        if (1..schema::newest()).contains(&format) {
+            copies::keep(&writer, &database, format)?;
+        }
         writer.pragma_update(None, "journal_mode", "WAL")?;
         // FULL: a commit in WAL mode is on the disk when it returns.
         writer.pragma_update(None, "synchronous", "FULL")?;
@@ -64,6 +73,7 @@ impl SqliteStore {
             inner: Arc::new(Inner {
                 writer: Mutex::new(writer),
                 readers: Mutex::new(Vec::new()),
+                place: place(&database)?,
                 database,
                 blobs,
                 staging,
@@ -78,19 +88,19 @@ impl SqliteStore {
             let mut removed = 0;
             for sha256 in inner.blobs.older_than(before)? {
                 let writer = inner.writer.lock();
-                let known: bool = writer.query_row(
-                    "SELECT EXISTS (SELECT 1 FROM blobs WHERE sha256 = ?1)",
-                    [&sha256],
-                    |row| row.get(0),
-                )?;
-                if !known {
-                    inner.blobs.remove(&sha256)?;
-                    removed += 1;
-                }
+                removed += usize::from(inner.remove_unnamed(&writer, &sha256)?);
             }
             Ok(removed)
         })
         .await
+    }
+
+    /// Whether something could be stored now: the database is in its place, and a page can be written.
+    pub async fn check_writable(&self) -> Result<()> {
+        self.blocking(Inner::check_place).await?;
+        let mut probe = self.staging().begin().await?;
+        probe.write(&[0; 4_096]).await?;
+        probe.flush().await
     }
 
     async fn blocking<T: Send + 'static>(
@@ -109,11 +119,29 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>, &Blobs) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.blocking(move |inner| {
+            inner.check_place()?;
+            write(&mut inner.writer.lock(), |t| work(t, &inner.blobs))
+        })
+        .await
+    }
+
+    /// The same for bytes that are given their name in it: where it fails, they do not stay behind.
+    async fn write_bytes<T: Send + 'static>(
+        &self,
+        sha256: String,
+        work: impl FnOnce(&Transaction<'_>, &Blobs) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| {
+            inner.check_place()?;
             let mut writer = inner.writer.lock();
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction, &inner.blobs)?;
-            transaction.commit()?;
-            Ok(value)
+            let written = write(&mut writer, |t| work(t, &inner.blobs));
+            if written.is_err()
+                && let Err(error) = inner.remove_unnamed(&writer, &sha256)
+            {
+                // Swept at the next start.
+                tracing::warn!(%error, "bytes of a failed upload stay for now");
+            }
+            written
         })
         .await
     }
@@ -124,11 +152,9 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.blocking(move |inner| {
+            inner.check_place()?;
             let mut writer = inner.writer.lock();
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
-            let orphans = take_orphan_blobs(&transaction)?;
-            transaction.commit()?;
+            let (value, orphans) = write(&mut writer, |t| Ok((work(t)?, take_orphan_blobs(t)?)))?;
             for sha256 in orphans {
                 // The commit stands; a file that stays is swept at the next start.
                 if let Err(error) = inner.blobs.remove(&sha256) {
@@ -174,6 +200,38 @@ impl SqliteStore {
         }
         tokio::time::timeout_at(deadline.into(), self.read(work)).await.unwrap_or(Err(StoreError::Deadline))
     }
+}
+
+impl Inner {
+    /// Removes bytes that no file names, and says whether it did. The caller holds the writer.
+    fn remove_unnamed(&self, writer: &Connection, sha256: &str) -> Result<bool> {
+        let known = writer.prepare_cached("SELECT 1 FROM blobs WHERE sha256 = ?1")?.exists([sha256])?;
+        if !known {
+            self.blobs.remove(sha256)?;
+        }
+        Ok(!known)
+    }
+
+    /// SQLite goes on writing to a file that was removed or unmounted under it, and what it acknowledges there is lost.
+    fn check_place(&self) -> Result<()> {
+        match place(&self.database)? == self.place {
+            true => Ok(()),
+            false => Err(StoreError::Replaced { path: self.database.clone() }),
+        }
+    }
+}
+
+/// The file system and the number of a file: two files that exist never share both.
+fn place(path: &Path) -> Result<(u64, u64)> {
+    let found = std::fs::metadata(path).map_err(StoreError::io(path))?;
+    Ok((found.dev(), found.ino()))
+}
+
+fn write<T>(writer: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
 }
 
 fn connect(database: &Path, flags: OpenFlags) -> Result<Connection> {
@@ -254,7 +312,7 @@ impl Store for SqliteStore {
     }
 
     async fn add_file(&self, new: NewFile) -> Result<FileRecord> {
-        self.write(move |t, blobs| files::add(t, blobs, new)).await
+        self.write_bytes(new.blob.sha256.clone(), move |t, blobs| files::add(t, blobs, new)).await
     }
 
     async fn file(&self, sight: &Sight, id: &FileId) -> Result<FileRecord> {
@@ -314,7 +372,7 @@ impl Store for SqliteStore {
     }
 
     async fn add_document(&self, new: NewDocument) -> Result<AddedDocument> {
-        self.write(move |t, blobs| documents::add(t, blobs, new)).await
+        self.write_bytes(new.blob.sha256.clone(), move |t, blobs| documents::add(t, blobs, new)).await
     }
 
     async fn document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord> {

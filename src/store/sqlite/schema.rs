@@ -199,17 +199,19 @@ pub(super) fn newest() -> i64 {
     STEPS.len() as i64
 }
 
+/// The format version of a database that this lastro can read. [`StoreError::TooNew`] for one from a later lastro.
+pub(super) fn check(connection: &Connection) -> Result<i64> {
+    let (found, known) = (version(connection)?, newest());
+    if (0..=known).contains(&found) { Ok(found) } else { Err(StoreError::TooNew { found, known }) }
+}
+
 /// Brings a database to the newest format. [`StoreError::TooNew`] for one from a later lastro.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     migrate_to(connection, STEPS.len())
 }
 
 fn migrate_to(connection: &mut Connection, version: usize) -> Result<()> {
-    let (found, known) = (self::version(connection)?, newest());
-    let done = match usize::try_from(found) {
-        Ok(done) if done <= STEPS.len() => done,
-        _ => return Err(StoreError::TooNew { found, known }),
-    };
+    let done = check(connection)? as usize;
     // A table that is made anew must not take the rows with it that point to the old one.
     connection.pragma_update(None, "foreign_keys", false)?;
     for (number, step) in STEPS.iter().enumerate().take(version).skip(done) {
@@ -228,53 +230,4 @@ fn migrate_to(connection: &mut Connection, version: usize) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_of_the_first_version_is_brought_forward_with_its_content() -> Result<()> {
-        let mut connection = Connection::open_in_memory()?;
-        migrate_to(&mut connection, 1)?;
-        connection.execute(
-            "INSERT INTO collections (id, name, origin, settings, created_at) VALUES ('vs_1', 'a', 'api', '{}', 1)",
-            [],
-        )?;
-        connection.execute_batch(
-            "INSERT INTO blobs VALUES ('b', 1);
-             INSERT INTO files VALUES ('file-1', 'b', 'a.txt', 1), ('file-2', 'b', 'a.txt', 1);
-             INSERT INTO documents (collection, file, status, created_at) VALUES ('vs_1', 'file-1', 'completed', 1);
-             INSERT INTO chunks (document, collection, revision, text, headings, start, \"end\", tokens)
-                 VALUES (1, 'vs_1', 1, 'text', '[]', 0, 4, 1);
-             INSERT INTO documents (key, collection, file, status, created_at) VALUES (9, 'vs_1', 'file-2', 'failed', 1);
-             DELETE FROM documents WHERE key = 9;",
-        )?;
-        migrate(&mut connection)?;
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        assert_eq!(version, STEPS.len() as i64);
-        let names: i64 =
-            connection
-                .query_row("SELECT count(*) FROM collections WHERE name = 'a'", [], |row| row.get(0))?;
-        assert_eq!(names, 1);
-        let texts: String = connection.query_row(
-            "SELECT c.text FROM chunks c JOIN documents d ON d.key = c.document WHERE d.text_bytes = 4",
-            [],
-            |row| row.get(0),
-        )?;
-        assert_eq!(texts, "text", "what points to a table that was made anew is still there");
-        connection.execute(
-            "INSERT INTO documents (collection, file, status, created_at) VALUES ('vs_1', 'file-2', 'cancelled', 1)",
-            [],
-        )?;
-        assert_eq!(connection.last_insert_rowid(), 10, "a document's number is not used twice");
-        Ok(())
-    }
-
-    #[test]
-    fn a_database_from_the_future_is_refused_untouched() -> Result<()> {
-        let mut connection = Connection::open_in_memory()?;
-        connection.pragma_update(None, "user_version", 99)?;
-        let error = migrate(&mut connection).expect_err("version 99 is not known");
-        assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
-        Ok(())
-    }
-}
+mod tests;

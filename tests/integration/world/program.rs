@@ -19,6 +19,11 @@ impl World {
         Self::prepared(options).await.run_program(options, "error", Stdio::inherit()).await
     }
 
+    /// The same for a world that was prepared before.
+    pub async fn start_program(self, options: &str) -> (Self, Program) {
+        self.run_program(options, "error", Stdio::inherit()).await
+    }
+
     /// The same, with everything that can be logged in a file.
     pub async fn logged_program(options: &str) -> (Self, Program, PathBuf) {
         let world = Self::prepared(options).await;
@@ -32,7 +37,9 @@ impl World {
         let world = &mut self;
         let settings = world.folder.path().join("lastro.toml");
         std::fs::write(&settings, options).expect("the settings are written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lastro"));
+        // A limit of file sizes is then an error of writing, and no signal that ends the process.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_lastro")]);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LASTRO_")) {
             command.env_remove(name);
         }
@@ -52,6 +59,13 @@ impl World {
 impl Program {
     fn id(&self) -> u32 {
         self.process.id().expect("the program runs")
+    }
+
+    /// No file may grow beyond so many bytes; none: as large as it likes.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let id = i32::try_from(self.id()).expect("a process");
+        let limit = bytes.unwrap_or(rlimit::INFINITY);
+        rlimit::prlimit(id, rlimit::Resource::FSIZE, Some((limit, rlimit::INFINITY)), None).expect("a limit");
     }
 
     /// How many files and sockets it has open, where the system tells.
