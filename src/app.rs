@@ -1,6 +1,7 @@
 //! The components, opened and joined.
 
 mod keys;
+mod standing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::ingest::{self, Ingest, WhoMayHold};
 use crate::openai;
 use crate::prompt::Window;
 use crate::store::{DataLock, Quota, Quotas, SqliteStore, Store, StoreError};
+use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
 
@@ -38,6 +40,8 @@ pub struct App {
     pub window: Arc<dyn Window>,
     pub traces: Traces,
     pub embeddings: Option<Embeddings>,
+    /// What operators see.
+    pub telemetry: Arc<Telemetry>,
     /// Who may do what.
     pub keys: Arc<Keys>,
     /// One at a time makes, grants or revokes: the store and the registry change together.
@@ -58,12 +62,15 @@ pub enum AppError {
     Upstream(#[from] UpstreamError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
 }
 
 impl App {
     /// Opens the data folder, and starts loading the embedding model. Nothing is worked on yet.
     pub async fn open(config: Config) -> Result<Arc<Self>, AppError> {
         let opened = SystemTime::now();
+        let telemetry = Telemetry::start(&config.telemetry)?;
         let embeddings = config.embedding.as_ref().map(|e| Embeddings::start(e.folder.clone(), e.device));
         let data = config.data.clone();
         let open = move || Ok::<_, StoreError>((DataLock::take(&data)?, SqliteStore::open(&data)?));
@@ -84,6 +91,7 @@ impl App {
             catalog,
             upstream,
             embeddings,
+            telemetry,
             keys,
             changing_keys: tokio::sync::Mutex::default(),
             store,
@@ -128,6 +136,10 @@ impl App {
     pub async fn close(&self) {
         if let Err(error) = self.catalog.write_uses().await {
             tracing::warn!(%error, "when collections were last used was not written down");
+        }
+        let telemetry = self.telemetry.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || telemetry.finish()).await {
+            tracing::warn!(%error, "the last spans were not exported");
         }
     }
 

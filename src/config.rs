@@ -4,7 +4,7 @@
 
 mod options;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +12,12 @@ use crate::embed::DeviceChoice;
 use crate::ingest::{ExtractLimits, IngestSettings};
 use crate::rag::RagSettings;
 use crate::store::Quota;
+use crate::telemetry::TelemetrySettings;
 use crate::upstream::UpstreamSettings;
 
 pub use options::Options;
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,7 @@ pub struct Config {
     pub ingest: IngestSettings,
     /// What any one collection may hold.
     pub collection_quota: Quota,
+    pub telemetry: TelemetrySettings,
     pub log_json: bool,
 }
 
@@ -84,13 +88,21 @@ pub struct EmbeddingConfig {
 impl Config {
     /// Reads the file, which must exist where it is named, and checks everything.
     pub fn load(options: Options, file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::resolve(with_file(options, file)?)
+    }
+
+    /// The file that is read: the one that is named, or the usual one where that is there.
+    pub fn file(named: Option<&Path>) -> Option<&Path> {
         let default = Path::new("lastro.toml");
-        let file = file.or_else(|| default.exists().then_some(default));
-        let options = match file {
-            Some(path) => options.or(read(path)?),
-            None => options,
-        };
-        Self::resolve(options)
+        named.or_else(|| default.exists().then_some(default))
+    }
+
+    /// The address to listen on alone, whatever may be wrong with the rest.
+    pub fn listen(options: Options, file: Option<&Path>) -> Result<SocketAddr, ConfigError> {
+        Ok(match options.listen {
+            Some(listen) => listen,
+            None => with_file(options, file)?.listen.unwrap_or(DEFAULT_LISTEN),
+        })
     }
 
     fn resolve(o: Options) -> Result<Self, ConfigError> {
@@ -102,7 +114,7 @@ impl Config {
             body_timeout: seconds("body_timeout", o.body_timeout, 30)?,
             drain_timeout: seconds("drain_timeout", o.drain_timeout, 30)?,
         };
-        let listen = o.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let listen = o.listen.unwrap_or(DEFAULT_LISTEN);
         let allow_remote_without_keys = o.allow_remote_without_keys.unwrap_or(false);
         let max_file = positive("max_file_mib", o.max_file_mib, 256)? << 20;
         let parsing = ExtractLimits {
@@ -157,9 +169,21 @@ impl Config {
                 chunks: most("collection_chunks", o.collection_chunks)?,
             },
             ingest: IngestSettings { limits: parsing, pdfium: o.pdfium, program },
+            telemetry: TelemetrySettings {
+                log_requests: o.log_requests.unwrap_or(true),
+                log_questions: o.log_questions.unwrap_or(false),
+                otlp_endpoint: o.otlp_endpoint.filter(|url| !url.is_empty()),
+            },
             log_json: o.log_json.unwrap_or(false),
         })
     }
+}
+
+fn with_file(options: Options, file: Option<&Path>) -> Result<Options, ConfigError> {
+    Ok(match Config::file(file) {
+        Some(path) => options.or(read(path)?),
+        None => options,
+    })
 }
 
 fn read(path: &Path) -> Result<Options, ConfigError> {

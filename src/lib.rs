@@ -12,7 +12,7 @@
 //!
 //! | room | what it is | it uses |
 //! |---|---|---|
-//! | [`commands`] | `ingest`, `ask`, `search`, `keys`: clients of a server | [`app`], [`server`] |
+//! | [`commands`] | `ingest`, `ask`, `search`, `keys`: clients of a server; `doctor`, `healthcheck` | [`app`], [`server`] |
 //! | [`server`] | the listening side: connections, limits, what every request passes, the end | [`api`] |
 //! | [`api`] | routes and handlers; errors to status and body | everything below |
 //! | [`app`] | the components, opened and joined | everything below |
@@ -24,7 +24,7 @@
 //! | [`ingest`] | jobs, formats, the limited child, chunking, synced folders | [`collection`], [`embed`] |
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
 //! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
-//! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`] | leaves: they do not know one another | |
+//! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`], [`telemetry`] | leaves: they do not know one another | |
 //!
 //! Imports run down this table and never up; a test in `tests/integration/imports.rs` holds it.
 //!
@@ -62,5 +62,6 @@ pub mod relay;
 pub mod selection;
 pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod trace;
 pub mod upstream;

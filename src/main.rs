@@ -1,7 +1,7 @@
 //! The commands. Wiring only.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -55,6 +55,17 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
         arguments: Vec<String>,
     },
+    /// Look at everything that the server needs, and say what to do about what is wrong
+    Doctor {
+        /// Ask the LLM server for one token, which may cost money
+        #[arg(long)]
+        ask: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the server at --listen whether it answers: for containers
+    Healthcheck,
     /// Parse one file: the server starts itself with this, in a process with limits
     #[command(name = ingest::child::COMMAND, hide = true)]
     ExtractDocument,
@@ -86,6 +97,12 @@ fn main() -> ExitCode {
     }
     if matches!(cli.command, Command::ExtractDocument) {
         return ingest::child::child_main();
+    }
+    if matches!(cli.command, Command::Healthcheck) {
+        return healthcheck(cli.options, cli.config.as_deref());
+    }
+    if let Command::Doctor { ask, json } = cli.command {
+        return doctor(cli.options, cli.config.as_deref(), commands::Examination { ask, json });
     }
     let config = match Config::load(cli.options, cli.config.as_deref()) {
         Ok(config) => config,
@@ -120,8 +137,40 @@ async fn run(command: Command, config: Config) -> ExitCode {
             outcome(commands::search(config, &collection, &query, limit.into()).await)
         }
         // Done before.
-        Command::Keys { .. } | Command::ExtractDocument => ExitCode::FAILURE,
+        Command::Keys { .. } | Command::Doctor { .. } | Command::Healthcheck | Command::ExtractDocument => {
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn healthcheck(options: Options, file: Option<&Path>) -> ExitCode {
+    let listen = match Config::listen(options, file) {
+        Ok(listen) => listen,
+        Err(error) => return fail(&error, 1),
+    };
+    match commands::healthcheck(listen) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => fail(&problem, 1),
+    }
+}
+
+fn doctor(options: Options, file: Option<&Path>, wanted: commands::Examination) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, 1),
+    };
+    let config = Config::load(options, file);
+    let done = match runtime.block_on(commands::doctor(config, Config::file(file), wanted)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error, 1),
+    };
+    // A model that is still being loaded is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 async fn serve(config: Config) -> ExitCode {
@@ -187,7 +236,7 @@ fn start_log(config: &Config, serving: bool) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    if config.log_json { log.json().init() } else { log.init() }
+    if config.log_json { log.json().flatten_event(true).init() } else { log.init() }
 }
 
 fn outcome(done: Result<(), commands::CommandError>) -> ExitCode {

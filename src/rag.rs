@@ -13,7 +13,7 @@ use futures_util::future::try_join_all;
 
 use crate::collection::{Catalog, CollectionError, Hit, OnEmpty, Query, Scope, Settings, Timings, search};
 use crate::openai::{ChatRequest, Edits, Ranking};
-use crate::prompt::{Budget, Passage, Template, Window, default_template, nothing_found};
+use crate::prompt::{Budget, Passage, Template, Window, default_template, estimate_text, nothing_found};
 use crate::selection::{Selection, matching};
 use crate::trace::{Trace, TracedPassage};
 
@@ -43,6 +43,8 @@ pub struct Grounded {
     pub query: Option<String>,
     pub collections: Vec<String>,
     collection_ids: Vec<String>,
+    /// Tokens of what was put before the question, by estimate.
+    pub added_tokens: u64,
     pub spent: Spent,
     /// Nothing was found, and then the collection wants no answer.
     pub refuse: bool,
@@ -132,6 +134,7 @@ pub fn ungrounded(
         query: None,
         collections: collections.iter().map(|s| s.collection.label()).collect(),
         collection_ids: collections.iter().map(|s| s.collection.id.0.clone()).collect(),
+        added_tokens: 0,
         spent: Spent::default(),
         refuse: false,
     }
@@ -226,6 +229,7 @@ impl Grounded {
     fn write(&mut self, request: &ChatRequest, model: Option<&str>, text: &str, passages: Vec<Passage>) {
         self.body = request.edited(&Edits { model, before_question: Some(text) });
         self.passages = passages;
+        self.added_tokens = estimate_text(text);
     }
 
     /// What is remembered of it under an id, for the key that asked.

@@ -12,13 +12,15 @@ pub enum Scope {
     Relay,
     /// Making, changing and deleting files, collections and documents.
     Ingest,
+    /// Reading metrics.
+    Metrics,
     /// Keys, and all collections.
     Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Chat, Self::Relay, Self::Ingest, Self::Admin];
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Relay, Self::Ingest, Self::Metrics, Self::Admin];
 
     /// As it is written.
     pub fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Scope {
             Self::Chat => "chat",
             Self::Relay => "relay",
             Self::Ingest => "ingest",
+            Self::Metrics => "metrics",
             Self::Admin => "admin",
         }
     }
@@ -42,7 +45,7 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|scope| scope.name() == text);
-        found.ok_or_else(|| format!("{text:?} is no scope: they are chat, relay, ingest and admin"))
+        found.ok_or_else(|| format!("{text:?} is no scope: they are chat, relay, ingest, metrics and admin"))
     }
 }
 

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::ApiError;
 use super::params::{Caller, Chat, Path, RagHeaders, public_address};
+use super::watch::{self, Watched};
 use crate::access::Access;
 use crate::app::App;
 use crate::citation::{Citation, Mode, SearchCall};
@@ -24,6 +25,7 @@ use crate::collection::CollectionError;
 use crate::openai::{ChatRequest, ChatRequestError};
 use crate::rag::{self, Grounded, RagStatus};
 use crate::selection::{Asked, Selection, SelectionError, select};
+use crate::telemetry::{Model, Record};
 use crate::trace::TracedPassage;
 use crate::upstream::full;
 use crate::{relay, upstream};
@@ -31,37 +33,41 @@ use crate::{relay, upstream};
 pub async fn completions(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
+    Watched(record): Watched,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, None, request, Api::Chat).await
+    complete(&app, &access, &record, None, request, Api::Chat).await
 }
 
 pub async fn completions_of(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
+    Watched(record): Watched,
     Path(collection): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, Some(collection), request, Api::Chat).await
+    complete(&app, &access, &record, Some(collection), request, Api::Chat).await
 }
 
 pub async fn preview(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
+    Watched(record): Watched,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Preview>, ApiError> {
-    show(&app, &access, None, &headers, body).await
+    show(&app, &access, &record, None, &headers, body).await
 }
 
 pub async fn preview_of(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
+    Watched(record): Watched,
     Path(collection): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Preview>, ApiError> {
-    show(&app, &access, Some(collection), &headers, body).await
+    show(&app, &access, &record, Some(collection), &headers, body).await
 }
 
 /// Which of OpenAI's two ways to ask a model a request takes.
@@ -118,6 +124,7 @@ struct ReadChat {
 pub(super) async fn complete(
     app: &Arc<App>,
     access: &Access,
+    record: &Record,
     path: Option<String>,
     request: Request,
     api: Api,
@@ -126,18 +133,23 @@ pub(super) async fn complete(
     let chat = read(app, access, path, &headers, body, api).await?;
     let address = public_address(app, &headers, &uri);
     let mut forwarded = relay::request_headers(headers);
+    record.asks(&Model { body: &chat.bytes, name: chat.model.as_deref(), upstream: app.upstream.base() });
+    record.propagate(&mut forwarded);
     let Some((request, selection)) = &chat.grounding else {
-        let response = app.upstream.send(Method::POST, api.path(), forwarded, full(chat.bytes));
+        let started = Instant::now();
+        let response = app.upstream.send(Method::POST, api.path(), forwarded, full(chat.bytes)).await?;
+        record.upstream_answered(started.elapsed());
         let added = if chat.default_is_missing { rag::status_header(RagStatus::Error) } else { Vec::new() };
-        return Ok(relay::response(response.await?, &added));
+        return Ok(relay::response(response, &added));
     };
-    let grounded = match ground(app, &chat, request, selection).await {
+    let grounded = match ground(app, record, &chat, request, selection).await {
         Ok(grounded) => grounded,
         Err(error) => return Ok(answer(error, &rag::status_header(RagStatus::Error))),
     };
     let trace = Arc::new(grounded.trace(new_id("trace")?, request.question(), access.owner()));
     app.traces.keep(trace.clone());
-    let headers = |upstream| grounded.headers(Some(&trace.id), upstream);
+    let own = record.age();
+    let headers = |upstream| grounded.headers(Some(&trace.id), own, upstream);
     if grounded.refuse {
         return Ok(answer(ApiError::nothing_relevant(), &headers(None)));
     }
@@ -150,7 +162,9 @@ pub(super) async fn complete(
     let body = full(grounded.body.clone());
     match app.upstream.send(Method::POST, api.path(), forwarded, body).await {
         Ok(response) => {
-            let response = relay::response(response, &headers(Some(started.elapsed())));
+            let took = started.elapsed();
+            record.upstream_answered(took);
+            let response = relay::response(response, &headers(Some(took)));
             Ok(match search {
                 Some(search) => search.answer(response),
                 None if request.response().is_some() => response,
@@ -182,6 +196,7 @@ fn answer(error: ApiError, headers: &[(HeaderName, HeaderValue)]) -> Response {
 async fn show(
     app: &Arc<App>,
     access: &Access,
+    record: &Record,
     path: Option<String>,
     headers: &HeaderMap,
     body: Body,
@@ -192,7 +207,7 @@ async fn show(
             "name a collection: by path, X-RAG-Collection, a file_search tool or {model}@{collection}";
         return Err(ApiError::bad_request("no_collection", message));
     };
-    let grounded = ground(app, &chat, request, selection).await?;
+    let grounded = ground(app, record, &chat, request, selection).await?;
     let request = std::str::from_utf8(&grounded.body)
         .ok()
         .and_then(|text| RawValue::from_string(text.to_owned()).ok())
@@ -210,26 +225,31 @@ async fn show(
 
 async fn ground(
     app: &App,
+    record: &Record,
     chat: &ReadChat,
     request: &ChatRequest,
     selection: &Selection,
 ) -> Result<Grounded, ApiError> {
-    let model = chat.model.as_deref();
-    if chat.off {
-        return Ok(rag::ungrounded(request, selection, model, RagStatus::Off));
-    }
-    let grounded =
-        rag::ground(&app.catalog, &*app.window, app.config.rag, request, selection, model, chat.passages);
-    match grounded.await {
-        Ok(grounded) => Ok(grounded),
-        Err(error) => {
-            tracing::error!(%error, "retrieval failed");
-            if selection.explicit {
-                return Err(ApiError::rag_unavailable());
+    let (model, began) = (chat.model.as_deref(), Instant::now());
+    let grounded = if chat.off {
+        rag::ungrounded(request, selection, model, RagStatus::Off)
+    } else {
+        let (catalog, window, settings) = (&app.catalog, &*app.window, app.config.rag);
+        let k = chat.passages;
+        match rag::ground(catalog, window, settings, request, selection, model, k).await {
+            Ok(grounded) => grounded,
+            Err(error) => {
+                tracing::error!(%error, "retrieval failed");
+                if selection.explicit {
+                    watch::failed(record, selection, began);
+                    return Err(ApiError::rag_unavailable());
+                }
+                rag::ungrounded(request, selection, model, RagStatus::Error)
             }
-            Ok(rag::ungrounded(request, selection, model, RagStatus::Error))
         }
-    }
+    };
+    watch::grounded(app, record, &grounded, began);
+    Ok(grounded)
 }
 
 /// Reads the body, and finds out which collections it is about. A body that cannot be understood is an error

@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod health;
 mod keys;
+mod metrics;
 mod models;
 mod params;
 mod relay;
@@ -18,6 +19,7 @@ mod store_files;
 mod traces;
 mod uploads;
 mod vector_stores;
+mod watch;
 
 use std::sync::Arc;
 
@@ -90,6 +92,7 @@ pub fn routes(app: Arc<App>) -> Router {
         // Everything else is upstream's.
         .route("/v1/{*rest}", axum::routing::any(relay::everything_else))
         .route("/c/{collection}/v1/{*rest}", axum::routing::any(relay::everything_else_of))
+        .route("/metrics", get(metrics::text))
         .route("/openapi.json", get(description::openapi))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))

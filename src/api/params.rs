@@ -41,7 +41,7 @@ macro_rules! needs {
     };
 }
 
-needs! { Chat Relay Ingest Admin }
+needs! { Chat Relay Ingest Metrics Admin }
 
 impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
     type Rejection = ApiError;

@@ -1,6 +1,7 @@
 //! Everything under `/v1` that is not ours, streamed both ways without being read.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -14,6 +15,7 @@ use super::error::unknown_route;
 use super::params::{Caller, Place, Relay};
 use crate::app::App;
 use crate::relay::{self, Upgrade};
+use crate::telemetry::Record;
 use crate::upstream;
 
 pub async fn everything_else(
@@ -62,6 +64,7 @@ fn path_after(request: &Request, prefix: &str) -> String {
 async fn forward(app: &App, path: String, request: Request) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let place = parts.extensions.remove::<Place>();
+    let record = parts.extensions.remove::<Arc<Record>>();
     let upgrade = Upgrade::of(&parts.headers, &mut parts.extensions);
     let mut headers = relay::request_headers(parts.headers);
     // A stream is sent in chunks unless its length is said, and some servers refuse chunks.
@@ -77,7 +80,14 @@ async fn forward(app: &App, path: String, request: Request) -> Result<Response, 
     if let Some(upgrade) = &upgrade {
         upgrade.ask(&mut headers);
     }
+    if let Some(record) = &record {
+        record.propagate(&mut headers);
+    }
+    let started = Instant::now();
     let answer = app.upstream.send(parts.method, &path, headers, body).await?;
+    if let Some(record) = &record {
+        record.upstream_answered(started.elapsed());
+    }
     match upgrade {
         Some(upgrade) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
             Ok(upgrade.switch(answer, place))

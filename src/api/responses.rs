@@ -9,21 +9,24 @@ use axum::response::Response;
 use super::ApiError;
 use super::chat::{Api, complete};
 use super::params::{Caller, Chat, Path};
+use super::watch::Watched;
 use crate::app::App;
 
 pub async fn create(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
+    Watched(record): Watched,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, None, request, Api::Responses).await
+    complete(&app, &access, &record, None, request, Api::Responses).await
 }
 
 pub async fn create_of(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
+    Watched(record): Watched,
     Path(collection): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, Some(collection), request, Api::Responses).await
+    complete(&app, &access, &record, Some(collection), request, Api::Responses).await
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::ApiError;
 use super::params::{Caller, Chat, JsonBody, Path};
+use super::watch::{self, Watched};
 use crate::app::App;
 use crate::collection::{Hit, Query, Scope, search as find};
 use crate::openai::{
@@ -21,13 +22,15 @@ use crate::store::StoreError;
 pub async fn search(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
+    Watched(record): Watched,
     Path(collection): Path<String>,
     RawQuery(query): RawQuery,
     JsonBody(request): JsonBody<SearchRequest>,
 ) -> Result<Response, ApiError> {
     let with_place = QueryString::parse(query.as_deref())?.word("include", &["place"])?.is_some();
     let collection = app.catalog.find_to_use(&access, &collection)?;
-    let deadline = Instant::now() + app.config.rag.deadline;
+    let began = Instant::now();
+    let deadline = began + app.config.rag.deadline;
     let mut scope = Scope { collection, documents: None };
     if let Some(filter) = &request.filter {
         scope = matching(&app.catalog, &scope, filter, deadline).await?;
@@ -41,7 +44,9 @@ pub async fn search(
         threshold: request.ranking.score_threshold,
         dense_weight: request.ranking.dense_weight(),
     };
+    let label = scope.collection.label();
     let found = find(&app.catalog, &[scope], query).await?;
+    watch::searched(&app, &record, label, &request.queries, &found, began);
     let items = found.hits.into_iter().map(|hit| item(hit, with_place));
     let page = SearchPage {
         object: "vector_store.search_results.page".to_owned(),

@@ -81,7 +81,7 @@ impl App {
             return Err(bad("name", rule));
         }
         if wanted.scopes.is_empty() {
-            return Err(bad("scopes", "name at least one of chat, relay, ingest and admin"));
+            return Err(bad("scopes", "name at least one of chat, relay, ingest, metrics and admin"));
         }
         for (field, limit) in [
             ("requests_per_minute", wanted.limits.requests_per_minute),

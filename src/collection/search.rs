@@ -61,6 +61,14 @@ pub struct Timings {
     pub dense: Option<Duration>,
 }
 
+impl Timings {
+    /// Each stage that there was, and what it took. The question is embedded while words are looked up.
+    pub fn stages(&self) -> Vec<(&'static str, Duration)> {
+        let stages = [("embed", self.embed), ("lexical", Some(self.lexical)), ("dense", self.dense)];
+        stages.into_iter().filter_map(|(stage, took)| Some((stage, took?))).collect()
+    }
+}
+
 /// The outcome of a search.
 #[derive(Debug)]
 pub struct Found {

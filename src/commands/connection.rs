@@ -30,7 +30,7 @@ pub struct ServerFile {
     pub key: String,
 }
 
-const NAME: &str = "server.json";
+pub(super) const NAME: &str = "server.json";
 /// A server on this machine answers sooner, or is not there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -91,15 +91,20 @@ impl Drop for Connection {
 impl Connection {
     /// Finds the running server of the data folder, or starts one.
     pub async fn open(config: Config) -> Result<Self, CommandError> {
-        if let Some(file) = ServerFile::read(&config.data) {
-            let client = http_client(&file.key)?;
-            let base = format!("http://{}", reachable(file.address));
-            let health = client.get(format!("{base}/health")).timeout(PATIENCE).send().await;
-            if health.is_ok_and(|response| response.status().is_success()) {
-                return Ok(Self { client, base, own: None });
-            }
+        match Self::running(&config.data).await? {
+            Some(running) => Ok(running),
+            None => Self::start(config).await,
         }
-        Self::start(config).await
+    }
+
+    /// The running server of a data folder, if it answers.
+    pub async fn running(data: &Path) -> Result<Option<Self>, CommandError> {
+        let Some(file) = ServerFile::read(data) else { return Ok(None) };
+        let client = http_client(&file.key)?;
+        let base = format!("http://{}", reachable(file.address));
+        let health = client.get(format!("{base}/health")).timeout(PATIENCE).send().await;
+        let answers = health.is_ok_and(|response| response.status().is_success());
+        Ok(answers.then_some(Self { client, base, own: None }))
     }
 
     async fn start(mut config: Config) -> Result<Self, CommandError> {
@@ -140,7 +145,7 @@ impl Connection {
 }
 
 /// A server that listens on all addresses is asked on this machine's own.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => ([127, 0, 0, 1], v4.port()).into(),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => {

@@ -30,7 +30,7 @@ pub enum KeysCommand {
 pub struct Create {
     /// What the key is called here
     name: String,
-    /// What it is for, of chat, relay, ingest and admin [default: chat]
+    /// What it is for, of chat, relay, ingest, metrics and admin [default: chat]
     #[arg(long, value_delimiter = ',')]
     scopes: Option<Vec<String>>,
     /// For everything, keys too

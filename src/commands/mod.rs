@@ -1,14 +1,18 @@
-//! The commands that are not `serve`. All of them are clients: of the server that runs on the data folder, or else
-//! of one of their own, started for as long as they need it.
+//! The commands that are not `serve`. All of them but the two that look whether all is well are clients: of the server
+//! that runs on the data folder, or else of one of their own, started for as long as they need it.
 
 mod ask;
 mod connection;
+mod doctor;
+mod healthcheck;
 mod ingest;
 mod keys;
 mod search;
 
 pub use ask::ask;
 pub use connection::ServerFile;
+pub use doctor::{Examination, doctor};
+pub use healthcheck::healthcheck;
 pub use ingest::ingest;
 pub use keys::{KeysCommand, keys};
 pub use search::search;

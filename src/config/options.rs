@@ -119,6 +119,15 @@ options! {
     /// Origins of web pages that may use the server from a browser, with commas between them [default: none]
     #[arg(long, env = "LASTRO_CORS_ORIGINS", global = true, value_delimiter = ',')]
     cors_origins: Vec<String>,
+    /// A line of the log for each request [default: true]
+    #[arg(long, env = "LASTRO_LOG_REQUESTS", global = true, num_args = 0..=1, default_missing_value = "true")]
+    log_requests: bool,
+    /// What was searched for goes into the log and into traces
+    #[arg(long, env = "LASTRO_LOG_QUESTIONS", global = true, num_args = 0..=1, default_missing_value = "true")]
+    log_questions: bool,
+    /// OpenTelemetry collector to send traces to, as OTLP over HTTP; the OTEL_* variables work too
+    #[arg(long, env = "LASTRO_OTLP_ENDPOINT", global = true)]
+    otlp_endpoint: String,
     /// Log lines as JSON
     #[arg(long, env = "LASTRO_LOG_JSON", global = true, num_args = 0..=1, default_missing_value = "true")]
     log_json: bool,

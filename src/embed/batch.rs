@@ -3,6 +3,9 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::oneshot;
 
@@ -24,6 +27,19 @@ pub struct Job {
     texts: VecDeque<Text>,
     vectors: Vec<Vec<f32>>,
     reply: oneshot::Sender<Reply>,
+    _counted: Counted,
+}
+
+/// Texts counted as waiting for as long as this lives.
+struct Counted {
+    texts: usize,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.texts, Relaxed);
+    }
 }
 
 /// The next texts of the first jobs of a queue.
@@ -102,8 +118,16 @@ impl Batch {
 }
 
 impl Job {
-    pub fn new(texts: impl IntoIterator<Item = Text>, reply: oneshot::Sender<Reply>) -> Self {
-        Job { texts: texts.into_iter().collect(), vectors: Vec::new(), reply }
+    /// Its texts count as `waiting` until it is answered or given up.
+    pub fn new(
+        texts: impl IntoIterator<Item = Text>,
+        reply: oneshot::Sender<Reply>,
+        waiting: &Arc<AtomicUsize>,
+    ) -> Self {
+        let texts: VecDeque<Text> = texts.into_iter().collect();
+        waiting.fetch_add(texts.len(), Relaxed);
+        let _counted = Counted { texts: texts.len(), waiting: waiting.clone() };
+        Job { texts, vectors: Vec::new(), reply, _counted }
     }
 
     fn answer(self, reply: Reply) {

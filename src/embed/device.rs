@@ -49,6 +49,16 @@ pub fn open(choice: DeviceChoice) -> (Device, String) {
     (Device::Cpu, "cpu".to_owned())
 }
 
+/// Whether embeddings can be computed on a GPU by this build on this machine; otherwise why not.
+pub fn gpu() -> Result<(), String> {
+    open_gpu().map(drop)
+}
+
+/// Whether this machine has an NVIDIA driver, whatever this build can do with it.
+pub fn has_gpu_driver() -> bool {
+    driver_installed()
+}
+
 fn open_gpu() -> Result<Device, String> {
     if !cfg!(feature = "cuda") {
         return Err("this build has no GPU support (build with `--features cuda`)".to_owned());

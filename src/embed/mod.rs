@@ -25,7 +25,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tracing::{error, info};
 
-pub use device::DeviceChoice;
+pub use device::{DeviceChoice, gpu, has_gpu_driver};
 pub use model::{ModelError, ModelInfo, Side};
 pub use profile::Languages;
 
@@ -115,6 +115,11 @@ impl Embeddings {
 
     pub fn state(&self) -> State {
         self.shared.state.borrow().clone()
+    }
+
+    /// Texts that wait to be embedded, or are just now.
+    pub fn waiting(&self) -> usize {
+        self.shared.queue.texts()
     }
 
     /// Waits until the model is loaded, or could not be.

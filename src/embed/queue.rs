@@ -6,6 +6,9 @@
 //! skipped. A batch that fails or panics answers its callers with an error, and the loop goes on.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -45,13 +48,14 @@ struct Waiting {
 pub struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
+    texts: Arc<AtomicUsize>,
 }
 
 impl Queue {
     /// Adds a job. Dropping the receiver takes it back.
     pub fn add(&self, urgency: Urgency, texts: impl IntoIterator<Item = Text>) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
-        let job = Job::new(texts, reply);
+        let job = Job::new(texts, reply, &self.texts);
         let mut waiting = self.waiting.lock();
         match urgency {
             Urgency::First => waiting.questions.push_back(job),
@@ -59,6 +63,11 @@ impl Queue {
         }
         self.arrived.notify_one();
         receiver
+    }
+
+    /// Texts whose callers wait.
+    pub fn texts(&self) -> usize {
+        self.texts.load(Relaxed)
     }
 
     /// Lets the thread end once nobody waits.

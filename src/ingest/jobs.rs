@@ -1,6 +1,7 @@
 //! The workers: one job after the other, from the store and back into it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::child::extract_in_child;
 use super::chunking::{self, ApproximateTokens, ChunkSettings, Tokens};
@@ -71,7 +72,10 @@ impl Ingest {
                 tracing::info!(document = document.id.0, code = failure.code, "document failed");
                 let failed = store.fail_document(document.key, failure).await.map_err(Into::into);
                 match failed {
-                    Ok(()) => self.sync(job).await,
+                    Ok(()) => {
+                        self.failed.fetch_add(1, Relaxed);
+                        self.sync(job).await
+                    }
                     failed => failed,
                 }
             }
@@ -154,7 +158,9 @@ impl Ingest {
         }
         // Completed means found.
         self.sync(job).await?;
-        Ok(store.complete_document(document.key).await?)
+        store.complete_document(document.key).await?;
+        self.completed.fetch_add(1, Relaxed);
+        Ok(())
     }
 
     async fn sync(&self, job: &Job) -> Result<(), JobError> {

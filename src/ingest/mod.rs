@@ -22,6 +22,8 @@ mod text;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -37,6 +39,7 @@ use crate::store::{
 pub use child::ExtractLimits;
 pub use folder::{FolderError, Synced, files_below, sync_folder};
 pub use jobs::CHUNK_SIZES;
+pub use pdf::{Library as PdfiumLibrary, find as find_pdfium};
 
 /// How documents are read.
 #[derive(Clone, Debug)]
@@ -62,6 +65,15 @@ pub struct Ingest {
     quotas: Arc<dyn WhoMayHold>,
     wake: Notify,
     changed: watch::Sender<u64>,
+    completed: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// How many documents came to an end since the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    pub completed: u64,
+    pub failed: u64,
 }
 
 impl Ingest {
@@ -73,7 +85,8 @@ impl Ingest {
         quotas: Arc<dyn WhoMayHold>,
     ) -> Self {
         let (wake, changed) = (Notify::new(), watch::Sender::new(0));
-        Self { catalog, embeddings, settings, quotas, wake, changed }
+        let (completed, failed) = Default::default();
+        Self { catalog, embeddings, settings, quotas, wake, changed, completed, failed }
     }
 
     /// Commits a document. When this returns it survives a crash.
@@ -181,6 +194,11 @@ impl Ingest {
         }
         // Two, so that one document is read while another is embedded.
         tokio::join!(self.work(), self.work(), self.embed_the_rest());
+    }
+
+    /// What has been done since the start.
+    pub fn ended(&self) -> Ended {
+        Ended { completed: self.completed.load(Relaxed), failed: self.failed.load(Relaxed) }
     }
 
     fn tell(&self) {

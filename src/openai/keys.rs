@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
     pub name: String,
-    /// `chat`, `relay`, `ingest`, `admin`; chat alone where nothing is said.
+    /// `chat`, `relay`, `ingest`, `metrics`, `admin`; chat alone where nothing is said.
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
     /// All collections, those of the future too.

@@ -52,22 +52,18 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Milliseconds by stage.
-    pub fn stages(&self) -> Vec<(&'static str, f64)> {
-        let search = self.search.unwrap_or_default();
-        let mut stages = Vec::new();
-        stages.extend(search.embed.map(|d| ("embed", milliseconds(d))));
-        stages.extend(self.search.map(|s| ("lexical", milliseconds(s.lexical))));
-        stages.extend(search.dense.map(|d| ("dense", milliseconds(d))));
-        stages.push(("weave", milliseconds(self.weave)));
+    /// Each stage that there was, and what it took.
+    pub fn stages(&self) -> Vec<(&'static str, Duration)> {
+        let mut stages = self.search.map(|search| search.stages()).unwrap_or_default();
+        stages.push(("weave", self.weave));
         stages
     }
 
-    /// The same as JSON.
+    /// The same as JSON, in milliseconds.
     pub fn to_json(&self) -> serde_json::Value {
         self.stages()
             .into_iter()
-            .map(|(stage, ms)| (stage.to_owned(), ms.into()))
+            .map(|(stage, took)| (stage.to_owned(), milliseconds(took).into()))
             .collect::<serde_json::Map<_, _>>()
             .into()
     }
@@ -79,8 +75,14 @@ pub fn status_header(status: RagStatus) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 impl Grounded {
-    /// Headers of a chat that a collection was chosen for.
-    pub fn headers(&self, trace: Option<&str>, upstream: Option<Duration>) -> Vec<(HeaderName, HeaderValue)> {
+    /// Headers of a chat that a collection was chosen for. `own` is the time from the request's arrival until upstream
+    /// was asked, `upstream` that until it answered.
+    pub fn headers(
+        &self,
+        trace: Option<&str>,
+        own: Duration,
+        upstream: Option<Duration>,
+    ) -> Vec<(HeaderName, HeaderValue)> {
         let mut headers = Vec::with_capacity(8);
         let mut add = |name: &'static str, value: &str| match HeaderValue::from_str(value) {
             Ok(value) => headers.push((HeaderName::from_static(name), value)),
@@ -94,9 +96,11 @@ impl Grounded {
             add("x-rag-trace-id", trace);
         }
         add("x-rag-sources", &sources(&self.passages));
-        let upstream = upstream.map(|d| ("upstream", milliseconds(d)));
-        let timing = self.spent.stages().into_iter().chain(upstream);
-        let timing: Vec<String> = timing.map(|(stage, ms)| format!("{stage};dur={ms}")).collect();
+        let both = [("lastro", Some(own)), ("upstream", upstream)];
+        let both = both.into_iter().filter_map(|(stage, took)| Some((stage, took?)));
+        let timing = self.spent.stages().into_iter().chain(both);
+        let timing: Vec<String> =
+            timing.map(|(stage, took)| format!("{stage};dur={}", milliseconds(took))).collect();
         add("server-timing", &timing.join(", "));
         add("x-accel-buffering", "no");
         add("cache-control", "no-cache, no-transform");

@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::connections::Pulse;
 use crate::api::Place;
+use crate::telemetry::Ongoing;
 
 /// A client's body that must go on: silence for longer than the limit is an error of the kind
 /// [`io::ErrorKind::TimedOut`].
@@ -91,15 +92,16 @@ pub(super) struct AnswerBody {
     body: Body,
     pulse: Arc<Pulse>,
     _place: Option<Place>,
+    ongoing: Ongoing,
     /// Flushes before the last frame, or before the head.
     seen: u64,
     broken: Option<axum::Error>,
 }
 
 impl AnswerBody {
-    pub fn new(body: Body, pulse: Arc<Pulse>, place: Option<Place>) -> Self {
+    pub fn new(body: Body, pulse: Arc<Pulse>, place: Option<Place>, ongoing: Ongoing) -> Self {
         let seen = pulse.flushes();
-        Self { body, pulse, _place: place, seen, broken: None }
+        Self { body, pulse, _place: place, ongoing, seen, broken: None }
     }
 }
 
@@ -113,8 +115,15 @@ impl HttpBody for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if self.broken.is_none() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Err(error)) => self.broken = Some(error),
+                Some(Err(error)) => {
+                    self.ongoing.broke();
+                    self.broken = Some(error);
+                }
                 frame => {
+                    match frame {
+                        Some(_) => self.ongoing.frame(),
+                        None => self.ongoing.ended(),
+                    }
                     self.seen = self.pulse.flushes();
                     return Poll::Ready(frame);
                 }
@@ -137,6 +146,10 @@ impl HttpBody for AnswerBody {
 
 impl Drop for AnswerBody {
     fn drop(&mut self) {
+        // Nobody asks for the end of a body after the last byte of a known length.
+        if self.is_end_stream() {
+            self.ongoing.ended();
+        }
         self.pulse.answer_ended();
     }
 }

@@ -21,6 +21,7 @@ use super::cors::{Cors, Page, is_preflight};
 use crate::access::{Access, Keys, PREFIX};
 use crate::api::{ApiError, Place};
 use crate::app::App;
+use crate::telemetry::{Ongoing, Record, Telemetry};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -33,6 +34,7 @@ pub(super) struct Requests {
     body_timeout: Duration,
     keys: Arc<Keys>,
     cors: Arc<Cors>,
+    telemetry: Arc<Telemetry>,
     /// Without keys, other hosts are served too.
     any_host: bool,
 }
@@ -47,6 +49,7 @@ impl Requests {
             body_timeout: server.limits.body_timeout,
             keys: app.keys.clone(),
             cors: Arc::new(Cors::new(&server.cors_origins)),
+            telemetry: app.telemetry.clone(),
             any_host: server.allow_remote_without_keys,
         }
     }
@@ -55,6 +58,7 @@ impl Requests {
     pub async fn answer(&self, request: Request<Incoming>, pulse: Arc<Pulse>) -> Response<AnswerBody> {
         pulse.request_began();
         let (mut parts, incoming) = request.into_parts();
+        let mut ongoing = self.telemetry.begin(&parts.method, parts.uri.path(), &parts.headers);
         let id = match parts.headers.get(&REQUEST_ID) {
             Some(id) => id.clone(),
             None => {
@@ -70,7 +74,7 @@ impl Requests {
                 (Cors::preflight(origin.clone(), &parts.headers), None)
             }
             _ => {
-                let (mut response, place) = match self.admit(&mut parts, &page) {
+                let (mut response, place) = match self.admit(&mut parts, &page, &ongoing) {
                     Err(refused) => (refused.into_response(), None),
                     Ok(place) => {
                         parts.extensions.insert(place.clone());
@@ -83,18 +87,21 @@ impl Requests {
                 (response, place)
             }
         };
-        response.headers_mut().entry(REQUEST_ID).or_insert(id);
-        response.map(|body| AnswerBody::new(body, pulse, place))
+        let id = response.headers_mut().entry(REQUEST_ID).or_insert(id).clone();
+        ongoing.answered(response.status(), id);
+        response.map(|body| AnswerBody::new(body, pulse, place, ongoing))
     }
 
     /// Lets a request in, with what it may do among its extensions.
-    fn admit(&self, parts: &mut Parts, page: &Page) -> Result<Option<Place>, ApiError> {
+    fn admit(&self, parts: &mut Parts, page: &Page, ongoing: &Ongoing) -> Result<Option<Place>, ApiError> {
         self.refuse_strangers(parts, page)?;
         // A probe must be answered when nothing else is.
         if matches!(parts.uri.path(), "/health" | "/ready") {
             return Ok(None);
         }
         let access = self.identify(&mut parts.headers)?;
+        ongoing.record().asked_by(access.owner());
+        parts.extensions.insert::<Arc<Record>>(ongoing.record().clone());
         let permit = self.places.clone().try_acquire_owned();
         let permit = permit.map_err(|_| ApiError::too_many_requests(self.most))?;
         let of_key = access.take_turn().map_err(|refusal| ApiError::over_limit(&refusal))?;

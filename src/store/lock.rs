@@ -1,7 +1,7 @@
 //! One process per data folder.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,6 +10,16 @@ use super::{Result, StoreError};
 
 /// A process that was told to stop needs a moment to be gone.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+const NAME: &str = "lock";
+
+/// Who has a data folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Nobody,
+    /// A process, as it describes itself.
+    Process(Option<String>),
+}
 
 /// Holds the data folder until dropped. The operating system releases it when the process dies.
 #[derive(Debug)]
@@ -22,7 +32,7 @@ impl DataLock {
     pub fn take(folder: &Path) -> Result<Self> {
         // People's documents: for nobody else's eyes. A folder that exists keeps its mode.
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StoreError::io(folder))?;
-        let path = folder.join("lock");
+        let path = folder.join(NAME);
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -39,15 +49,22 @@ impl DataLock {
         match locked {
             Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Who holds it is only for the message.
-                let read = file.read_to_string(&mut holder).is_ok();
-                let holder = holder.trim().to_owned();
-                Err(StoreError::InUse {
-                    path: folder.to_owned(),
-                    holder: (read && !holder.is_empty()).then_some(holder),
-                })
+                Err(StoreError::InUse { path: folder.to_owned(), holder: described(&mut file) })
             }
+            Err(TryLockError::Error(source)) => Err(StoreError::Io { path, source }),
+        }
+    }
+
+    /// Who has the folder, without taking it or making anything in it.
+    pub fn holder(folder: &Path) -> Result<Holder> {
+        let path = folder.join(NAME);
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Holder::Nobody),
+            file => file.map_err(StoreError::io(&path))?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Holder::Nobody),
+            Err(TryLockError::WouldBlock) => Ok(Holder::Process(described(&mut file))),
             Err(TryLockError::Error(source)) => Err(StoreError::Io { path, source }),
         }
     }
@@ -58,6 +75,13 @@ impl DataLock {
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(holder.as_bytes())
     }
+}
+
+/// Who holds it, which is only for messages.
+fn described(file: &mut File) -> Option<String> {
+    let mut holder = String::new();
+    file.read_to_string(&mut holder).ok()?;
+    Some(holder.trim().to_owned()).filter(|holder| !holder.is_empty())
 }
 
 #[cfg(test)]
@@ -72,7 +96,10 @@ mod tests {
         first.describe("process 1 at http://127.0.0.1:1")?;
         let error = DataLock::take(folder.path()).expect_err("the folder is held");
         assert!(error.to_string().contains("http://127.0.0.1:1"), "{error}");
+        let holder = Holder::Process(Some("process 1 at http://127.0.0.1:1".to_owned()));
+        assert_eq!(DataLock::holder(folder.path())?, holder);
         drop(first);
+        assert_eq!(DataLock::holder(folder.path())?, Holder::Nobody);
         DataLock::take(folder.path())?;
         Ok(())
     }

@@ -17,6 +17,7 @@ mod conformance;
 mod conformance_files;
 mod lock;
 mod records;
+mod room;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -25,9 +26,10 @@ use std::time::Instant;
 use async_trait::async_trait;
 
 pub use blobs::{StagedBlob, Staging};
-pub use lock::DataLock;
+pub use lock::{DataLock, Holder};
 pub use records::*;
-pub use sqlite::SqliteStore;
+pub use room::{Room, room};
+pub use sqlite::{Content, Inspection, SqliteStore, inspect};
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +155,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Paged<DocumentRecord>>;
     /// How many documents stand where.
     async fn document_counts(&self, collection: &CollectionId) -> Result<DocumentCounts>;
+    /// What there is of everything, for whoever watches.
+    async fn holdings(&self, deadline: Instant) -> Result<Holdings>;
     /// Removes a document, its chunks and vectors, and its file if nothing else needs it and it does not stand alone.
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()>;
     /// Where the original bytes lie.

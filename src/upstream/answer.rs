@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::connection::Connection;
+use super::failures::Failures;
 use super::pool::Pool;
 use super::{UpstreamError, root_cause};
 
@@ -22,6 +23,7 @@ pub struct AnswerBody {
     connection: Option<Connection>,
     pool: Arc<Pool>,
     base: Arc<str>,
+    failures: Arc<Failures>,
     silence: Silence,
     /// The answer to HEAD of a body whose length upstream does not say: nothing comes, and that is not its length.
     untold: bool,
@@ -33,11 +35,12 @@ impl AnswerBody {
         connection: Connection,
         pool: Arc<Pool>,
         base: Arc<str>,
+        failures: Arc<Failures>,
         idle_timeout: Duration,
         untold: bool,
     ) -> Self {
         let silence = Silence { limit: idle_timeout, since: None, alarm: None };
-        Self { incoming, connection: Some(connection), pool, base, silence, untold }
+        Self { incoming, connection: Some(connection), pool, base, failures, silence, untold }
     }
 
     /// Lets go of the connection, which speaks another protocol from here on.
@@ -94,12 +97,15 @@ impl Body for AnswerBody {
             Poll::Ready(Some(Err(error))) => {
                 self.connection = None;
                 let error = UpstreamError::Broken { base: self.base.to_string(), cause: root_cause(&error) };
+                self.failures.note(Some(&error));
                 Poll::Ready(Some(Err(error)))
             }
             Poll::Pending if self.silence.is_too_long(cx) => {
                 self.connection = None;
                 let (base, after) = (self.base.to_string(), self.silence.limit);
-                Poll::Ready(Some(Err(UpstreamError::IdleTimeout { base, after })))
+                let error = UpstreamError::IdleTimeout { base, after };
+                self.failures.note(Some(&error));
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Pending => Poll::Pending,
         }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod connection;
+mod failures;
 mod models;
 mod path;
 mod pool;
@@ -24,6 +25,7 @@ use hyper::body::Incoming;
 
 pub use answer::AnswerBody;
 pub use connection::{BodyError, Payload};
+pub use failures::Failures;
 pub use models::{Model, ReadModels};
 
 use connection::{Connection, Connector};
@@ -99,6 +101,7 @@ pub struct Upstream {
     idle_timeout: Duration,
     read_models: ReadModels,
     known: models::Known,
+    failures: Arc<Failures>,
 }
 
 /// A body of bytes at hand.
@@ -125,6 +128,7 @@ impl Upstream {
             idle_timeout: settings.idle_timeout,
             read_models,
             known: models::Known::default(),
+            failures: Arc::default(),
         })
     }
 
@@ -144,7 +148,14 @@ impl Upstream {
     ) -> Result<Response<AnswerBody>, UpstreamError> {
         let path = path::under(&self.path, path_and_query)
             .ok_or_else(|| UpstreamError::Path(path_and_query.to_owned()))?;
-        self.exchange(method, path, headers, body).await
+        let answered = self.exchange(method, path, headers, body).await;
+        self.failures.note(answered.as_ref().err());
+        answered
+    }
+
+    /// What went wrong since the start, and whether it was there when last spoken to.
+    pub fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     async fn exchange(
@@ -171,8 +182,9 @@ impl Upstream {
         }
         let untold = head && !response.headers().contains_key(CONTENT_LENGTH);
         Ok(response.map(|incoming| {
-            let (pool, base) = (self.pool.clone(), self.base.clone());
-            let mut body = AnswerBody::new(incoming, connection, pool, base, self.idle_timeout, untold);
+            let (pool, base, failures) = (self.pool.clone(), self.base.clone(), self.failures.clone());
+            let idle = self.idle_timeout;
+            let mut body = AnswerBody::new(incoming, connection, pool, base, failures, idle, untold);
             if switched {
                 body.detach();
             }

@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("index", &[]),
     ("openai", &[]),
     ("store", &[]),
+    ("telemetry", &[]),
     ("trace", &[]),
     ("upstream", &[]),
     // What is built of them.
@@ -23,11 +24,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
     // Settings of the components.
-    ("config", &["embed", "ingest", "rag", "store", "upstream"]),
+    ("config", &["embed", "ingest", "rag", "store", "telemetry", "upstream"]),
     // What joins them.
     (
         "app",
-        &["collection", "config", "embed", "ingest", "openai", "prompt", "rag", "store", "trace", "upstream"],
+        &[
+            "collection",
+            "config",
+            "embed",
+            "ingest",
+            "openai",
+            "prompt",
+            "rag",
+            "store",
+            "telemetry",
+            "trace",
+            "upstream",
+        ],
     ),
     (
         "api",
@@ -42,14 +55,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "relay",
             "selection",
             "store",
+            "telemetry",
             "trace",
             "upstream",
         ],
     ),
-    ("server", &["api", "app"]),
-    ("commands", &["app", "config", "ingest", "openai", "server", "store", "upstream"]),
+    ("server", &["api", "app", "telemetry"]),
+    ("commands", &["app", "config", "embed", "ingest", "openai", "server", "store", "upstream"]),
 ];
-const LEAVES: &[&str] = &["access", "embed", "index", "openai", "store", "trace", "upstream"];
+const LEAVES: &[&str] = &["access", "embed", "index", "openai", "store", "telemetry", "trace", "upstream"];
 
 /// Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {

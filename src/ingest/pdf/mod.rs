@@ -11,6 +11,7 @@ mod pure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(super) use pdfium::LIBRARY_VARIABLE;
+pub use pdfium::{Library, find};
 
 use super::extract::{Block, ExtractError, ExtractErrorKind, ExtractOptions, Extracted};
 use super::format::Format;

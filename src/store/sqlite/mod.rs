@@ -8,6 +8,7 @@ mod changes;
 mod collections;
 mod documents;
 mod files;
+mod inspect;
 mod jobs;
 mod keys;
 mod pages;
@@ -27,6 +28,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::blobs::{self, Blobs};
 use super::*;
 
+pub use inspect::{Content, Inspection, inspect};
+
 /// [`Store`] on SQLite. Cheap to clone.
 #[derive(Clone)]
 pub struct SqliteStore {
@@ -41,6 +44,8 @@ struct Inner {
     staging: Staging,
 }
 
+/// The database's name in the data folder.
+const DATABASE: &str = "lastro.sqlite3";
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 16;
 
@@ -49,7 +54,7 @@ impl SqliteStore {
     pub fn open(data: &Path) -> Result<Self> {
         let (blobs, staging) = Blobs::open(data)?;
         blobs::clear_staging(&staging)?;
-        let database = data.join("lastro.sqlite3");
+        let database = data.join(DATABASE);
         let mut writer = connect(&database, OpenFlags::default())?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         // FULL: a commit in WAL mode is on the disk when it returns.
@@ -335,6 +340,10 @@ impl Store for SqliteStore {
     async fn document_counts(&self, collection: &CollectionId) -> Result<DocumentCounts> {
         let collection = collection.clone();
         self.read(move |t| documents::counts(t, &collection)).await
+    }
+
+    async fn holdings(&self, deadline: Instant) -> Result<Holdings> {
+        self.read_before(deadline, quotas::holdings).await
     }
 
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()> {

@@ -2,10 +2,29 @@
 
 use rusqlite::{Params, Transaction, params};
 
-use crate::store::{Quota, Quotas, Result, StoreError};
+use crate::store::{CollectionHoldings, CollectionId, Holdings, Quota, Quotas, Result, StoreError};
 
 fn count(t: &Transaction<'_>, sql: &str, params: impl Params) -> Result<u64> {
     Ok(t.prepare_cached(sql)?.query_row(params, |row| row.get::<_, i64>(0))? as u64)
+}
+
+/// What all collections hold.
+pub(super) fn holdings(t: &Transaction<'_>) -> Result<Holdings> {
+    let mut statement = t.prepare_cached(
+        "SELECT c.id, count(d.key), coalesce(sum(d.chunks), 0), coalesce(sum(b.bytes), 0) FROM collections c
+         LEFT JOIN documents d ON d.collection = c.id LEFT JOIN files f ON f.id = d.file
+         LEFT JOIN blobs b ON b.sha256 = f.blob GROUP BY c.id",
+    )?;
+    let collections = statement.query_map([], |row| {
+        Ok(CollectionHoldings {
+            id: CollectionId(row.get(0)?),
+            documents: row.get::<_, i64>(1)? as u64,
+            chunks: row.get::<_, i64>(2)? as u64,
+            bytes: row.get::<_, i64>(3)? as u64,
+        })
+    })?;
+    let collections = collections.collect::<rusqlite::Result<_>>()?;
+    Ok(Holdings { jobs: count(t, "SELECT count(*) FROM jobs", [])?, collections })
 }
 
 fn within(

@@ -189,14 +189,23 @@ const STEPS: &[&str] = &[
     ",
 ];
 
+/// The format version of a database; 0 for an empty one.
+pub(super) fn version(connection: &Connection) -> Result<i64> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// The newest format version.
+pub(super) fn newest() -> i64 {
+    STEPS.len() as i64
+}
+
 /// Brings a database to the newest format. [`StoreError::TooNew`] for one from a later lastro.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     migrate_to(connection, STEPS.len())
 }
 
 fn migrate_to(connection: &mut Connection, version: usize) -> Result<()> {
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let known = STEPS.len() as i64;
+    let (found, known) = (self::version(connection)?, newest());
     let done = match usize::try_from(found) {
         Ok(done) if done <= STEPS.len() => done,
         _ => return Err(StoreError::TooNew { found, known }),

@@ -15,6 +15,7 @@ const RELAY: Needs = &["relay"];
 /// What is ours and turns out to be upstream's.
 const CHAT_AND_RELAY: Needs = &["chat", "relay"];
 const INGEST: Needs = &["ingest"];
+const METRICS: Needs = &["metrics"];
 const ADMIN: Needs = &["admin"];
 
 /// Method and path as `src/api/mod.rs` has them, a request for it, and what it needs. A route that is not here fails
@@ -30,6 +31,7 @@ const ROUTES: &[(&str, &str, &str, Needs)] = &[
     ("POST", "/v1/embeddings", "/v1/embeddings", CHAT_AND_RELAY),
     ("POST", "/c/{collection}/v1/embeddings", "/c/manual/v1/embeddings", CHAT_AND_RELAY),
     ("GET", "/openapi.json", "/openapi.json", CHAT),
+    ("GET", "/metrics", "/metrics", METRICS),
     ("GET", "/v1/models", "/v1/models", CHAT),
     ("GET", "/v1/files", "/v1/files", CHAT),
     ("POST", "/v1/files", "/v1/files", INGEST),
@@ -140,9 +142,9 @@ async fn every_route_is_closed_to_all_but_its_keys() {
     let key = async |name: &str, scopes: &[&str]| {
         world.key(json!({ "name": name, "scopes": scopes, "all_collections": true })).await.1
     };
-    let scopes = ["chat", "relay", "ingest"];
+    let scopes = ["chat", "relay", "ingest", "metrics"];
     let mut with = Vec::new();
-    for scopes in [CHAT, RELAY, CHAT_AND_RELAY, INGEST, ADMIN] {
+    for scopes in [CHAT, RELAY, CHAT_AND_RELAY, INGEST, ADMIN, METRICS] {
         with.push((scopes, key(&scopes.join(" and "), scopes).await));
     }
     let admin = with[4].1.clone();

@@ -1,0 +1,45 @@
+//! How everything stands, for metrics.
+
+use std::time::Instant;
+
+use super::App;
+use crate::embed::State;
+use crate::store::{Store, StoreError, room};
+use crate::telemetry::{CollectionSize, Standing};
+
+impl App {
+    /// What is looked up when metrics are read.
+    pub async fn standing(&self, deadline: Instant) -> Result<Standing, StoreError> {
+        let holdings = self.store.holdings(deadline).await?;
+        let ended = self.ingest.ended();
+        let model = self.embeddings.as_ref();
+        let collections = holdings.collections.into_iter().map(|held| CollectionSize {
+            collection: held.id.0,
+            documents: held.documents,
+            chunks: held.chunks,
+            bytes: held.bytes,
+        });
+        Ok(Standing {
+            upstream_errors: self.upstream.failures().counts(),
+            upstream_up: self.upstream.failures().is_up(),
+            queued_documents: holdings.jobs,
+            completed_documents: ended.completed,
+            failed_documents: ended.failed,
+            queued_texts: model.map_or(0, |model| model.waiting() as u64),
+            collections: collections.collect(),
+            model_ready: model.is_some_and(|model| matches!(model.state(), State::Ready(_))),
+            free_bytes: free_bytes(&self.config.data),
+        })
+    }
+}
+
+/// Room for users other than root on a folder's file system.
+fn free_bytes(folder: &std::path::Path) -> Option<u64> {
+    match room(folder) {
+        Ok(room) => Some(room.free_bytes),
+        Err(error) => {
+            tracing::warn!(%error, folder = %folder.display(), "the free space is not known");
+            None
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What is known of one request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
+
+use super::Telemetry;
+use super::route::Route;
+use super::spans::{Ended, Spans};
+
+/// One request. Handlers write; what comes of it is counted, logged and traced at its end.
+pub struct Record {
+    telemetry: Arc<Telemetry>,
+    route: Route,
+    method: Method,
+    path: String,
+    arrived: Instant,
+    trace_id: Option<String>,
+    spans: Option<Spans>,
+    found: Mutex<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    key: Option<String>,
+    retrieval: Option<Retrieval>,
+    upstream: Option<Duration>,
+}
+
+/// The model that a chat asks, and where it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'a> {
+    /// The request's JSON.
+    pub body: &'a [u8],
+    /// The name that upstream will see, where that is not the body's.
+    pub name: Option<&'a str>,
+    /// Upstream's address.
+    pub upstream: &'a str,
+}
+
+/// How passages were looked for.
+#[derive(Clone, Debug)]
+pub struct Retrieval {
+    /// As in `X-RAG-Status`.
+    pub status: &'static str,
+    pub collections: Vec<String>,
+    /// What was searched for; none where everything went in, or nothing was looked for.
+    pub query: Option<String>,
+    pub passages: usize,
+    /// Tokens added to the prompt, by estimate.
+    pub added_tokens: u64,
+    pub began: Instant,
+    pub took: Duration,
+    pub stages: Vec<Stage>,
+    /// The model that embedded the question, if one did.
+    pub embedded_by: Option<String>,
+}
+
+/// A part of a retrieval.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage {
+    pub name: &'static str,
+    /// After the retrieval began.
+    pub after: Duration,
+    pub took: Duration,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Whole,
+    /// Behind us.
+    Broken,
+    /// The client's doing.
+    Left,
+}
+
+impl End {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Broken => "broken",
+            Self::Left => "client_left",
+        }
+    }
+}
+
+/// How a request ended.
+pub(super) struct Outcome<'a> {
+    pub id: Option<&'a str>,
+    pub status: Option<StatusCode>,
+    pub first_frame: Option<Duration>,
+    pub end: End,
+}
+
+impl Record {
+    pub(super) fn new(telemetry: Arc<Telemetry>, method: &Method, path: &str, headers: &HeaderMap) -> Self {
+        let route = Route::of(method, path);
+        telemetry.metrics.began(route);
+        let tracer = telemetry.tracer().filter(|_| !route.is_a_probe());
+        let spans = tracer.map(|tracer| tracer.begin(method, route, path, headers));
+        Self {
+            route,
+            method: method.clone(),
+            path: path.to_owned(),
+            arrived: Instant::now(),
+            trace_id: trace_id(headers),
+            spans,
+            found: Mutex::default(),
+            telemetry,
+        }
+    }
+
+    /// How long ago the request arrived.
+    pub fn age(&self) -> Duration {
+        self.arrived.elapsed()
+    }
+
+    /// The key that asks, by its id.
+    pub fn asked_by(&self, key: Option<&str>) {
+        self.found.lock().key = key.map(str::to_owned);
+    }
+
+    /// A model is about to be asked: passages are looked for after this.
+    pub fn asks(&self, model: &Model) {
+        if let Some(spans) = &self.spans {
+            spans.asks(model);
+        }
+    }
+
+    /// Passages were looked for.
+    pub fn retrieved(&self, retrieval: Retrieval) {
+        let metrics = &self.telemetry.metrics;
+        metrics.retrieved(retrieval.status);
+        retrieval.stages.iter().for_each(|stage| metrics.stage(stage.name, stage.took));
+        if retrieval.added_tokens > 0 {
+            metrics.added_tokens(retrieval.added_tokens);
+        }
+        if let Some(spans) = &self.spans {
+            spans.retrieved(&retrieval, self.telemetry.log_questions);
+        }
+        self.found.lock().retrieval = Some(retrieval);
+    }
+
+    /// Lets the LLM server's spans hang below ours. Without spans of ours the client's own headers go on as they are.
+    pub fn propagate(&self, headers: &mut HeaderMap) {
+        if let Some(spans) = &self.spans {
+            spans.propagate(headers);
+        }
+    }
+
+    /// The LLM server began to answer.
+    pub fn upstream_answered(&self, after: Duration) {
+        self.telemetry.metrics.upstream_answered(after);
+        self.found.lock().upstream = Some(after);
+    }
+
+    pub(super) fn finish(&self, outcome: &Outcome) {
+        let (telemetry, took) = (&self.telemetry, self.age());
+        let found = std::mem::take(&mut *self.found.lock());
+        let retrieval = found.retrieval.as_ref();
+        telemetry.metrics.ended(self.route, outcome.status, took, outcome.end == End::Left);
+        if self.route.asks_a_model()
+            && outcome.status == Some(StatusCode::OK)
+            && let Some(after) = outcome.first_frame
+        {
+            telemetry.metrics.first_token(retrieval.map_or("none", |r| r.status), after);
+        }
+        if let Some(spans) = &self.spans {
+            spans.end(&Ended {
+                status: outcome.status.map(|status| status.as_u16()),
+                first_frame: outcome.first_frame,
+                upstream: found.upstream,
+                whole: outcome.end == End::Whole,
+                end: outcome.end.name(),
+            });
+        }
+        if telemetry.log_requests && !self.route.is_a_probe() {
+            self.log(outcome, took, &found);
+        }
+    }
+
+    fn log(&self, outcome: &Outcome, took: Duration, found: &Found) {
+        let retrieval = found.retrieval.as_ref();
+        let trace_id = self.spans.as_ref().map(Spans::trace_id).or_else(|| self.trace_id.clone());
+        tracing::info!(
+            target: "lastro::request",
+            id = outcome.id,
+            trace_id,
+            key = found.key.as_deref(),
+            method = self.method.as_str(),
+            path = self.path,
+            route = self.route.name(),
+            status = outcome.status.map(|status| status.as_u16()),
+            end = outcome.end.name(),
+            ms = milliseconds(took),
+            first_byte_ms = outcome.first_frame.map(milliseconds),
+            upstream_ms = found.upstream.map(milliseconds),
+            rag = retrieval.map(|r| r.status),
+            collections = retrieval.map(|r| r.collections.join(",")),
+            passages = retrieval.map(|r| r.passages),
+            added_tokens = retrieval.map(|r| r.added_tokens),
+            retrieval_ms = retrieval.map(|r| milliseconds(r.took)),
+            question = retrieval.and_then(|r| r.query.as_deref()).filter(|_| self.telemetry.log_questions),
+            "request"
+        );
+    }
+}
+
+/// To the hundredth.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 1e2
+}
+
+/// The trace that the client says it belongs to (W3C Trace Context, section 3.2).
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let parent = headers.get("traceparent")?.to_str().ok()?;
+    let id = parent.split('-').nth(1)?;
+    let plausible = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    plausible.then(|| id.to_owned())
+}
+
+/// When something began that happened so long ago.
+pub(super) fn wall_clock(began: Instant) -> SystemTime {
+    SystemTime::now().checked_sub(began.elapsed()).unwrap_or(SystemTime::UNIX_EPOCH)
+}
