@@ -27,7 +27,7 @@ impl App {
             failed_documents: ended.failed,
             queued_texts: model.map_or(0, |model| model.waiting() as u64),
             collections: collections.collect(),
-            model_ready: model.is_some_and(|model| matches!(model.state(), State::Ready(_))),
+            model_ready: model.map(|model| matches!(model.state(), State::Ready(_))),
             free_bytes: free_bytes(&self.config.data),
         })
     }

@@ -88,7 +88,7 @@ impl Requests {
             }
         };
         let id = response.headers_mut().entry(REQUEST_ID).or_insert(id).clone();
-        ongoing.answered(response.status(), id);
+        ongoing.answered(response.status(), response.headers(), id);
         response.map(|body| AnswerBody::new(body, pulse, place, ongoing))
     }
 

@@ -59,7 +59,8 @@ pub struct Standing {
     pub failed_documents: u64,
     pub queued_texts: u64,
     pub collections: Vec<CollectionSize>,
-    pub model_ready: bool,
+    /// Whether the embedding model is there, where one is configured.
+    pub model_ready: Option<bool>,
     /// Bytes of the data folder's file system.
     pub free_bytes: Option<u64>,
 }
@@ -83,7 +84,7 @@ struct Gauges {
     queued_texts: IntGauge,
     collections: IntGauge,
     sizes: [IntGaugeVec; 3],
-    model_ready: IntGauge,
+    model_ready: IntGaugeVec,
     free_bytes: IntGaugeVec,
     cpu: prometheus::Counter,
     resident: Gauge,
@@ -125,6 +126,14 @@ impl Metrics {
             "stage",
         )?;
         STAGE_NAMES.iter().for_each(|stage| drop(stages.with_label_values(&[stage])));
+        let time_to_first_token = histograms(
+            r,
+            "lastro_time_to_first_token_seconds",
+            "From the arrival of a chat to the first frame of its answer, where that is streamed.",
+            WAITS,
+            "grounding",
+        )?;
+        GROUNDINGS.iter().for_each(|name| drop(time_to_first_token.with_label_values(&[name])));
         let build = int_gauges(r, "lastro_build_info", "1, and the version that runs.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let started = gauge(r, "process_start_time_seconds", "When the process began, in Unix seconds.")?;
@@ -132,13 +141,7 @@ impl Metrics {
         Ok(Self {
             requests: counters(r, "lastro_requests_total", "Requests by status.", &["route", "status"])?,
             routes,
-            time_to_first_token: histograms(
-                r,
-                "lastro_time_to_first_token_seconds",
-                "From the arrival of a chat that is answered 200 to the first frame of its answer.",
-                WAITS,
-                "grounding",
-            )?,
+            time_to_first_token,
             retrievals,
             stages,
             added_tokens: histogram(
@@ -256,7 +259,12 @@ impl Gauges {
                 size("lastro_collection_chunks", "Chunks of the largest collections.")?,
                 size("lastro_collection_bytes", "Bytes of original files of the largest collections.")?,
             ],
-            model_ready: int_gauge(r, "lastro_embedding_model_ready", "Whether questions can be embedded.")?,
+            model_ready: int_gauges(
+                r,
+                "lastro_embedding_model_ready",
+                "Whether the embedding model that is configured is loaded.",
+                &[],
+            )?,
             free_bytes: int_gauges(r, "lastro_data_free_bytes", "Room left for the data folder.", &[])?,
             cpu,
             resident: gauge(r, "process_resident_memory_bytes", "Memory that the process holds.")?,
@@ -276,7 +284,7 @@ impl Gauges {
         self.queued_documents.set(now.queued_documents as i64);
         self.queued_texts.set(now.queued_texts as i64);
         self.collections.set(now.collections.len() as i64);
-        self.model_ready.set(now.model_ready.into());
+        maybe(&self.model_ready, now.model_ready.map(i64::from));
         self.sizes.iter().for_each(IntGaugeVec::reset);
         for size in largest(now.collections) {
             let counts = [size.documents, size.chunks, size.bytes];

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::record::{End, Outcome, Record};
 
@@ -12,6 +13,7 @@ pub struct Ongoing {
     record: Arc<Record>,
     id: Option<HeaderValue>,
     status: Option<StatusCode>,
+    streamed: bool,
     first_frame: Option<Duration>,
     end: End,
 }
@@ -19,7 +21,7 @@ pub struct Ongoing {
 impl Ongoing {
     pub(super) fn new(record: Record) -> Self {
         let record = Arc::new(record);
-        Self { record, id: None, status: None, first_frame: None, end: End::Left }
+        Self { record, id: None, status: None, streamed: false, first_frame: None, end: End::Left }
     }
 
     /// Where handlers write down what they find out.
@@ -28,8 +30,10 @@ impl Ongoing {
     }
 
     /// The head of the answer is known.
-    pub fn answered(&mut self, status: StatusCode, id: HeaderValue) {
+    pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap, id: HeaderValue) {
         (self.status, self.id) = (Some(status), Some(id));
+        let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        self.streamed = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
     }
 
     /// A frame of the answer goes out.
@@ -53,11 +57,7 @@ impl Ongoing {
 impl Drop for Ongoing {
     fn drop(&mut self) {
         let id = self.id.as_ref().and_then(|id| id.to_str().ok());
-        self.record.finish(&Outcome {
-            id,
-            status: self.status,
-            first_frame: self.first_frame,
-            end: self.end,
-        });
+        let Self { status, streamed, first_frame, end, .. } = *self;
+        self.record.finish(&Outcome { id, status, streamed, first_frame, end });
     }
 }

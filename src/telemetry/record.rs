@@ -91,6 +91,7 @@ impl End {
 pub(super) struct Outcome<'a> {
     pub id: Option<&'a str>,
     pub status: Option<StatusCode>,
+    pub streamed: bool,
     pub first_frame: Option<Duration>,
     pub end: End,
 }
@@ -164,6 +165,8 @@ impl Record {
         telemetry.metrics.ended(self.route, outcome.status, took, outcome.end == End::Left);
         if self.route.asks_a_model()
             && outcome.status == Some(StatusCode::OK)
+            // One that comes whole has no first token.
+            && outcome.streamed
             && let Some(after) = outcome.first_frame
         {
             telemetry.metrics.first_token(retrieval.map_or("none", |r| r.status), after);
