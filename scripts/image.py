@@ -65,7 +65,7 @@ def read_stages(text, unnamed=None):
             base, *name = rest.split()
             name = name[1] if name else unnamed
             current = stages[name] = (base, [])
-        else:
+        elif current:
             current[1].append((instruction, re.sub(r"\s+", " ", rest)))
     return stages
 
