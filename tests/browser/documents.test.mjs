@@ -1,17 +1,17 @@
 // Documents: uploaded, read, refused; also by two people at once, and by one who reloads the page.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ROOT, until } from './processes.mjs';
 import { scene, window } from './page.mjs';
 import { documentsOf, real } from './world.mjs';
 
-const FAQ = join(ROOT, 'collections/debian/debian-faq.pdf');
-const LAW = join(ROOT, 'collections/universidade/lei-11788-estagio.pdf');
-const fixture = (name) => join(ROOT, 'tests/fixtures/documents', name);
-const text = (name, words) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(words) });
+const file = (path) => [basename(path), readFileSync(join(ROOT, path))];
+const FAQ = file('collections/debian/debian-faq.pdf');
+const LAW = file('collections/universidade/lei-11788-estagio.pdf');
+const fixture = (name) => file(`tests/fixtures/documents/${name}`);
 // Enough for the embedding model to need seconds: the page can be looked at in the middle.
-const LONG = Array.from({ length: 4_000 }, (_, number) => `Paragraph ${number} tells where part ${number * 7919} of the ship is kept.\n\n`).join('');
+const LONG = Array.from({ length: 1_000 }, (_, number) => `Paragraph ${number} tells where part ${number * 7919} of the ship is kept.\n\n`).join('');
 
 scene('a PDF is uploaded, read, asked, and its passage opened', {}, async (page) => {
   const { lastro, page: server } = await real();
@@ -20,9 +20,10 @@ scene('a PDF is uploaded, read, asked, and its passage opened', {}, async (page)
   await page.upload(FAQ);
   await page.shows(page.documents, /debian-faq\.pdf/);
   await page.picture('upload-under-way');
-  await page.shows(page.documents, /19 pages.*\d+ passages/s);
+  await page.shows(page.documents, /^19 pages · \d+ passages$/m);
+  assert.equal(await page.documents.getByText('debian-faq.pdf').count(), 1, 'sent once, shown once');
   const [document] = await documentsOf(lastro, 'faq');
-  await page.shows(page.documents, new RegExp(`${document.pages} pages.*${document.chunks} passages`, 's'));
+  await page.shows(page.documents, new RegExp(`^${document.pages} pages · ${document.chunks} passages$`, 'm'));
 
   await page.ask('What is the code name of the unstable distribution?');
   await page.shows(page.last, /sources?/);
@@ -52,9 +53,9 @@ scene('several files go in at once', { locale: 'pt-BR' }, async (page) => {
   const { lastro, page: server } = await real();
   await page.open(server.url);
   await page.create('varios');
-  await page.upload(fixture('expedicao.pdf'), LAW, text('notas.txt', 'A senha do cofre é jabuticaba.'));
+  await page.upload(fixture('expedicao.pdf'), LAW, ['notas.txt', 'A senha do cofre é jabuticaba.']);
   for (const name of ['expedicao.pdf', 'lei-11788-estagio.pdf', 'notas.txt']) {
-    await page.shows(page.documents, new RegExp(`${name.replace('.', '\\.')}[^.]*\\d+ trechos?`, 's'));
+    await page.shows(page.documents, new RegExp(`${name.replaceAll('.', '\\.')}\\s+(\\d+ páginas? · )?\\d+ trechos?$`, 'm'));
   }
   const states = (await documentsOf(lastro, 'varios')).map(({ filename, status }) => `${filename} ${status}`).sort();
   assert.deepEqual(states, ['expedicao.pdf completed', 'lei-11788-estagio.pdf completed', 'notas.txt completed']);
@@ -66,17 +67,17 @@ scene('the same file sent by two people at once is one document', {}, async (pag
   await page.create('once');
   const other = await (await window()).open(server.url);
   await other.choose('once');
-  await Promise.all([page, other].map((one) => one.upload(text('twice.txt', 'The lid of the tank is blue.'))));
+  await Promise.all([page, other].map((one) => one.upload(['twice.txt', 'The lid of the tank is blue.'])));
   for (const one of [page, other]) await one.shows(one.documents, /twice\.txt.*1 passage/s);
   assert.equal((await documentsOf(lastro, 'once')).length, 1);
-  for (const one of [page, other]) assert.equal(await one.documents.getByText('twice.txt').count(), 1, 'one row in the list');
+  for (const one of [page, other]) assert.equal(await one.documents.getByText('1 passage').count(), 1, 'one document in the list');
 });
 
 scene('a page reloaded in the middle of an upload shows the document, and it is read to its end', {}, async (page) => {
   const { lastro, page: server } = await real();
   await page.open(server.url);
   await page.create('reload');
-  await page.upload(text('long.txt', LONG));
+  await page.upload(['long.txt', LONG]);
   await until(async () => (await documentsOf(lastro, 'reload')).length === 1, 'lastro has the file');
   assert.equal((await documentsOf(lastro, 'reload'))[0].status, 'in_progress', 'it is not read yet');
   await page.reload();

@@ -67,8 +67,11 @@ export class Page {
 
   async speak(language) { await this.part('language').locator('label', { hasText: language }).click(); }
 
-  /** Gives files to the uploader: paths, or {name, mimeType, buffer}. */
-  async upload(...files) { await this.part('upload').locator('input[type=file]').setInputFiles(files); }
+  /** Gives files to the uploader: [name, bytes]. */
+  async upload(...files) {
+    const given = files.map(([name, bytes]) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) }));
+    await this.part('upload').locator('input[type=file]').setInputFiles(given);
+  }
 
   async ask(question) {
     await this.page.locator('.st-key-question textarea').fill(question);
@@ -78,7 +81,11 @@ export class Page {
   /** The sources of the answer with this number. */
   sources(number) {
     const all = this.part(`sources-${number}`);
-    return { all, open: () => all.locator('summary').first().click() };
+    const open = async () => {
+      await all.locator('summary').first().click();
+      await this.page.waitForTimeout(500); // it unfolds
+    };
+    return { all, open };
   }
 
   async shows(locator, text) {

@@ -17,7 +17,7 @@ scene('without its LLM server the page says so, takes documents, and answers whe
   await page.shows(page.all, /The language model's server does not answer/);
   await page.shows(page.all, /--upstream/);
   await page.picture('no-llm-server');
-  await page.upload({ name: 'more.txt', mimeType: 'text/plain', buffer: Buffer.from('The hose is green.') });
+  await page.upload(['more.txt', 'The hose is green.']);
   await until(async () => (await documentsOf(server, 'pump')).length === 2, 'the document is taken');
 
   upstream = await scripted(port);

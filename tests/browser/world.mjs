@@ -29,8 +29,8 @@ const startLlm = Object.fromEntries(['smollm2', 'qwen'].map((model) => [model, o
 export const scripted = async (port) => keep(await new Scripted().listen(port));
 
 /** `lastro serve` with a data folder of its own. `model`: a folder of .tools/models, or null for search by words alone. */
-export async function lastro(upstream, { model = 'all-MiniLM-L6-v2', data = folder(), listen = '127.0.0.1:0' } = {}) {
-  const command = [BINARY, 'serve', '--listen', listen, '--data', data, '--upstream', upstream];
+export async function lastro(upstream, { model = 'all-MiniLM-L6-v2', passages = 8, data = folder(), listen = '127.0.0.1:0' } = {}) {
+  const command = [BINARY, 'serve', '--listen', listen, '--data', data, '--upstream', upstream, '--passages', String(passages)];
   if (model) command.push('--embedding-model', join(TOOLS, 'models', model));
   const library = readdirSync(join(TOOLS, 'pdfium')).find((name) => name.startsWith('libpdfium.'));
   const server = keep(await new Server(command, { env: library ? { LASTRO_PDFIUM: join(TOOLS, 'pdfium', library) } : {} }).listening());
@@ -63,7 +63,7 @@ export async function stack(upstream, options) {
 }
 
 /** The page with the real LLM behind it, for the tests that change nothing of it. */
-export const real = once(async () => stack(await llm()));
+export const real = once(async () => stack(await llm(), { passages: 2 })); // a small model on a busy machine reads slowly
 
 /** The page with a scripted LLM behind it. */
 export const slow = once(async () => {
