@@ -1,6 +1,6 @@
-# Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA (scripts/demo explains them).
+# Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA, STREAMLIT_PORT (scripts/demo explains them).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop build test test-browser test-vllm test-schema lint bench-figures bench-ttft clean-tools
+.PHONY: help demo streamlit stop build test test-browser test-vllm test-schema lint bench-figures bench-ttft clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -8,6 +8,10 @@ help: ## Show this list
 demo: ## Start everything, ask the sample documents a question, leave it running
 	@scripts/prerequisites
 	@python3 -B scripts/demo start
+
+streamlit: ## Show the page beside `make demo`
+	@scripts/prerequisites
+	@python3 -B scripts/demo streamlit
 
 stop: ## End what `make demo` started
 	@python3 -B scripts/demo stop
