@@ -15,7 +15,7 @@ import lastro
 import texts
 from answers import Answer
 from documents import documents_panel, take_files
-from shown import literal, prose, sources
+from shown import literal, prose, sources, style
 
 # Seconds between two looks at an answer that streams.
 FRAME = 0.08
@@ -106,7 +106,9 @@ def sidebar(ready):
         with st.container(key="upload"):
             key = f"files-{state.uploaders}"
             st.file_uploader(t("upload"), accept_multiple_files=True, key=key, on_change=take_files, args=(key,),
-                             help=t("upload_help" if names else "upload_first"), disabled=chosen() is None)
+                             disabled=chosen() is None)
+            if chosen() is None:
+                st.caption(t("upload_first"))
         place = documents_panel(state.collection if chosen() else None)
         st.caption(" · ".join(status_line(ready)))
     return place
@@ -223,6 +225,7 @@ def main():
     start_session()
     ready, collections, problem = ask_server()
     remember(ready, collections)
+    style(t("choose"), t("formats"))
     place_of_documents = sidebar(ready)
     st.query_params.from_dict({"language": state.language, **({"collection": state.collection} if state.collection else {})})
     if state.note:

@@ -67,7 +67,7 @@ def draw(place, collection):
     uploads = [upload for upload in state.uploads if upload.collection == collection]
     with place.container(gap="small"):
         for upload in uploads:
-            draw_upload(upload, {document["id"] for document in documents})
+            draw_upload(upload, again(upload, uploads), {document["id"] for document in documents})
         for document in documents[:MOST]:
             draw_document(document)
         if len(documents) > MOST:
@@ -81,7 +81,14 @@ def row(icon, name, *said):
     st.markdown(f"{icon} **{literal(name)}**  \n:small[{' · '.join(part for part in said if part)}]")
 
 
-def draw_upload(upload, listed):
+def again(upload, uploads):
+    """Whether the same bytes came twice: lastro had them already, or they are in two of the files that were sent together."""
+    same = [other for other in uploads if other.document and upload.document and other.document["id"] == upload.document["id"]]
+    first = next((other for other in same if other.name == upload.document["filename"]), same[0] if same else None)
+    return upload.state == "known" or upload.state == "done" and upload is not first
+
+
+def draw_upload(upload, again, listed):
     if upload.state == "waiting":
         row(":gray[:material/schedule:]", upload.name, t("waiting"))
     elif upload.state == "sending":
@@ -92,7 +99,7 @@ def draw_upload(upload, listed):
         problem = upload.problem
         said = texts.reason(state.language, problem.code, problem.message) if problem.kind == "refused" else t(problem.kind)
         row(":red[:material/error:]", upload.name, literal(t("not_sent", reason=said)))
-    elif upload.state == "known":
+    elif again:
         name = upload.document["filename"]
         row(":green[:material/done_all:]", upload.name, t("known") if name == upload.name else t("known_as", name=literal(name)))
     elif upload.document["id"] not in listed:

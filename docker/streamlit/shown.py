@@ -1,4 +1,5 @@
 """Text of others as Streamlit's Markdown: what a document or a model says must fetch nothing and hide nothing."""
+import json
 import re
 
 import streamlit as st
@@ -16,6 +17,21 @@ def prose(text):
     """A model's Markdown without pictures, which the browser would fetch from wherever a document says, and with money left as it is:
     between two dollar signs Streamlit sees a formula."""
     return re.sub(r"(?<!\\)(!(?=\[)|\$)", r"\\\1", text)
+
+
+def style(choose, formats):
+    """Passages that scroll, the uploader's own English words in the page's language, and no second button to stop with: Streamlit's
+    ends the page's run, not the answer."""
+    words, sizes = ".st-key-upload section button p", '.st-key-upload [data-testid="stFileUploaderDropzoneInstructions"] span'
+    st.html(f"""<style>
+        [class*="st-key-passage-"] {{ max-height: 12rem; overflow-y: auto; }}
+        [class*="st-key-passage-"] [data-testid="stText"] {{ font-size: 0.875rem; }}
+        [data-testid="stStatusWidget"] {{ display: none; }}
+        {words}, {sizes} {{ font-size: 0; }}
+        {sizes} {{ white-space: normal; }}
+        {words}::after {{ content: {json.dumps(choose, ensure_ascii=False)}; font-size: 0.875rem; }}
+        {sizes}::after {{ content: {json.dumps(formats, ensure_ascii=False)}; font-size: 0.875rem; }}
+    </style>""")
 
 
 def place_of(passage, language):
@@ -41,7 +57,8 @@ def sources(number, passages, language):
             if "text" in passage:
                 if passage["headings"]:
                     st.caption(literal(" › ".join(passage["headings"])))
-                st.text(passage["text"])
+                with st.container(key=f"passage-{number}-{passage['n']}", border=True):
+                    st.text(passage["text"])
             else:
                 st.caption(texts.text(language, "passage_gone"))
         if lastro.link("any", None) is None:

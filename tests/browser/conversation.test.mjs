@@ -1,6 +1,6 @@
 // The conversation: an answer that grows, is stopped, is followed up, and is forgotten. The LLM server is a scripted one.
 import assert from 'node:assert/strict';
-import { scene } from './page.mjs';
+import { scene } from './scene.mjs';
 import { until } from './processes.mjs';
 import { ingest, slow } from './world.mjs';
 
@@ -9,8 +9,7 @@ const MANUAL = ['manual.txt', 'The lid of the tank is blue. It is lifted by hand
 
 async function manual(page, collection) {
   const world = await slow();
-  await ingest(world.lastro, collection, MANUAL);
-  await page.open(world.page.url, collection);
+  await page.open(world.page.url, await ingest(world.lastro, collection, MANUAL));
   return world;
 }
 

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { window } from './page.mjs';
 import { ROOT, until } from './processes.mjs';
-import { scene, window } from './page.mjs';
+import { scene } from './scene.mjs';
 import { documentsOf, real } from './world.mjs';
 
 const file = (path) => [basename(path), readFileSync(join(ROOT, path))];
@@ -71,6 +72,7 @@ scene('the same file sent by two people at once is one document', {}, async (pag
   for (const one of [page, other]) await one.shows(one.documents, /twice\.txt.*1 passage/s);
   assert.equal((await documentsOf(lastro, 'once')).length, 1);
   for (const one of [page, other]) assert.equal(await one.documents.getByText('1 passage').count(), 1, 'one document in the list');
+  await other.page.close();
 });
 
 scene('a page reloaded in the middle of an upload shows the document, and it is read to its end', {}, async (page) => {
@@ -81,7 +83,7 @@ scene('a page reloaded in the middle of an upload shows the document, and it is 
   await until(async () => (await documentsOf(lastro, 'reload')).length === 1, 'lastro has the file');
   assert.equal((await documentsOf(lastro, 'reload'))[0].status, 'in_progress', 'it is not read yet');
   await page.reload();
-  assert.match(await page.collection(), /reload/, 'the collection is still chosen');
+  await until(async () => (await page.collection()).includes('reload'), 'the collection is still chosen');
   await page.shows(page.documents, /long\.txt/);
   await page.picture('reloaded-under-way');
   await page.shows(page.documents, /long\.txt[^.]*\d+ passages$/m);

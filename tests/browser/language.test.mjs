@@ -1,6 +1,6 @@
 // The page speaks the browser's language, and another where it is asked to; on a phone too.
 import assert from 'node:assert/strict';
-import { scene } from './page.mjs';
+import { scene } from './scene.mjs';
 import { ingest, slow } from './world.mjs';
 
 const PORTUGUESE = /Converse com seus documentos/;

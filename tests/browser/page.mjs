@@ -1,14 +1,11 @@
 // The page as a person sees and uses it. Its elements are found by their keys, which Streamlit makes class names.
-import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
 import { DEADLINE, TOOLS, until } from './processes.mjs';
-import { browser, end } from './world.mjs';
+import { browser } from './world.mjs';
 
 const SCREENSHOTS = join(TOOLS, 'screenshots');
 mkdirSync(SCREENSHOTS, { recursive: true });
-after(end);
 
 export class Page {
   constructor(page) { this.page = page; }
@@ -21,11 +18,10 @@ export class Page {
   get all() { return this.page.locator('[data-testid=stApp]'); }
   get problem() { return this.part('problem'); }
 
-  /** Goes to the page, and waits until Streamlit has drawn it. `collection`: one to begin with, by the page's address. */
+  /** Goes to the page, and waits until Streamlit has drawn it. `collection`: the id of one to begin with, by the page's address. */
   async open(url, collection) {
     await this.page.goto(collection ? `${url}?collection=${collection}` : url);
     await this.drawn();
-    if (collection) assert.ok((await this.collection()).includes(collection), `${collection} is chosen`);
     return this;
   }
 
@@ -105,21 +101,4 @@ export async function window(locale = 'en-US', viewport = { width: 1280, height:
   if (!contexts.has(name)) contexts.set(name, await (await browser()).context({ locale, viewport }));
   contexts.get(name).setDefaultTimeout(DEADLINE);
   return new Page(await contexts.get(name).newPage());
-}
-
-/** One test with a window of its own; its last sight is kept as .tools/screenshots/NAME.png, and as NAME-failed.png. */
-export function scene(name, { locale, viewport }, act) {
-  const file = name.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 60);
-  test(name, async (t) => {
-    const page = await window(locale, viewport);
-    try {
-      await act(page, t);
-      await page.picture(file);
-    } catch (error) {
-      await page.picture(`${file}-failed`).catch((lost) => console.error(`no screenshot: ${lost.message}`));
-      throw error;
-    } finally {
-      await page.page.close();
-    }
-  });
 }

@@ -14,12 +14,14 @@ try {
   for (const { name, locale, model, embedding, collection, document, question, sources } of PICTURES) {
     if (!existsSync(join(TOOLS, 'llm', `${model}.gguf`))) throw new Error(`there is no ${model}; scripts/install ${model} brings it`);
     const { lastro, page: server } = await stack(await llm(model), { model: embedding, passages: 3 });
-    await ingest(lastro, collection, [document, readFileSync(join(ROOT, 'collections', collection, document))]);
-    const page = await (await window(locale)).open(server.url, collection);
+    const id = await ingest(lastro, collection, [document, readFileSync(join(ROOT, 'collections', collection, document))]);
+    const page = await (await window(locale)).open(server.url, id);
     await page.ask(question);
     await page.shows(page.last, sources);
     await page.sources(1).open();
     await page.page.mouse.move(0, 0);
+    await page.page.locator('[data-testid=stMain]').evaluate((main) => { main.scrollTop = 0; });
+    await page.page.waitForTimeout(500); // its bar fades
     const file = join(ROOT, 'docker/streamlit', `${name}.png`);
     await page.page.screenshot({ path: file });
     console.log(`${file}: ${statSync(file).size >> 10} KB\n${await page.last.innerText()}\n`);
@@ -30,4 +32,3 @@ try {
 } finally {
   await end();
 }
-process.exit(0); // the watch on the time

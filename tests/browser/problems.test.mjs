@@ -1,6 +1,6 @@
 // What is missing is said, and what to do about it.
 import assert from 'node:assert/strict';
-import { scene } from './page.mjs';
+import { scene } from './scene.mjs';
 import { lastroCommand, until } from './processes.mjs';
 import { documentsOf, ingest, lastro, scripted, stack, streamlit } from './world.mjs';
 
@@ -12,7 +12,7 @@ scene('without its LLM server the page says so, takes documents, and answers whe
   await ingest(server, 'pump', MANUAL);
   const { port } = upstream;
   await upstream.end();
-  await page.open(address.url, 'pump');
+  await page.open(address.url);
   await page.ask('What colour is the lid?');
   await page.shows(page.all, /The language model's server does not answer/);
   await page.shows(page.all, /--upstream/);
@@ -64,7 +64,7 @@ scene('a key that is missing and a key that is wrong are two messages, and a rig
   assert.doesNotMatch(await page.all.innerText(), /sk-lastro/, 'no key is shown');
   await page.picture('key-wrong');
 
-  await page.open(right.url, 'pump');
+  await page.open(right.url);
   upstream.say('Blue, for those who may ask.');
   await page.ask('What colour is the lid?');
   await page.shows(page.last, /Blue, for those who may ask\./);

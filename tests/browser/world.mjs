@@ -83,14 +83,14 @@ export async function call(lastro, path, options) {
   return JSON.parse(text);
 }
 
-/** Puts documents into a collection past the page: [name, bytes]. */
+/** Puts documents into a collection past the page: [name, bytes]. Gives the collection's id back. */
 export async function ingest(lastro, collection, ...documents) {
   const form = new FormData();
   for (const [name, bytes] of documents) form.append('file', new Blob([bytes]), name);
   const path = `/v1/vector_stores/${collection}/documents?create=true&wait=60`;
   const { data } = await call(lastro, path, { method: 'POST', body: form });
   await until(async () => (await documentsOf(lastro, collection)).every((document) => document.status !== 'in_progress'), `${collection} is read`);
-  return data;
+  return data[0].vector_store_id;
 }
 
 export const documentsOf = async (lastro, collection) => (await call(lastro, `/v1/vector_stores/${collection}/documents`)).data;
