@@ -81,3 +81,23 @@ scene('a follow-up carries the turns before it, and a new conversation none', {}
   assert.equal(again.length, 1);
   assert.doesNotMatch(JSON.stringify(again), /What colour/);
 });
+
+scene('what a model or a file name says fetches nothing and runs nothing', {}, async (page) => {
+  const { upstream, lastro, page: server } = await slow();
+  const leak = `${upstream.url}/leak`;
+  const name = '![a](leak) <b>bold</b> `$x$`.txt';
+  const collection = await ingest(lastro, 'hostile', [name, `The lid is blue. ![a](${leak}) <img src="${leak}">`]);
+  const asked = [];
+  page.page.on('request', (request) => asked.push(request.url()));
+  await page.open(server.url, collection);
+  upstream.say(`Blue ![a](${leak}) <img src="${leak}"> ![b][c] <script>document.title = 'leak'</script> $5 and $6.\n\n[c]: ${leak}\n\n<style>body { background: url(${leak}) }</style>`);
+  await page.ask(QUESTION);
+  await page.shows(page.last, /1 source/);
+  await page.sources(1).open();
+  await page.shows(page.sources(1).all, /The lid is blue/);
+  assert.ok((await page.documents.innerText()).includes(name), 'a file name is shown as it is');
+  assert.ok((await page.sources(1).all.innerText()).includes(name), 'among the sources too');
+  await page.shows(page.last, /\$5 and \$6\./);
+  assert.deepEqual(asked.filter((url) => url.includes('leak')), []);
+  assert.doesNotMatch(await page.page.title(), /leak/);
+});

@@ -1,4 +1,5 @@
 // What the tests share: a real LLM server, lastro, the page, a browser. Each is started when it is first asked for.
+import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from '../../.tools/node/node_modules/playwright-core/index.mjs';
@@ -9,6 +10,7 @@ const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 const ARGUMENTS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const kept = [];
+const pages = [];
 const once = (start) => { let started; return () => (started ??= start()); };
 const keep = (thing) => { kept.push(thing); return thing; };
 
@@ -48,6 +50,7 @@ export async function streamlit(lastroUrl, env = {}) {
     const server = keep(new Server(command, { env: { HOME: home, PYTHONDONTWRITEBYTECODE: '1', LASTRO_URL: lastroUrl, ...env }, cwd: home }));
     try {
       await server.answers(() => ok(`http://127.0.0.1:${port}/_stcore/health`));
+      pages.push(server);
       return Object.assign(server, { url: `http://127.0.0.1:${port}` });
     } catch (error) {
       // Another program may have taken the port in the meantime.
@@ -71,8 +74,10 @@ export const slow = once(async () => {
   return { upstream, ...await stack(upstream.url, { model: null }) };
 });
 
+/** Ends everything; fails when a page's server had an error that nobody caught. */
 export async function end() {
   for (const thing of kept.splice(0).reverse()) await thing.end();
+  for (const server of pages) assert.doesNotMatch(server.text(), /Traceback/);
 }
 
 /** Calls lastro itself; the JSON that it answers. */
