@@ -85,7 +85,7 @@ scene('a follow-up carries the turns before it, and a new conversation none', {}
 scene('what a model or a file name says fetches nothing and runs nothing', {}, async (page) => {
   const { upstream, lastro, page: server } = await slow();
   const leak = `${upstream.url}/leak`;
-  const name = '![a](leak) <b>bold</b> `$x$`.txt';
+  const name = '![a](leak) <b>bold `$x$`.txt';
   const collection = await ingest(lastro, 'hostile', [name, `The lid is blue. ![a](${leak}) <img src="${leak}">`]);
   const asked = [];
   page.page.on('request', (request) => asked.push(request.url()));
