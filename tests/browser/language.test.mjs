@@ -44,7 +44,9 @@ scene('a phone shows everything in its width', { locale: 'pt-BR', viewport: { wi
 
 /** Nothing has to be scrolled sideways. */
 async function fits(page) {
-  const wide = await page.page.evaluate(() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], [data-testid=stSidebarContent]')]
+  const parts = page.page.locator('html, .stMain, [data-testid=stSidebarContent]');
+  assert.equal(await parts.count(), 3, 'the page, and what scrolls in it');
+  const wide = await parts.evaluateAll((found) => found
     .filter((part) => part.clientWidth > 100 /* not folded away */ && part.scrollWidth > part.clientWidth + 1).map((part) => `${part.tagName} ${part.dataset.testid}: ${part.scrollWidth} > ${part.clientWidth}`));
   assert.deepEqual(wide, []);
 }

@@ -20,7 +20,7 @@ try {
     await page.shows(page.last, sources);
     await page.sources(1).open();
     await page.page.mouse.move(0, 0);
-    await page.page.locator('[data-testid=stMain]').evaluate((main) => { main.scrollTop = 0; });
+    await page.page.locator('.stMain').evaluate((main) => { main.scrollTop = 0; });
     await page.page.waitForTimeout(500); // its bar fades
     const file = join(ROOT, 'docker/streamlit', `${name}.png`);
     await page.page.screenshot({ path: file });
