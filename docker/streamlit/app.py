@@ -37,6 +37,8 @@ def start_session():
     state.setdefault("uploaders", 0)
     state.setdefault("model", lastro.MODEL)
     state.setdefault("refused", None)
+    state.setdefault("missing", None)
+    state.setdefault("over", None)
     state.setdefault("note", None)
 
 
@@ -162,7 +164,8 @@ def notes(answer):
 
 
 def draw_answer(number, answer, last):
-    st.markdown(prose(answer.text))
+    if answer.text:
+        st.markdown(prose(answer.text))
     for note in notes(answer):
         st.caption(note)
     sources(number, answer.passages, state.language)
@@ -204,12 +207,21 @@ def draw_conversation(place_of_documents):
                 draw_answer(number, answer, number == len(answers))
 
 
+def problem_of_last_answer(problem):
+    """Why the last question has no answer, until what was missing is there again."""
+    last = conversation()[-1].problem if conversation() else None
+    if state.missing and not problem:
+        state.over = last
+    state.missing = problem
+    return last if last is not state.over else None
+
+
 # ---- the page --------------------------------------------------------------------------------------------------
 
 def draw_problem(problem):
     with st.container(key="problem"):
         st.error(t(f"{problem.kind}_do", url=lastro.URL,
-                   message=texts.reason(state.language, problem.code, problem.message)), icon=":material/error:")
+                   message=prose(texts.reason(state.language, problem.code, problem.message))), icon=":material/error:")
 
 
 @st.fragment(run_every=LOOK_AGAIN)
@@ -242,8 +254,8 @@ def main():
     if question and question.strip():
         state.refused = None
         begin(question.strip())
-    last = conversation()[-1] if conversation() else None
-    missing = problem or state.refused or (last.problem if last else None)
+    unanswered = problem_of_last_answer(problem)
+    missing = problem or state.refused or unanswered
     with below:
         if missing:
             draw_problem(missing)
