@@ -47,13 +47,13 @@ export async function streamlit(lastroUrl, env = {}) {
     const command = [join(TOOLS, 'streamlit/bin/streamlit'), 'run', join(ROOT, 'docker/streamlit/app.py'), '--server.headless', 'true',
       '--server.address', '127.0.0.1', '--server.port', String(port), '--browser.gatherUsageStats', 'false', '--server.fileWatcherType', 'none'];
     const home = folder(); // no settings of the user's own
-    const server = keep(new Server(command, { env: { HOME: home, PYTHONDONTWRITEBYTECODE: '1', LASTRO_URL: lastroUrl, ...env }, cwd: home }));
+    const server = keep(new Server(command, { env: { HOME: home, PYTHONDONTWRITEBYTECODE: '1', PYTHONUNBUFFERED: '1', LASTRO_URL: lastroUrl, ...env }, cwd: home }));
     try {
-      await server.answers(() => ok(`http://127.0.0.1:${port}/_stcore/health`));
+      // It says so only of a port that is its own: whoever else took it may answer too.
+      await server.answers(() => server.text().includes(`http://127.0.0.1:${port}`) && ok(`http://127.0.0.1:${port}/_stcore/health`));
       pages.push(server);
       return Object.assign(server, { url: `http://127.0.0.1:${port}` });
     } catch (error) {
-      // Another program may have taken the port in the meantime.
       if (!tries || !/not available|in use/i.test(error.message)) throw error;
     }
   }
