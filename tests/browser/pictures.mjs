@@ -1,7 +1,7 @@
 // Renews the pictures of the README: a question of the sample documents, answered by the real models, its sources open.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, TOOLS } from './processes.mjs';
+import { ROOT, TOOLS, until } from './processes.mjs';
 import { window } from './page.mjs';
 import { end, ingest, llm, stack } from './world.mjs';
 
@@ -19,9 +19,12 @@ try {
     await page.ask(question);
     await page.shows(page.last, sources);
     await page.sources(1).open();
+    // By the wheel, as a person would: the conversation clings to its end otherwise.
+    await page.page.mouse.move(860, 60);
+    await page.page.mouse.wheel(0, -5_000);
+    await until(() => page.page.locator('.stMain').evaluate((main) => main.scrollTop === 0), 'the question is in sight');
     await page.page.mouse.move(0, 0);
-    await page.page.locator('.stMain').evaluate((main) => { main.scrollTop = 0; });
-    await page.page.waitForTimeout(500); // its bar fades
+    await page.page.waitForTimeout(500); // the scrollbar fades
     const file = join(ROOT, 'docker/streamlit', `${name}.png`);
     await page.page.screenshot({ path: file });
     console.log(`${file}: ${statSync(file).size >> 10} KB\n${await page.last.innerText()}\n`);
