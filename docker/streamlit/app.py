@@ -34,6 +34,7 @@ def start_session():
     state.setdefault("conversations", {})
     state.setdefault("collections", [])
     state.setdefault("uploads", [])
+    state.setdefault("taken", set())
     state.setdefault("uploaders", 0)
     state.setdefault("model", lastro.MODEL)
     state.setdefault("refused", None)
@@ -136,8 +137,17 @@ def begin(question):
     answers.append(Answer(state.model, state.collection, question, answers))
 
 
+def ask():
+    """Called before the script runs: within it, another click could cut the run short before it had the question."""
+    question = (state.question or "").strip()
+    if question:
+        state.refused = None
+        begin(question)
+
+
 def ask_again():
-    begin(conversation().pop().question)
+    if conversation() and conversation()[-1].state == "failed":
+        begin(conversation().pop().question)
 
 
 def forget_conversation():
@@ -249,11 +259,8 @@ def main():
         st.button(t("new_conversation"), key="new_conversation", icon=":material/edit_square:", on_click=forget_conversation)
     talk = st.container(key="conversation")
     below = st.container()
-    question = st.chat_input(t("question", name=chosen()["name"]) if chosen() else t("question_nowhere"), key="question",
-                             disabled=chosen() is None)
-    if question and question.strip():
-        state.refused = None
-        begin(question.strip())
+    st.chat_input(t("question", name=chosen()["name"]) if chosen() else t("question_nowhere"), key="question", on_submit=ask,
+                  disabled=chosen() is None)
     unanswered = problem_of_last_answer(problem)
     missing = problem or state.refused or unanswered
     with below:
