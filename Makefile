@@ -1,6 +1,6 @@
 # Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA, STREAMLIT_PORT (scripts/demo explains them).
 .DEFAULT_GOAL := help
-.PHONY: help demo streamlit stop build test test-vllm test-schema test-image lint lint-deploy bench-figures bench-ttft clean-tools
+.PHONY: help demo streamlit stop build test test-vllm test-schema test-browser test-image lint lint-deploy bench-figures bench-ttft clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,10 @@ build: ## Build target/release/lastro
 test: ## Run every test, with real models and a real LLM server
 	@scripts/prerequisites
 	@scripts/test
+
+test-browser: ## Test the Streamlit page in a real browser (NAME=... picks tests)
+	@scripts/prerequisites
+	@scripts/test-browser $(NAME)
 
 test-vllm: build ## Test against a real vLLM on the CPU (installs 6 GB)
 	@scripts/test-vllm

@@ -57,10 +57,11 @@ class Answer:
             self.problem, self.state = problem(reading.exception()), "failed"
 
     async def _read(self):
+        model = self.model or await asyncio.to_thread(lastro.model)
         async with openai.AsyncOpenAI(base_url=f"{lastro.URL}/v1", api_key=lastro.KEY or "none", max_retries=0,
                                       timeout=openai.Timeout(600, connect=3)) as client:
             async with client.chat.completions.with_streaming_response.create(
-                    model=f"{self.model}@{self.collection}", messages=self.messages, stream=True) as response:
+                    model=f"{model}@{self.collection}", messages=self.messages, stream=True) as response:
                 self.status = response.headers.get("X-RAG-Status")
                 self.passages = await asyncio.to_thread(passages, response.headers)
                 async for chunk in await response.parse():
@@ -89,6 +90,8 @@ def passages(headers):
 
 
 def problem(error):
+    if isinstance(error, lastro.Refused):
+        return error
     if isinstance(error, openai.APIStatusError):
         return lastro.refusal(error.response)
     if isinstance(error, openai.APIConnectionError):

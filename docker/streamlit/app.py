@@ -34,9 +34,12 @@ def start_session():
     state.setdefault("conversations", {})
     state.setdefault("collections", [])
     state.setdefault("uploads", [])
+    state.setdefault("taken", set())
     state.setdefault("uploaders", 0)
     state.setdefault("model", lastro.MODEL)
     state.setdefault("refused", None)
+    state.setdefault("missing", None)
+    state.setdefault("over", None)
     state.setdefault("note", None)
 
 
@@ -134,8 +137,17 @@ def begin(question):
     answers.append(Answer(state.model, state.collection, question, answers))
 
 
+def ask():
+    """Called before the script runs: within it, another click could cut the run short before it had the question."""
+    question = (state.question or "").strip()
+    if question:
+        state.refused = None
+        begin(question)
+
+
 def ask_again():
-    begin(conversation().pop().question)
+    if conversation() and conversation()[-1].state == "failed":
+        begin(conversation().pop().question)
 
 
 def forget_conversation():
@@ -162,7 +174,8 @@ def notes(answer):
 
 
 def draw_answer(number, answer, last):
-    st.markdown(prose(answer.text))
+    if answer.text:
+        st.markdown(prose(answer.text))
     for note in notes(answer):
         st.caption(note)
     sources(number, answer.passages, state.language)
@@ -204,12 +217,21 @@ def draw_conversation(place_of_documents):
                 draw_answer(number, answer, number == len(answers))
 
 
+def problem_of_last_answer(problem):
+    """Why the last question has no answer, until what was missing is there again."""
+    last = conversation()[-1].problem if conversation() else None
+    if state.missing and not problem:
+        state.over = last
+    state.missing = problem
+    return last if last is not state.over else None
+
+
 # ---- the page --------------------------------------------------------------------------------------------------
 
 def draw_problem(problem):
     with st.container(key="problem"):
         st.error(t(f"{problem.kind}_do", url=lastro.URL,
-                   message=texts.reason(state.language, problem.code, problem.message)), icon=":material/error:")
+                   message=prose(texts.reason(state.language, problem.code, problem.message))), icon=":material/error:")
 
 
 @st.fragment(run_every=LOOK_AGAIN)
@@ -237,13 +259,10 @@ def main():
         st.button(t("new_conversation"), key="new_conversation", icon=":material/edit_square:", on_click=forget_conversation)
     talk = st.container(key="conversation")
     below = st.container()
-    question = st.chat_input(t("question", name=chosen()["name"]) if chosen() else t("question_nowhere"), key="question",
-                             disabled=chosen() is None)
-    if question and question.strip():
-        state.refused = None
-        begin(question.strip())
-    last = conversation()[-1] if conversation() else None
-    missing = problem or state.refused or (last.problem if last else None)
+    st.chat_input(t("question", name=chosen()["name"]) if chosen() else t("question_nowhere"), key="question", on_submit=ask,
+                  disabled=chosen() is None)
+    unanswered = problem_of_last_answer(problem)
+    missing = problem or state.refused or unanswered
     with below:
         if missing:
             draw_problem(missing)

@@ -18,8 +18,12 @@ def t(key, **values):
 
 
 def take_files(key):
-    """Sends what was just put into the uploader, and gives it a new one: nothing in it could be sent a second time."""
-    files = state[key]
+    """Sends what was just put into the uploader, and has it replaced by an empty one. Streamlit calls this a second time for the same
+    files when the run that followed the first call was cut short."""
+    files = [file for file in state[key] or [] if file.file_id not in state.taken]
+    if not files:
+        return
+    state.taken.update(file.file_id for file in files)
     state.uploads = [upload for upload in state.uploads if upload.busy or upload.state == "failed"]
     state.uploads += [Upload(state.collection, file) for file in files]
     state.uploaders += 1

@@ -63,6 +63,14 @@ def ready():
     return said
 
 
+def model():
+    """The LLM server's first model."""
+    upstream = ready()["upstream"]
+    if not upstream.get("models"):
+        raise Refused("upstream", upstream.get("message") or "it lists no models")
+    return upstream["models"][0]
+
+
 def collections():
     """Every collection that the key sees, by name."""
     found, after = [], {}

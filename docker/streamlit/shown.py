@@ -20,12 +20,12 @@ def prose(text):
 
 
 def style(choose, formats):
-    """Passages that scroll, the uploader's own English words in the page's language, and no second button to stop with: Streamlit's
+    """Sources that scroll by themselves (a page that follows its end would jump to the last), the uploader's own English words in the page's language, and no second button to stop with: Streamlit's
     ends the page's run, not the answer."""
     words, sizes = ".st-key-upload section button p", '.st-key-upload [data-testid="stFileUploaderDropzoneInstructions"] span'
     st.html(f"""<style>
-        [class*="st-key-passage-"] {{ max-height: 12rem; overflow-y: auto; }}
-        [class*="st-key-passage-"] [data-testid="stText"] {{ font-size: 0.875rem; }}
+        [class*="st-key-sources-"] [data-testid="stExpanderDetails"] {{ max-height: 55vh; overflow-y: auto; }}
+        [class*="st-key-sources-"] [data-testid="stText"] {{ font-size: 0.875rem; }}
         [data-testid="stStatusWidget"] {{ display: none; }}
         {words}, {sizes} {{ font-size: 0; }}
         {sizes} {{ white-space: normal; }}
@@ -57,7 +57,7 @@ def sources(number, passages, language):
             if "text" in passage:
                 if passage["headings"]:
                     st.caption(literal(" › ".join(passage["headings"])))
-                with st.container(key=f"passage-{number}-{passage['n']}", border=True):
+                with st.container(border=True):
                     st.text(passage["text"])
             else:
                 st.caption(texts.text(language, "passage_gone"))

@@ -98,7 +98,7 @@ def test_what_is_missing_is_said_and_nothing_typed_is_lost(serve, scripted, lang
     lonely.upload("pump", ("zephyr-9.pdf", MANUAL))
     says = {"pt": "O servidor do modelo de linguagem não responde", "en": "The language model's server does not answer"}
     problem(lonely.url, says)
-    asked = problem(lonely.url, says, ["say", "question", "What now?"], LASTRO_MODEL="absent")
+    asked = problem(lonely.url, says, ["say", "question", "What now?"])
     assert "What now\\?" in asked["texts"], "the question stays, to be asked again"
 
     closed = serve(scripted.url)
