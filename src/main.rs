@@ -237,6 +237,8 @@ fn start_log(config: &Config, serving: bool) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log on a full disk must not take requests with it: said on standard error, that would be a panic.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     if config.log_json { log.json().flatten_event(true).init() } else { log.init() }
 }

@@ -13,7 +13,8 @@ use crate::embed;
 
 /// A probe does not wait longer for the LLM server.
 const UPSTREAM_PATIENCE: Duration = Duration::from_secs(1);
-
+/// What it told a moment ago still holds: probes come often.
+const UPSTREAM_MOMENT: Duration = Duration::from_secs(2);
 /// Nor for the disk.
 const STORAGE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -33,7 +34,9 @@ pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
             false,
         ),
     };
-    let models = tokio::time::timeout(UPSTREAM_PATIENCE, app.upstream.models()).await;
+    let models = tokio::time::timeout(UPSTREAM_PATIENCE, app.upstream.models_now(UPSTREAM_MOMENT)).await;
+    // A busy one is not down: it answers what it was asked before.
+    let models = models.or_else(|late| app.upstream.models_told().map(Ok).ok_or(late));
     let upstream = match models {
         Ok(Ok(models)) => {
             let ids: Vec<&str> = models.iter().map(|(id, _)| id.as_str()).collect();

@@ -53,6 +53,20 @@ impl Upstream {
         Ok(models)
     }
 
+    /// Upstream's models as it tells them now, or told a moment ago.
+    pub async fn models_now(&self, moment: Duration) -> Result<Arc<Vec<Model>>, UpstreamError> {
+        let known = self.known.list.read().clone();
+        match known {
+            Some((models, at)) if at.elapsed() < moment => Ok(models),
+            _ => self.refresh().await,
+        }
+    }
+
+    /// Upstream's models as it told them last, if it ever did.
+    pub fn models_told(&self) -> Option<Arc<Vec<Model>>> {
+        self.known.list.read().as_ref().map(|(models, _)| models.clone())
+    }
+
     async fn refresh(&self) -> Result<Arc<Vec<Model>>, UpstreamError> {
         let started = Instant::now();
         let _one_at_a_time = self.known.refreshing.lock().await;

@@ -1,7 +1,7 @@
 //! What is refused and how: OpenAI's error shape, what to do about it, and a server that goes on.
 
-use super::world::upstream::json_answer;
-use super::world::{Piece, Request, World, question_body};
+use super::world::upstream::{json_answer, vllm_models};
+use super::world::{Piece, Request, World, eventually, question_body};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -209,4 +209,15 @@ async fn retrieval_that_breaks_is_said() {
     database.execute_batch("ALTER TABLE lost RENAME TO chunks").expect("the store is mended");
     let reply = world.chat("manual", "When is the valve closed?", &[]).await;
     assert_eq!(reply.header("x-rag-status"), Some("hit"));
+}
+
+#[tokio::test]
+async fn ready_notices_an_llm_server_that_died() {
+    let world = World::start("").await;
+    let status = async || world.get("/ready").await.json()["upstream"]["status"].clone();
+    assert_eq!(status().await, "ready");
+    world.upstream.play_models(vec![Piece::Die]);
+    eventually(|| async { (status().await == "failed").then_some(()) }).await;
+    world.upstream.models(&vllm_models(8192));
+    assert_eq!(status().await, "ready");
 }

@@ -164,6 +164,11 @@ impl Upstream {
         *self.shared.models.lock() = json_answer("200 OK", body);
     }
 
+    /// What is played for `/v1/models` in place of a list.
+    pub fn play_models(&self, answer: Vec<Piece>) {
+        *self.shared.models.lock() = answer;
+    }
+
     /// Answers `/tokenize`; without it that is 404.
     pub fn tokenize(&self, count: Tokenize) {
         *self.shared.tokenize.lock() = Some(count);
