@@ -55,23 +55,26 @@ async fn assert_complete(world: &World, names: &[String]) {
     }
 }
 
-/// A small disk in place of the data folder, until dropped.
-struct SmallDisk(PathBuf);
+/// Mounted in place of the data folder, until dropped.
+struct Disk(PathBuf);
 
-impl SmallDisk {
+impl Disk {
     /// None where this user may not mount one.
     async fn mount(world: &World) -> Option<Self> {
         fs::create_dir(world.data()).expect("a folder");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs"])
-            .arg(world.data())
-            .output()
-            .await;
-        let mounted = mounted.is_ok_and(|done| done.status.success());
-        if !mounted {
-            println!("skipped: a full disk needs the right to mount a small one");
-        }
+        let mounted = mount(&["-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs"], &world.data()).await;
         mounted.then(|| Self(world.data()))
+    }
+
+    /// The data folder as it is, but nothing can be written there any more.
+    async fn read_only(world: &World) -> Option<Self> {
+        let data = world.data();
+        let path = data.to_str().expect("a path");
+        if !mount(&["--bind", path], &data).await {
+            return None;
+        }
+        let disk = Self(data.clone());
+        mount(&["-o", "remount,bind,ro"], &data).await.then_some(disk)
     }
 
     fn ballast(&self) -> PathBuf {
@@ -89,7 +92,17 @@ impl SmallDisk {
     }
 }
 
-impl Drop for SmallDisk {
+/// False where this user may not.
+async fn mount(options: &[&str], place: &Path) -> bool {
+    let mounted = Command::new("mount").args(options).arg(place).output().await;
+    let mounted = mounted.is_ok_and(|done| done.status.success());
+    if !mounted {
+        println!("skipped: full and read-only disks need the right to mount");
+    }
+    mounted
+}
+
+impl Drop for Disk {
     fn drop(&mut self) {
         // What the server still has open goes with it.
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
@@ -99,7 +112,7 @@ impl Drop for SmallDisk {
 #[tokio::test]
 async fn a_full_disk_loses_nothing() {
     let world = World::prepared("").await;
-    let Some(disk) = SmallDisk::mount(&world).await else { return };
+    let Some(disk) = Disk::mount(&world).await else { return };
     let (world, program) = world.start_program("").await;
     let mut names = vec!["first".to_owned()];
     assert_eq!(send(&world, "first", 60).await.status, 200);
@@ -143,7 +156,7 @@ async fn a_full_disk_loses_nothing() {
 #[tokio::test]
 async fn a_file_that_does_not_fit_leaves_nothing() {
     let world = World::prepared("").await;
-    let Some(disk) = SmallDisk::mount(&world).await else { return };
+    let Some(disk) = Disk::mount(&world).await else { return };
     let (world, _program) = world.start_program("").await;
     let large = vec![b'a'; 30 << 20];
     for target in ["/v1/vector_stores/manual/documents?create=true", "/v1/files"] {
@@ -174,7 +187,7 @@ async fn files_that_may_not_grow_lose_nothing() {
     assert!(message.contains("/ready"), "{message}");
     assert_eq!((files(&world, "blobs"), files(&world, "staging")), (1, 0));
     assert_goes_on(&world).await;
-    assert_eq!(world.search("manual", "keeper of first").await.is_empty(), false);
+    assert!(!world.search("manual", "keeper of first").await.is_empty());
     program.limit_files(None);
     let reply = world.ask(small).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -207,6 +220,22 @@ async fn a_data_folder_that_goes_away_and_comes_back() {
     names.push("second".to_owned());
     assert_complete(&world, &names).await;
     assert_eq!(world.get("/ready").await.json()["storage"]["status"], "ready");
+}
+
+#[tokio::test]
+async fn a_data_folder_that_goes_read_only() {
+    let (world, _program) = World::program("").await;
+    assert_eq!(send(&world, "first", 60).await.status, 200);
+    let Some(disk) = Disk::read_only(&world).await else { return };
+    let message = send(&world, "second", 0).await.error(503, "storage_unavailable");
+    assert!(message.contains("/ready"), "{message}");
+    let storage = world.get("/ready").await.json()["storage"].clone();
+    assert!(storage["message"].as_str().is_some_and(|text| text.contains("Read-only")), "{storage}");
+    assert_goes_on(&world).await;
+    assert!(!world.search("manual", "keeper of first").await.is_empty());
+    drop(disk);
+    assert_eq!(send(&world, "second", 60).await.status, 200);
+    assert_complete(&world, &["first".to_owned(), "second".to_owned()]).await;
 }
 
 async fn serve(world: &World, data: &str) -> Output {

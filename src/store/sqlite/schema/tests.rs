@@ -119,8 +119,7 @@ fn without_a_copy_nothing_is_changed() -> Result<()> {
 /// What the disk holds when the process is killed in the middle of a step, at any of its statements.
 #[test]
 fn a_migration_that_is_killed_begins_anew() -> Result<()> {
-    for format in 1..STEPS.len() {
-        let step = STEPS[format];
+    for (format, step) in STEPS.iter().enumerate().skip(1) {
         let ends: Vec<usize> = step.match_indices(';').map(|(at, _)| at + 1).collect();
         for end in ends {
             let (folder, left) =
