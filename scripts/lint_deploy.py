@@ -14,7 +14,7 @@ from image import read_stages
 DOCKER = ROOT / "docker"
 TOOLS = Path(sys.executable).parent
 KUBERNETES = "1.37"
-YAML_RULES = "{extends: default, rules: {line-length: {max: 140}, document-start: disable, comments: {min-spaces-from-content: 1}}}"
+YAML_RULES = "{extends: default, rules: {line-length: {max: 140}, document-start: disable, comments: {min-spaces-from-content: 1, require-starting-space: false}}}"
 # Seconds that Cloud Run allows a service's start-up probe, before the first try and for all tries together.
 MOST_DELAY, MOST_PROBING = 240, 240
 MOST_CONCURRENCY, MOST_SECONDS = 1000, 3600
