@@ -54,20 +54,21 @@ def listed(collection):
 
 
 def panel(collection, was_busy):
+    documents = listed(collection)  # before the place is emptied, or the list would flicker
     with st.container(key="documents"):
         place = st.empty()
-    busy = draw(place, collection)
+    busy = draw(place, collection, documents)
     failed = [upload for upload in state.uploads if upload.state == "failed" and upload.collection == collection]
     if failed:
         st.button(t("send_again"), key="send_again", icon=":material/refresh:", on_click=send_again)
     if was_busy and not busy:
         st.rerun()
-    return lambda: draw(place, collection)
+    return lambda: draw(place, collection, listed(collection))
 
 
-def draw(place, collection):
+def draw(place, collection, documents):
     """Draws the rows; says whether something is still on its way."""
-    documents = sorted(listed(collection), key=lambda d: (d["status"] == "completed", -d["created_at"], d["filename"]))
+    documents = sorted(documents, key=lambda d: (d["status"] == "completed", -d["created_at"], d["filename"]))
     uploads = [upload for upload in state.uploads if upload.collection == collection]
     with place.container(gap="small"):
         for upload in uploads:

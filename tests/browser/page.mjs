@@ -33,6 +33,7 @@ export class Page {
   async drawn() {
     await this.page.locator('[data-testid=stApp][data-test-script-state=notRunning]').waitFor();
     await this.part('language').first().waitFor();
+    await until(async () => (await this.page.locator('[data-testid=stSkeleton]').count()) === 0, 'everything is drawn');
   }
 
   /** Makes a collection with the page's own form, and stays on it. */
