@@ -181,7 +181,7 @@ async fn files_that_may_not_grow_lose_nothing() {
     program.limit_files(Some(16 << 10));
     send(&world, "large", 0).await.error(507, "disk_full");
     let target = "/v1/vector_stores/manual/documents";
-    let small = form(target, &[("file", "small.txt", document("small")[..9_000].as_bytes())]);
+    let small = form(target, &[("file", "small.txt", &document("small").as_bytes()[..9_000])]);
     let reply = world.ask(small.clone()).await;
     let message = reply.error(503, "storage_unavailable");
     assert!(message.contains("/ready"), "{message}");
