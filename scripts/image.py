@@ -79,6 +79,17 @@ def size_of(folder):
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
 
 
+RUNNING = []
+
+
+def end_all():
+    """Whatever is left of what was started, as after a check that failed."""
+    for process in RUNNING:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 class Containers:
     """Runs commands in a root, read-only unless told otherwise, as the image's user, as process 1 of its own."""
 
@@ -101,8 +112,10 @@ class Containers:
                             for target, source in (binds or {}).items()),
             settings=" ".join(quote(f"{name}={value}") for name, value in settings.items()),
             setpriv=shutil.which("setpriv"), chroot=shutil.which("chroot"))
-        return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", *command],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", *command]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        RUNNING.append(process)
+        return process
 
     def run(self, command, env=None, timeout=60):
         """Exit status and standard output."""
