@@ -94,14 +94,14 @@ def create_collection():
 
 # ---- the sidebar -----------------------------------------------------------------------------------------------
 
-def sidebar(ready):
-    """Draws it; returns the place of the list of documents, which is drawn anew while an answer streams."""
+def sidebar(ready, known):
+    """Draws it, with advice to make a collection where it is `known` that there is none; returns the place of the list of documents, which is drawn anew while an answer streams."""
     names = {collection["id"]: collection["name"] for collection in state.collections}
     with st.sidebar:
         st.radio(t("language"), list(texts.LANGUAGES), format_func=texts.LANGUAGES.get, key="language", horizontal=True,
                  label_visibility="collapsed")
         st.selectbox(t("collection"), list(names), format_func=lambda id: names.get(id, id), key="collection",
-                     placeholder=t("no_collection"), disabled=not names)
+                     placeholder=t("no_collection") if known else "", disabled=not names)
         with st.form("creation", border=False):
             with st.container(horizontal=True, vertical_alignment="bottom"):
                 st.text_input(t("new_collection"), key="new_collection", placeholder=t("new_collection_name"), max_chars=200)
@@ -110,7 +110,7 @@ def sidebar(ready):
             key = f"files-{state.uploaders}"
             st.file_uploader(t("upload"), accept_multiple_files=True, key=key, on_change=take_files, args=(key,),
                              disabled=chosen() is None)
-            if chosen() is None:
+            if known and chosen() is None:
                 st.caption(t("upload_first"))
         place = documents_panel(state.collection if chosen() else None)
         st.caption(" · ".join(status_line(ready)))
@@ -201,11 +201,12 @@ def follow(answer, place_of_documents):
     st.rerun()
 
 
-def draw_conversation(place_of_documents):
+def draw_conversation(place_of_documents, known):
     answers = conversation()
-    if not answers:
-        name = chosen() and chosen()["name"]
-        st.markdown(t("start", name=literal(name)) if name else t("start_nowhere"))
+    if not answers and chosen():
+        st.markdown(t("start", name=literal(chosen()["name"])))
+    elif not answers and known:
+        st.markdown(t("start_nowhere"))
     for number, answer in enumerate(answers, 1):
         answer.look()
         with st.chat_message("user"):
@@ -248,7 +249,9 @@ def main():
     ready, collections, problem = ask_server()
     remember(ready, collections)
     style(t("choose"), t("formats"))
-    place_of_documents = sidebar(ready)
+    # Whether the list of collections is the server's: an empty one may only mean that it could not be asked.
+    known = problem is None or problem.kind == "upstream"
+    place_of_documents = sidebar(ready, known)
     st.query_params.from_dict({"language": state.language, **({"collection": state.collection} if state.collection else {})})
     if state.note:
         st.toast(state.note)
@@ -259,7 +262,7 @@ def main():
         st.button(t("new_conversation"), key="new_conversation", icon=":material/edit_square:", on_click=forget_conversation)
     talk = st.container(key="conversation")
     below = st.container()
-    st.chat_input(t("question", name=chosen()["name"]) if chosen() else t("question_nowhere"), key="question", on_submit=ask,
+    st.chat_input(t("question", name=chosen()["name"]) if chosen() else t("question_nowhere") if known else "", key="question", on_submit=ask,
                   disabled=chosen() is None)
     unanswered = problem_of_last_answer(problem)
     missing = problem or state.refused or unanswered
@@ -269,7 +272,7 @@ def main():
         if problem:
             look_again(problem.kind)
     with talk:
-        draw_conversation(place_of_documents)
+        draw_conversation(place_of_documents, known)
 
 
 main()

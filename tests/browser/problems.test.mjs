@@ -41,6 +41,7 @@ scene('without lastro the page says where it looked', { locale: 'pt-BR' }, async
   await page.open(address.url);
   await page.shows(page.problem, /O lastro não responde em/);
   assert.ok((await page.problem.innerText()).includes(gone.url), 'the address is named');
+  assert.doesNotMatch(await page.all.innerText(), /Crie uma coleção|Nenhuma coleção/, 'what is not known is not said');
   await page.picture('no-lastro');
 
   // It is found again without a restart of the page.
@@ -58,6 +59,7 @@ scene('a key that is missing and a key that is wrong are two messages, and a rig
 
   await page.open(missing.url);
   await page.shows(page.problem, /The key is missing.*lastro keys create.*LASTRO_KEY/s);
+  assert.doesNotMatch(await page.all.innerText(), /[Cc]reate a collection|No collection/, 'what is not known is not said');
   await page.picture('key-missing');
   await page.open(wrong.url);
   await page.shows(page.problem, /The key in LASTRO_KEY is not in force/);
