@@ -105,7 +105,7 @@ def sidebar(ready, known):
         with st.form("creation", border=False):
             with st.container(horizontal=True, vertical_alignment="bottom"):
                 st.text_input(t("new_collection"), key="new_collection", placeholder=t("new_collection_name"), max_chars=200)
-                st.form_submit_button(t("create_collection"), key="create_collection", on_click=create_collection, disabled=not known)
+                st.form_submit_button(t("create_collection"), key="create_collection", on_click=create_collection)
         with st.container(key="upload"):
             key = f"files-{state.uploaders}"
             st.file_uploader(t("upload"), accept_multiple_files=True, key=key, on_change=take_files, args=(key,),
