@@ -106,7 +106,7 @@ async fn for_deck(vectors: &Path, kept: &Path) -> Outcome<PathBuf> {
     let mut file = BufWriter::new(fs::File::create(part.join("vectors.f32"))?);
     for collection in store.collections().await?.iter().filter(|c| c.name == COLLECTION) {
         texts.extend(store.chunk_changes(&collection.id, 0).await?.added.into_iter().map(|c| c.text));
-        for (_, _, vector) in store.vector_changes(&collection.id, &fingerprint, 0).await?.added {
+        for (_, _, vector) in store.vector_changes(&collection.id, &fingerprint, 0, usize::MAX).await?.added {
             for value in vector {
                 file.write_all(&value.to_le_bytes())?;
             }
