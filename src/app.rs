@@ -4,6 +4,7 @@ mod keys;
 mod standing;
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +28,9 @@ pub use keys::{Exposed, KeyError, Wanted, now, scopes};
 
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
+
+/// The model is loaded once the words can be searched, or after this time.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// How often uses are written down, and what is over its time is removed.
 const EXPIRY: Duration = Duration::from_secs(60);
@@ -67,11 +71,11 @@ pub enum AppError {
 }
 
 impl App {
-    /// Opens the data folder, and starts loading the embedding model. Nothing is worked on yet.
+    /// Opens the data folder. Nothing is worked on yet, and the embedding model is not loaded.
     pub async fn open(config: Config) -> Result<Arc<Self>, AppError> {
         let opened = SystemTime::now();
         let telemetry = Telemetry::start(&config.telemetry)?;
-        let embeddings = config.embedding.as_ref().map(|e| Embeddings::start(e.folder.clone(), e.device));
+        let embeddings = config.embedding.as_ref().map(|e| Embeddings::prepare(e.folder.clone(), e.device));
         let data = config.data.clone();
         let open = move || Ok::<_, StoreError>((DataLock::take(&data)?, SqliteStore::open(&data)?));
         let opened_store = tokio::task::spawn_blocking(open).await;
@@ -100,9 +104,9 @@ impl App {
         }))
     }
 
-    /// What goes on beside requests, until dropped: opening indexes, syncing the folder, ingestion.
+    /// What goes on beside requests, until dropped: opening indexes, the embedding model, syncing the folder, ingestion.
     pub async fn work(self: Arc<Self>) {
-        self.catalog.sync_all().await;
+        self.open_indexes().await;
         let housekeeping = async {
             match self.store.sweep(self.opened).await {
                 Ok(0) => {}
@@ -119,6 +123,19 @@ impl App {
             }
         };
         tokio::join!(self.ingest.clone().run(), folder, housekeeping, self.expire());
+    }
+
+    /// Words first: the first questions are answered by them. The model takes a core while it is loaded, so it waits for
+    /// them; not for long, since an index that has to be rebuilt takes its time.
+    async fn open_indexes(&self) {
+        let mut words = pin!(self.catalog.sync_all());
+        let opened = tokio::time::timeout(HEAD_START, words.as_mut()).await;
+        if let Some(embeddings) = &self.embeddings {
+            embeddings.load();
+        }
+        if opened.is_err() {
+            words.await;
+        }
     }
 
     async fn expire(&self) {

@@ -97,6 +97,8 @@ impl Server {
             }
         }
         command.args(settings.more);
+        // Not in this folder: its sample collections would be taken in.
+        command.current_dir(data);
         if let Some(log) = settings.log {
             command.stderr(File::create(log).map_err(|e| format!("{}: {e}", log.display()))?);
         }

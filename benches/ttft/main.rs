@@ -4,6 +4,8 @@
 //! and not when they have their last answer; in each round all targets have a turn, and a round's turns are compared
 //! with asking the upstream directly in the same round. The machine should have nothing else to do.
 
+#[allow(dead_code, reason = "each benchmark uses its part")]
+#[path = "../shared/answer.rs"]
 mod answer;
 mod arguments;
 mod cancel;
@@ -13,6 +15,7 @@ mod cores;
 #[path = "../shared/filled.rs"]
 mod filled;
 mod half_open;
+#[path = "../shared/kept.rs"]
 mod kept;
 mod load;
 #[path = "../shared/mock.rs"]
@@ -32,6 +35,7 @@ mod rounds;
 mod summary;
 mod table;
 mod target;
+#[path = "../shared/usage.rs"]
 mod usage;
 #[path = "../shared/wire.rs"]
 mod wire;

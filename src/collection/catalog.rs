@@ -316,16 +316,22 @@ impl Catalog {
 
     /// Brings a collection's indexes up to the store. A damaged index is rebuilt.
     pub async fn sync(&self, collection: &Collection) -> Result<(), CollectionError> {
-        let model = self.embedder.model();
-        match collection.sync(&*self.store, model.clone()).await {
+        self.sync_words(collection).await?;
+        match self.embedder.model() {
+            Some(model) => unless_deleted(collection.sync_meaning(&*self.store, model).await),
+            None => Ok(()),
+        }
+    }
+
+    /// The same with the words alone, for who cannot wait until the vectors are read.
+    pub(super) async fn sync_words(&self, collection: &Collection) -> Result<(), CollectionError> {
+        match collection.sync_words(&*self.store).await {
             Err(CollectionError::Index(error)) => {
                 collection.rebuild_lexical().await?;
                 tracing::warn!(%error, collection = collection.label(), "index is rebuilt");
-                collection.sync(&*self.store, model).await
+                unless_deleted(collection.sync_words(&*self.store).await)
             }
-            // Deleted while it was on its way here.
-            Err(CollectionError::Store(StoreError::NotFound(_))) => Ok(()),
-            done => done,
+            done => unless_deleted(done),
         }
     }
 
@@ -342,6 +348,14 @@ impl Catalog {
     /// The open collection of this id.
     pub fn by_id(&self, id: &CollectionId) -> Option<Arc<Collection>> {
         self.open.read().get(id).cloned()
+    }
+}
+
+/// A collection may be deleted while somebody is on the way to it.
+fn unless_deleted(synced: Result<(), CollectionError>) -> Result<(), CollectionError> {
+    match synced {
+        Err(CollectionError::Store(StoreError::NotFound(_))) => Ok(()),
+        synced => synced,
     }
 }
 

@@ -15,6 +15,8 @@ use crate::store::{CollectionId, CollectionRecord, Origin, Store};
 
 /// Bringing an index up to date is bounded only by work, not by a waiting client.
 const APPLY_DEADLINE: Duration = Duration::from_secs(600);
+/// Vectors read at a time: all of a large collection would be in memory twice.
+const VECTORS_AT_ONCE: usize = 4096;
 
 /// A collection that can be searched. Its indexes may lag behind the store and never lie:
 /// what they find is read back from the store before it is shown.
@@ -33,8 +35,10 @@ pub struct Collection {
     folder: PathBuf,
     described: RwLock<Described>,
     indexes: RwLock<Indexes>,
-    /// One at a time brings the indexes up to date.
-    syncing: tokio::sync::Mutex<()>,
+    /// One at a time brings the lexical index up to date.
+    syncing_words: tokio::sync::Mutex<()>,
+    /// And one at a time the vectors: who needs the words does not wait for these.
+    syncing_meaning: tokio::sync::Mutex<()>,
 }
 
 struct Described {
@@ -104,7 +108,8 @@ impl Collection {
             folder: LexicalIndex::folder(indexes, &record.id.0),
             described: RwLock::new(Described::of(record)?),
             indexes: RwLock::default(),
-            syncing: tokio::sync::Mutex::new(()),
+            syncing_words: tokio::sync::Mutex::default(),
+            syncing_meaning: tokio::sync::Mutex::default(),
         })
     }
 
@@ -187,20 +192,13 @@ impl Collection {
         (dense.model.fingerprint == model.fingerprint && !dense.index.is_empty()).then_some(dense)
     }
 
-    /// Brings both indexes to the store's revision, opening or rebuilding them where needed.
-    pub(super) async fn sync(
-        &self,
-        store: &dyn Store,
-        model: Option<Arc<EmbeddingModel>>,
-    ) -> Result<(), CollectionError> {
-        let _one_at_a_time = self.syncing.lock().await;
+    /// Brings the lexical index to the store's revision, opening or rebuilding it where needed. That takes milliseconds
+    /// where the vectors may take seconds.
+    pub(super) async fn sync_words(&self, store: &dyn Store) -> Result<(), CollectionError> {
+        let _one_at_a_time = self.syncing_words.lock().await;
         let record = store.collection(&self.id).await?;
         *self.described.write() = Described::of(&record)?;
-        self.sync_lexical(store, &record).await?;
-        if let Some(model) = model {
-            self.sync_dense(store, &record, model).await?;
-        }
-        Ok(())
+        self.sync_lexical(store, &record).await
     }
 
     /// Takes over what the store says of it, without looking at the indexes.
@@ -212,7 +210,7 @@ impl Collection {
 
     /// Throws the lexical index away, so that the next [`Self::sync`] builds it from the store.
     pub(super) async fn discard_lexical(&self) -> Result<(), CollectionError> {
-        let _one_at_a_time = self.syncing.lock().await;
+        let _one_at_a_time = self.syncing_words.lock().await;
         self.indexes.write().lexical = None;
         let folder = self.folder.clone();
         blocking(move || LexicalIndex::remove(&folder)).await
@@ -285,25 +283,27 @@ impl Collection {
         Ok(Lexical { index: Arc::new(index), language, revision })
     }
 
-    async fn sync_dense(
+    /// Brings the vectors of a model to the store's revision. Those that are read for the first time are searched once
+    /// all of them are there: a part of them would hide what the rest would find.
+    pub(super) async fn sync_meaning(
         &self,
         store: &dyn Store,
-        record: &CollectionRecord,
         model: Arc<EmbeddingModel>,
     ) -> Result<(), CollectionError> {
+        let _one_at_a_time = self.syncing_meaning.lock().await;
+        let newest = store.collection(&self.id).await?.revision;
         let current = self.indexes.read().dense.clone();
         let dense = match current {
             Some(dense)
-                if dense.model.fingerprint == model.fingerprint
-                    && dense.index.revision() <= record.revision =>
+                if dense.model.fingerprint == model.fingerprint && dense.index.revision() <= newest =>
             {
                 dense
             }
             _ => Dense { index: Arc::new(ExactScan::new(model.dimensions)), model: model.clone() },
         };
-        let since = dense.index.revision();
-        if since < record.revision {
-            let changes = store.vector_changes(&self.id, &model.fingerprint, since).await?;
+        while dense.index.revision() < newest {
+            let since = dense.index.revision();
+            let changes = store.vector_changes(&self.id, &model.fingerprint, since, VECTORS_AT_ONCE).await?;
             let added = changes
                 .added
                 .into_iter()

@@ -239,7 +239,7 @@ async fn lexical_once(
     deadline: Instant,
 ) -> Result<Vec<Scored>, CollectionError> {
     if scope.collection.lexical().is_none() {
-        tokio::time::timeout_at(deadline.into(), catalog.sync(&scope.collection))
+        tokio::time::timeout_at(deadline.into(), catalog.sync_words(&scope.collection))
             .await
             .map_err(|_| CollectionError::Deadline)??;
     }

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -76,6 +77,14 @@ struct Shared {
     name: String,
     queue: Arc<Queue>,
     state: watch::Receiver<State>,
+    /// What the thread will do, until it is started.
+    thread: Mutex<Option<Thread>>,
+}
+
+struct Thread {
+    folder: PathBuf,
+    device: DeviceChoice,
+    state: watch::Sender<State>,
 }
 
 impl Drop for Shared {
@@ -87,25 +96,39 @@ impl Drop for Shared {
 impl Embeddings {
     /// Starts the thread, which loads the model in `folder`. Returns at once.
     pub fn start(folder: PathBuf, device: DeviceChoice) -> Self {
-        let name = model::name(&folder);
-        let queue = Arc::new(Queue::default());
+        let embeddings = Self::prepare(folder, device);
+        embeddings.load();
+        embeddings
+    }
+
+    /// The same with the thread still to be started: until [`Self::load`] the model counts as being loaded.
+    pub fn prepare(folder: PathBuf, device: DeviceChoice) -> Self {
         let (sender, state) = watch::channel(State::Loading);
-        let sender = Arc::new(sender);
-        let (thread_queue, thread_sender) = (queue.clone(), sender.clone());
-        let run = move || match load(folder, device) {
-            Ok(model) => {
-                thread_sender.send_replace(State::Ready(model.info.clone()));
-                queue::work(&thread_queue, &model);
-            }
-            Err(reason) => {
-                error!("embeddings are not available: {reason}");
-                thread_sender.send_replace(State::Failed(reason));
+        let name = model::name(&folder);
+        let thread = Mutex::new(Some(Thread { folder, device, state: sender }));
+        Embeddings { shared: Arc::new(Shared { name, queue: Arc::default(), state, thread }) }
+    }
+
+    /// Starts the thread, unless it was started before. Returns at once.
+    pub fn load(&self) {
+        let Some(Thread { folder, device, state }) = self.shared.thread.lock().take() else { return };
+        let (queue, state) = (self.shared.queue.clone(), Arc::new(state));
+        let run = {
+            let state = state.clone();
+            move || match load(folder, device) {
+                Ok(model) => {
+                    state.send_replace(State::Ready(model.info.clone()));
+                    queue::work(&queue, &model);
+                }
+                Err(reason) => {
+                    error!("embeddings are not available: {reason}");
+                    state.send_replace(State::Failed(reason));
+                }
             }
         };
         if let Err(error) = std::thread::Builder::new().name("embedding".to_owned()).spawn(run) {
-            sender.send_replace(State::Failed(format!("the embedding thread cannot be started: {error}")));
+            state.send_replace(State::Failed(format!("the embedding thread cannot be started: {error}")));
         }
-        Embeddings { shared: Arc::new(Shared { name, queue, state }) }
     }
 
     /// The model's name, known before it is loaded.

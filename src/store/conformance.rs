@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+/// As many vectors as there are.
+const ALL: usize = usize::MAX;
+
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
@@ -62,6 +65,7 @@ where
     a_document_goes_through_its_stages(&empty().await).await;
     changes_are_told_since_a_revision_and_ids_are_never_used_twice(&empty().await).await;
     vectors_of_deleted_chunks_are_dropped(&empty().await).await;
+    many_vectors_are_told_by_whole_revisions(&empty().await).await;
     reading_back_keeps_order_and_to_its_limits(&empty().await).await;
     keys_are_kept_with_their_grants_and_never_forgotten(&empty().await).await;
 }
@@ -139,13 +143,13 @@ async fn changes_are_told_since_a_revision_and_ids_are_never_used_twice(store: &
     let ids: Vec<_> = first.added.iter().map(|a| a.id).collect();
     let vectors = ids.iter().map(|id| (*id, vec![0.5, -0.5])).collect();
     store.commit_vectors("f", vectors).await.expect("vectors");
-    let vectors = store.vector_changes(&c.id, "f", first.revision).await.expect("changes");
+    let vectors = store.vector_changes(&c.id, "f", first.revision, ALL).await.expect("changes");
     assert!(vectors.revision > first.revision);
     assert_eq!(vectors.added[0], (ids[0], document.key, vec![0.5, -0.5]));
-    assert!(store.vector_changes(&c.id, "other", 0).await.expect("changes").added.is_empty());
+    assert!(store.vector_changes(&c.id, "other", 0, ALL).await.expect("changes").added.is_empty());
 
     store.delete_document(&c.id, &document.id).await.expect("delete");
-    let after = store.vector_changes(&c.id, "f", vectors.revision).await.expect("changes");
+    let after = store.vector_changes(&c.id, "f", vectors.revision, ALL).await.expect("changes");
     assert_eq!((after.removed, after.added.len()), (ids.clone(), 0));
     let document = add(store, &c.id, b"one").await.document;
     store.commit_chunks(document.key, read(&["gamma"]), Quotas::default()).await.expect("commit");
@@ -168,11 +172,43 @@ async fn vectors_of_deleted_chunks_are_dropped(store: &dyn Store) {
     assert!(store.chunks_without_vector("f", None, waiting[1].id, 10).await.expect("waiting").is_empty());
     store.delete_document(&c.id, &document.id).await.expect("delete");
     store.commit_vectors("f", vec![(waiting[1].id, vec![1.0])]).await.expect("no error");
-    assert!(store.vector_changes(&c.id, "f", 0).await.expect("changes").added.is_empty());
+    assert!(store.vector_changes(&c.id, "f", 0, ALL).await.expect("changes").added.is_empty());
     assert!(matches!(
         store.commit_chunks(document.key, read(&["late"]), Quotas::default()).await,
         Err(StoreError::NotFound(_))
     ));
+}
+
+async fn many_vectors_are_told_by_whole_revisions(store: &dyn Store) {
+    let c = collection(store, "c").await;
+    let mut ids = Vec::new();
+    for (bytes, texts) in [(b"one", ["a", "b"]), (b"two", ["c", "d"]), (b"six", ["e", "f"])] {
+        let document = add(store, &c.id, bytes).await.document;
+        store.commit_chunks(document.key, read(&texts), Quotas::default()).await.expect("commit");
+        let new = store.chunks_without_vector("f", Some(document.key), 0, 10).await.expect("waiting");
+        let vectors = new.iter().map(|chunk| (chunk.id, vec![1.0])).collect();
+        store.commit_vectors("f", vectors).await.expect("vectors");
+        ids.push((document, new.iter().map(|chunk| chunk.id).collect::<Vec<_>>()));
+    }
+    let told = |changes: VectorChanges| {
+        let added: Vec<_> = changes.added.iter().map(|added| added.0).collect();
+        (added, changes.removed, changes.revision)
+    };
+    let newest = store.collection(&c.id).await.expect("one").revision;
+    // A revision is never told in parts, however little was asked for.
+    for most in [0, 1, 2] {
+        let (added, removed, revision) =
+            told(store.vector_changes(&c.id, "f", 0, most).await.expect("changes"));
+        assert_eq!((&added, &removed), (&ids[0].1, &vec![]), "{most}");
+        assert!(revision < newest);
+    }
+    let (_, _, first) = told(store.vector_changes(&c.id, "f", 0, 1).await.expect("changes"));
+    store.delete_document(&c.id, &ids[0].0.id).await.expect("delete");
+    let (added, removed, second) = told(store.vector_changes(&c.id, "f", first, 3).await.expect("changes"));
+    assert_eq!((added, removed), ([ids[1].1.clone(), ids[2].1.clone()].concat(), vec![]));
+    let (added, removed, last) = told(store.vector_changes(&c.id, "f", second, 3).await.expect("changes"));
+    assert_eq!((added, removed), (vec![], ids[0].1.clone()), "the removal has its turn");
+    assert_eq!(last, store.collection(&c.id).await.expect("one").revision);
 }
 
 async fn reading_back_keeps_order_and_to_its_limits(store: &dyn Store) {

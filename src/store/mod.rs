@@ -205,12 +205,14 @@ pub trait Store: Send + Sync {
 
     /// What happened to the chunks after `since`.
     async fn chunk_changes(&self, collection: &CollectionId, since: Revision) -> Result<ChunkChanges>;
-    /// What happened to the vectors of one fingerprint after `since`.
+    /// What happened to the vectors of one fingerprint after `since`, in the order of revisions. Where that is more than
+    /// `most` vectors, it is the first revisions that hold so many, each of them whole, and the next call has the rest.
     async fn vector_changes(
         &self,
         collection: &CollectionId,
         fingerprint: &str,
         since: Revision,
+        most: usize,
     ) -> Result<VectorChanges>;
 
     /// The chunks of these ids that are alive, in one read transaction, in the order asked for.

@@ -23,6 +23,37 @@ pub async fn ready(world: &World) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn words_answer_from_the_start_and_meaning_joins_without_a_restart() {
+    let mut world = World::start("").await;
+    write_model(&model_folder(&world));
+    let options = with_model(&world);
+    world.restart(&options).await;
+    world.upload("manual", &[("dogs.txt", "Dogs run in the park."), ("cats.txt", "Cats sat on mats.")]).await;
+    world.stop().await;
+    // From now on the model's settings are a pipe: it is not loaded before somebody writes into that.
+    let settings = model_folder(&world).join("config.json");
+    let written = std::fs::read(&settings).expect("the settings");
+    std::fs::remove_file(&settings).expect("they are removed");
+    let made = std::process::Command::new("mkfifo").arg(&settings).status().expect("a pipe");
+    assert!(made.success());
+    world.run().await;
+    let reply = ask(&world).await;
+    assert_eq!((reply.header("x-rag-status"), reply.header("x-rag-hits")), (Some("lexical"), Some("1")));
+    let timing = reply.header("server-timing").expect("timings");
+    assert!(timing.contains("lexical;dur=") && !timing.contains("dense;dur="), "{timing}");
+    assert_eq!(world.get("/ready").await.json()["embedding"]["status"], "loading");
+
+    // A thread of its own: it waits for whoever reads.
+    std::thread::spawn(move || std::fs::write(settings, written).expect("the settings are written"));
+    let reply = eventually(|| async {
+        Some(ask(&world).await).filter(|reply| reply.header("x-rag-status") == Some("hit"))
+    })
+    .await;
+    // The vectors of the run before: nothing was embedded anew.
+    assert_eq!(reply.header("x-rag-hits"), Some("2"));
+}
+
+#[tokio::test]
 async fn documents_from_before_the_model_are_found_by_meaning() {
     let mut world = World::start("").await;
     world.upload("manual", &[("dogs.txt", "Dogs run in the park."), ("cats.txt", "Cats sat on mats.")]).await;

@@ -60,15 +60,23 @@ pub(super) fn commit_vectors(
     Ok(())
 }
 
-fn removed(t: &Transaction<'_>, collection: &CollectionId, since: Revision) -> Result<Vec<ChunkId>> {
+/// Chunks removed after a revision and up to another.
+fn removed(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    since: Revision,
+    until: Revision,
+) -> Result<Vec<ChunkId>> {
     // An index at revision 0 holds nothing that could have been removed.
     if since == 0 {
         return Ok(Vec::new());
     }
     let mut statement = t.prepare_cached(
-        "SELECT chunk FROM removals WHERE collection = ?1 AND revision > ?2 ORDER BY revision, chunk",
+        "SELECT chunk FROM removals WHERE collection = ?1 AND revision > ?2 AND revision <= ?3
+         ORDER BY revision, chunk",
     )?;
-    let rows = statement.query_map(params![collection.0, since as i64], |row| row.get::<_, i64>(0))?;
+    let rows =
+        statement.query_map(params![collection.0, since as i64, until as i64], |row| row.get::<_, i64>(0))?;
     rows.map(|row| Ok(row? as u64)).collect()
 }
 
@@ -90,7 +98,7 @@ pub(super) fn of_chunks(
             Ok(IndexedChunk { id: id as u64, document, headings: strings(&headings)?, text })
         })
         .collect::<Result<_>>()?;
-    Ok(ChunkChanges { revision, removed: removed(t, collection, since)?, added })
+    Ok(ChunkChanges { revision, removed: removed(t, collection, since, revision)?, added })
 }
 
 pub(super) fn of_vectors(
@@ -98,26 +106,37 @@ pub(super) fn of_vectors(
     collection: &CollectionId,
     fingerprint: &str,
     since: Revision,
+    most: usize,
 ) -> Result<VectorChanges> {
-    let revision = collections::one(t, collection)?.revision;
+    let newest = collections::one(t, collection)?.revision;
+    let before = i64::try_from(most.saturating_sub(1)).unwrap_or(i64::MAX);
+    let full: Option<i64> = t
+        .prepare_cached(
+            "SELECT revision FROM vectors WHERE collection = ?1 AND fingerprint = ?2 AND revision > ?3
+             ORDER BY revision LIMIT 1 OFFSET ?4",
+        )?
+        .query_row(params![collection.0, fingerprint, since as i64, before], |row| row.get(0))
+        .optional()?;
+    let revision = full.map_or(newest, |revision| revision as u64);
+    // In the order of the index: sorting by chunk would carry every vector through a sorter.
     let mut statement = t.prepare_cached(
         "SELECT v.chunk, c.document, v.vector FROM vectors v JOIN chunks c ON c.id = v.chunk
-         WHERE v.collection = ?1 AND v.fingerprint = ?2 AND v.revision > ?3 ORDER BY v.chunk",
+         WHERE v.collection = ?1 AND v.fingerprint = ?2 AND v.revision > ?3 AND v.revision <= ?4
+         ORDER BY v.revision",
     )?;
-    let rows = statement.query_map(params![collection.0, fingerprint, since as i64], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?))
-    })?;
-    let added = rows
-        .map(|row| {
-            let (id, document, bytes) = row?;
-            let (values, rest) = bytes.as_chunks::<4>();
-            if !rest.is_empty() {
-                return Err(StoreError::Damaged(format!("vector of chunk {id}")));
-            }
-            Ok((id as u64, document, values.iter().map(|b| f32::from_le_bytes(*b)).collect()))
-        })
-        .collect::<Result<_>>()?;
-    Ok(VectorChanges { revision, removed: removed(t, collection, since)?, added })
+    let mut rows = statement.query(params![collection.0, fingerprint, since as i64, revision as i64])?;
+    let mut added = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = row.get::<_, i64>(0)? as u64;
+        let damaged = || StoreError::Damaged(format!("vector of chunk {id}"));
+        let bytes = row.get_ref(2)?.as_blob().map_err(|_| damaged())?;
+        let (values, rest) = bytes.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(damaged());
+        }
+        added.push((id, row.get(1)?, values.iter().map(|b| f32::from_le_bytes(*b)).collect()));
+    }
+    Ok(VectorChanges { revision, removed: removed(t, collection, since, revision)?, added })
 }
 
 pub(super) fn strings(json: &str) -> Result<Vec<String>> {

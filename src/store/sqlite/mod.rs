@@ -467,9 +467,10 @@ impl Store for SqliteStore {
         collection: &CollectionId,
         fingerprint: &str,
         since: Revision,
+        most: usize,
     ) -> Result<VectorChanges> {
         let (collection, fingerprint) = (collection.clone(), fingerprint.to_owned());
-        self.read(move |t| changes::of_vectors(t, &collection, &fingerprint, since)).await
+        self.read(move |t| changes::of_vectors(t, &collection, &fingerprint, since, most)).await
     }
 
     async fn read_chunks(

@@ -54,7 +54,8 @@ pub async fn copy(
     Ok(data)
 }
 
-fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies a folder's files and folders into another.
+pub fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());

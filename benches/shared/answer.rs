@@ -82,6 +82,11 @@ pub struct Progress {
 }
 
 impl Answer {
+    /// A header of it, once its head is there.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.as_ref()?.0.header(name)
+    }
+
     /// The next bytes of it.
     pub fn read(&mut self, bytes: &[u8], way: &Way) -> Result<Progress, Failed> {
         if self.head.is_none() {
