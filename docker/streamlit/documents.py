@@ -124,5 +124,7 @@ def draw_document(document):
         row(":gray[:material/cancel:]", document["filename"], t("cancelled"))
     elif chunks:
         row(":blue[:material/hourglass_bottom:]", document["filename"], t("embedding", parts=parts))
+        if "embedded_chunks" in document:  # absent until it is known whether there is a model
+            st.progress(min(document["embedded_chunks"] / chunks, 1.0))
     else:
         row(":blue[:material/hourglass_top:]", document["filename"], t("reading"))

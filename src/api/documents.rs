@@ -74,7 +74,7 @@ pub async fn upload(
     }
     let deadline = Instant::now() + Duration::from_secs_f64(query.wait);
     let documents = app.ingest.wait(&collection, &ids, deadline).await?;
-    Ok(Json(List::whole(documents.into_iter().map(object).collect(), |d| &d.id)))
+    Ok(Json(objects(&app, documents).await?))
 }
 
 async fn stage_all(app: &App, mut multipart: Multipart) -> Result<Vec<(String, StagedBlob)>, ApiError> {
@@ -107,7 +107,7 @@ pub async fn list(
 ) -> Result<Json<List<DocumentObject>>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
     let documents = app.store().documents(&collection.id).await?;
-    Ok(Json(List::whole(documents.into_iter().map(object).collect(), |d| &d.id)))
+    Ok(Json(objects(&app, documents).await?))
 }
 
 pub async fn one(
@@ -116,7 +116,7 @@ pub async fn one(
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<DocumentObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
-    Ok(Json(object(app.catalog.document(&collection, &document).await?)))
+    Ok(Json(object(&app, app.catalog.document(&collection, &document).await?).await?))
 }
 
 pub async fn delete(
@@ -131,14 +131,32 @@ pub async fn delete(
     Ok(Json(Deleted::new(&document.id.0, "vector_store.document.deleted")))
 }
 
-fn object(document: DocumentRecord) -> DocumentObject {
+async fn objects(app: &App, documents: Vec<DocumentRecord>) -> Result<List<DocumentObject>, ApiError> {
+    let mut shown = Vec::with_capacity(documents.len());
+    for document in documents {
+        shown.push(object(app, document).await?);
+    }
+    Ok(List::whole(shown, |d| &d.id))
+}
+
+/// How far a document's embedding is, while that goes on.
+async fn embedded_chunks(app: &App, document: &DocumentRecord) -> Result<Option<u32>, ApiError> {
+    let embedding = document.status == Status::InProgress && document.chunks > 0;
+    let Some(embeddings) = app.embeddings.as_ref().filter(|_| embedding) else { return Ok(None) };
+    // Without a model there is nothing to wait for.
+    let Ok(model) = embeddings.info() else { return Ok(None) };
+    Ok(Some(app.store().vectors_of(document.key, &model.fingerprint).await?))
+}
+
+async fn object(app: &App, document: DocumentRecord) -> Result<DocumentObject, ApiError> {
+    let embedded_chunks = embedded_chunks(app, &document).await?;
     let status = match document.status {
         Status::InProgress => "in_progress",
         Status::Completed => "completed",
         Status::Failed => "failed",
         Status::Cancelled => "cancelled",
     };
-    DocumentObject {
+    Ok(DocumentObject {
         id: document.id.0,
         object: "vector_store.document".to_owned(),
         vector_store_id: document.collection.0,
@@ -149,6 +167,7 @@ fn object(document: DocumentRecord) -> DocumentObject {
         bytes: document.bytes,
         pages: document.pages,
         chunks: document.chunks,
+        embedded_chunks,
         language: document.language,
-    }
+    })
 }

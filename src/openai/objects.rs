@@ -95,6 +95,9 @@ pub struct DocumentObject {
     pub bytes: u64,
     pub pages: Option<u32>,
     pub chunks: u32,
+    /// Of the chunks, those with a vector: while the others are computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedded_chunks: Option<u32>,
     pub language: Option<String>,
 }
 

@@ -6,7 +6,7 @@ import requests
 
 from manual import FACT, MANUAL, QUESTION
 from pdf import pdf
-from world import DEADLINE
+from world import DEADLINE, wait_for
 
 
 def counts(lastro, collection):
@@ -34,6 +34,23 @@ def test_the_same_bytes_twice_are_one_document(lastro, collection):
     second, = lastro.upload(collection, ("zephyr-9.pdf", MANUAL))
     assert first["id"] == second["id"]
     assert counts(lastro, collection)["total"] == 1
+
+
+def test_a_document_says_how_far_its_embedding_is(lastro, collection):
+    text = " ".join(f"Entry {n} of the log: valve {n} was closed, and lamp {n * 7} was lit before the bell." for n in range(1_500))
+    document, = lastro.upload(collection, ("log.txt", text.encode()), wait=0)
+    path, told = f"/v1/vector_stores/{collection}/documents/{document['id']}", []
+
+    def completed():
+        now = lastro.call("GET", path).json()
+        told.append(now.get("embedded_chunks"))
+        assert told[-1] is None or told[-1] <= now["chunks"], now
+        return now["status"] == "completed"
+
+    wait_for(completed)
+    steps = [count for count in told if count is not None]
+    assert steps == sorted(steps) and any(steps), told
+    assert told[-1] is None, "one that is completed has them all"
 
 
 def test_several_files_in_one_upload(lastro, collection):

@@ -452,6 +452,11 @@ impl Store for SqliteStore {
         self.read(move |t| changes::without_vector(t, &fingerprint, document, after, limit)).await
     }
 
+    async fn vectors_of(&self, document: DocumentKey, fingerprint: &str) -> Result<u32> {
+        let fingerprint = fingerprint.to_owned();
+        self.read(move |t| changes::vectors_of(t, document, &fingerprint)).await
+    }
+
     async fn commit_vectors(&self, fingerprint: &str, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<()> {
         let fingerprint = fingerprint.to_owned();
         self.write(move |t, _| changes::commit_vectors(t, &fingerprint, &vectors)).await
