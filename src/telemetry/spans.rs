@@ -76,7 +76,7 @@ struct Parameters {
 }
 
 impl Spans {
-    /// Begins the chat's span, as of the request's arrival.
+    /// Begins the chat's span: the request was read, and what it is about is known.
     pub fn asks(&self, model: &Model) {
         // What is not sampled need not be read.
         if !self.server.span().is_recording() {
@@ -135,11 +135,9 @@ impl Spans {
         if let Some(query) = retrieval.query.as_ref().filter(|_| with_question) {
             attributes.push(KeyValue::new("gen_ai.retrieval.query.text", query.clone()));
         }
-        let span = |name: String, attributes, parent: &Context| {
-            let builder = self.tracer.span_builder(name).with_kind(SpanKind::Internal).with_start_time(began);
-            self.tracer.build_with_context(builder.with_attributes(attributes), parent)
-        };
-        let whole = parent.with_span(span(format!("retrieval {source}"), attributes, parent));
+        let builder = self.tracer.span_builder(format!("retrieval {source}")).with_kind(SpanKind::Internal);
+        let builder = builder.with_start_time(began).with_attributes(attributes);
+        let whole = parent.with_span(self.tracer.build_with_context(builder, parent));
         for stage in &retrieval.stages {
             let start = began + stage.after;
             let (name, attributes) = named(stage.name, retrieval.embedded_by.as_deref());
