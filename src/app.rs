@@ -80,7 +80,7 @@ impl App {
         let open = move || Ok::<_, StoreError>((DataLock::take(&data)?, SqliteStore::open(&data)?));
         let opened_store = tokio::task::spawn_blocking(open).await;
         let (lock, store) = opened_store.map_err(|e| StoreError::Worker(e.to_string()))??;
-        let keys = Arc::new(keys::open(&store).await?);
+        let keys = Arc::new(keys::open(&store, &config.keys).await?);
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
         let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);

@@ -2,12 +2,14 @@
 //!
 //! [`Options`] is all three at once: every field is a flag, a variable and a key. [`Config`] is what comes of them, one part a component.
 
+mod keys;
 mod options;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::access::Terms;
 use crate::embed::DeviceChoice;
 use crate::ingest::{ExtractLimits, IngestSettings};
 use crate::rag::RagSettings;
@@ -43,6 +45,8 @@ pub struct Config {
     pub ingest: IngestSettings,
     /// What any one collection may hold.
     pub collection_quota: Quota,
+    /// Keys in force beside those that the store knows.
+    pub keys: Vec<Terms>,
     pub telemetry: TelemetrySettings,
     pub log_json: bool,
 }
@@ -173,6 +177,7 @@ impl Config {
                 chunks: most("collection_chunks", o.collection_chunks)?,
             },
             ingest: IngestSettings { limits: parsing, pdfium: o.pdfium, program },
+            keys: keys::read(&o.keys.unwrap_or_default())?,
             telemetry: TelemetrySettings {
                 log_requests: o.log_requests.unwrap_or(true),
                 log_questions: o.log_questions.unwrap_or(false),

@@ -1,10 +1,12 @@
 //! The commands. Wiring only.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Command as Grammar, CommandFactory, FromArgMatches, Parser, Subcommand};
 use lastro::app::App;
 use lastro::config::{Config, Options};
 use lastro::{commands, ingest, server};
@@ -85,12 +87,29 @@ struct KeysCli {
     command: commands::KeysCommand,
 }
 
+/// Parses a command line. A variable that is empty says nothing, as where a file of settings leaves one out.
+fn parse<C: CommandFactory + FromArgMatches>(line: impl IntoIterator<Item = OsString>) -> C {
+    fn without_empty_variables(grammar: Grammar) -> Grammar {
+        let grammar = grammar.mut_args(|argument| match argument.get_env() {
+            Some(name) if std::env::var_os(name).is_some_and(|value| value.is_empty()) => {
+                argument.env(Resettable::Reset)
+            }
+            _ => argument,
+        });
+        grammar.mut_subcommands(without_empty_variables)
+    }
+    let mut grammar = without_empty_variables(C::command());
+    let matches = grammar.try_get_matches_from_mut(line);
+    matches.and_then(|matches| C::from_arg_matches(&matches)).unwrap_or_else(|error| error.exit())
+}
+
 fn main() -> ExitCode {
-    let mut cli = Cli::parse();
+    let mut cli: Cli = parse(std::env::args_os());
     let mut keys_command = None;
     if let Command::Keys { arguments } = &cli.command {
-        let keys =
-            KeysCli::parse_from(std::iter::once("lastro keys").chain(arguments.iter().map(String::as_str)));
+        let keys: KeysCli = parse(
+            std::iter::once("lastro keys").chain(arguments.iter().map(String::as_str)).map(OsString::from),
+        );
         cli.config = keys.config.or(cli.config);
         cli.options.data = keys.data.or(cli.options.data);
         keys_command = Some(keys.command);

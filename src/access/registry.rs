@@ -23,7 +23,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// These, and a fresh local key. `required` says whether a key was ever made.
+    /// These, of which the last of one id holds, and a fresh local key. `required` says whether a key was ever made.
     pub fn new(keys: impl IntoIterator<Item = Terms>, required: bool) -> Result<Self, getrandom::Error> {
         let local = Secret::new()?;
         let own = Key::local(local.id.clone(), local.hash());

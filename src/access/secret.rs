@@ -64,6 +64,14 @@ impl Secret {
         Ok(Self { id: format!("key_{id}"), text })
     }
 
+    /// One that was made before, as it was shown; `None` where it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, proof) = text.strip_prefix(PREFIX)?.split_once('-')?;
+        let digits = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let whole = id.len() == 16 && proof.len() == 48 && digits(id) && digits(proof);
+        whole.then(|| Self { id: format!("key_{id}"), text: text.to_owned() })
+    }
+
     /// The key itself.
     pub fn reveal(&self) -> &str {
         &self.text

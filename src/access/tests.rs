@@ -95,6 +95,14 @@ fn keys_have_their_form_and_are_never_printed_by_accident() {
     let proof = &one.reveal()[27..];
     assert!(printed.contains(&one.id) && !printed.contains(proof), "{printed}");
     assert!(!printed.contains(&hex::encode(one.hash().bytes())), "{printed}");
+    let read = Secret::parse(one.reveal()).expect("a key");
+    assert_eq!((read.id.as_str(), read.reveal()), (one.id.as_str(), one.reveal()));
+    let text = one.reveal();
+    for none in
+        ["", PREFIX, &text[..74], &format!("{text}0"), &format!(" {text}"), &text[3..], &text.to_uppercase()]
+    {
+        assert!(Secret::parse(none).is_none(), "{none}");
+    }
 }
 
 #[test]

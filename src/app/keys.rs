@@ -12,6 +12,8 @@ use crate::store::{CollectionId, KeyRecord, NewKey, Store, StoreError};
 const DAY: u64 = 86_400;
 /// A hundred years: longer is a slip.
 const MOST_DAYS: u32 = 36_500;
+/// What stands for the name of a key that the settings name.
+const GIVEN: &str = "(of the settings)";
 const LONGEST_NAME: usize = 64;
 
 /// A key that somebody wants.
@@ -46,13 +48,31 @@ fn bad(field: &'static str, problem: impl Into<String>) -> KeyError {
     KeyError::Bad { field, problem: problem.into() }
 }
 
-/// The registry of what the store knows.
-pub(super) async fn open(store: &dyn Store) -> Result<Keys, KeyError> {
+/// The registry of what the store knows and the settings name.
+pub(super) async fn open(store: &dyn Store, given: &[Terms]) -> Result<Keys, KeyError> {
     let records = store.keys().await?;
-    let required = !records.is_empty();
+    let required = !records.is_empty() || !given.is_empty();
     let in_force = records.into_iter().filter(|record| record.revoked_at.is_none());
-    let terms: Vec<Terms> = in_force.map(terms).collect::<Result<_, _>>()?;
+    let mut terms: Vec<Terms> = in_force.map(terms).collect::<Result<_, _>>()?;
+    terms.extend_from_slice(given);
     Ok(Keys::new(terms, required)?)
+}
+
+/// A key of the settings, as those of the store are told.
+fn told(given: &Terms, since: i64) -> Result<KeyRecord, KeyError> {
+    Ok(KeyRecord {
+        id: given.id.clone(),
+        name: GIVEN.to_owned(),
+        hash: *given.hash.bytes(),
+        scopes: given.scopes.to_string(),
+        all_collections: given.all_collections,
+        collections: Vec::new(),
+        default_collection: None,
+        limits: serde_json::to_string(&given.limits).map_err(|e| bad("limits", e.to_string()))?,
+        created_at: since,
+        expires_at: None,
+        revoked_at: None,
+    })
 }
 
 fn terms(record: KeyRecord) -> Result<Terms, StoreError> {
@@ -128,9 +148,16 @@ impl App {
         .await
     }
 
-    /// All keys that were ever made, oldest first.
+    /// All keys that were ever made, oldest first, and those of the settings.
     pub async fn all_keys(&self) -> Result<Vec<KeyRecord>, KeyError> {
-        Ok(self.store.keys().await?)
+        let mut keys = self.store.keys().await?;
+        let since = self.opened.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        // One that was made here too is told as the settings have it, since that holds.
+        keys.retain(|key| self.config.keys.iter().all(|given| given.id != key.id));
+        for given in &self.config.keys {
+            keys.push(told(given, since)?);
+        }
+        Ok(keys)
     }
 
     /// Revokes a key by id or name: no request is answered with it once this has returned.
@@ -170,6 +197,11 @@ impl App {
 
     /// A key that is not revoked. Only one has a name.
     async fn key(&self, id_or_name: &str) -> Result<KeyRecord, KeyError> {
+        if self.config.keys.iter().any(|given| given.id == id_or_name) {
+            let problem =
+                format!("{id_or_name} is of the setting `keys`: change it there, and start the server again");
+            return Err(bad("key", problem));
+        }
         let mut keys = self.store.keys().await?.into_iter().filter(|key| key.revoked_at.is_none());
         let found = keys.find(|key| key.id == id_or_name || key.name == id_or_name);
         found.ok_or_else(|| KeyError::Unknown(id_or_name.to_owned()))

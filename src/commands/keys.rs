@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::CommandError;
 use super::connection::{Connection, checked, segment};
+use crate::access::Secret;
 use crate::config::Config;
 use crate::openai::{CreateKey, GrantKey, KeyLimits, KeyObject, List};
 
@@ -12,6 +13,8 @@ use crate::openai::{CreateKey, GrantKey, KeyLimits, KeyObject, List};
 pub enum KeysCommand {
     /// Make a key, and print it this once
     Create(Create),
+    /// Print a key for the setting `keys`, which no server knows before it is there
+    Generate,
     /// Show all keys that were ever made, without their secrets
     List,
     /// Refuse a key from now on
@@ -87,11 +90,19 @@ impl From<Create> for CreateKey {
 
 /// Does it, and prints what came of it.
 pub async fn keys(config: Config, command: KeysCommand) -> Result<(), CommandError> {
+    if matches!(command, KeysCommand::Generate) {
+        let secret =
+            Secret::new().map_err(|error| CommandError::Usage(format!("no random bytes: {error}")))?;
+        println!("{}", secret.reveal());
+        return Ok(());
+    }
     let connection = Connection::open(config).await?;
     let client = &connection.client;
     let all = connection.url("/admin/keys");
     let one = |key: &str| format!("{all}/{}", segment(key));
     match command {
+        // Done before: it needs no server.
+        KeysCommand::Generate => {}
         KeysCommand::Create(asked) => {
             let request = client.post(&all).json(&CreateKey::from(asked));
             let made: KeyObject = checked(request.send().await?).await?.json().await?;

@@ -116,6 +116,9 @@ options! {
     /// Serve other machines although there are no keys: everybody who reaches the address may do everything
     #[arg(long, env = "LASTRO_ALLOW_REMOTE_WITHOUT_KEYS", global = true, num_args = 0..=1, default_missing_value = "true")]
     allow_remote_without_keys: bool,
+    /// Keys that hold while the server runs with them, each KEY:SCOPE,... with a KEY of `lastro keys generate`, with spaces between them
+    #[arg(long, env = "LASTRO_KEYS", hide_env_values = true, global = true)]
+    keys: Vec<String>,
     /// Origins of web pages that may use the server from a browser, with commas between them [default: none]
     #[arg(long, env = "LASTRO_CORS_ORIGINS", global = true, value_delimiter = ',')]
     cors_origins: Vec<String>,

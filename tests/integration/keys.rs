@@ -4,6 +4,7 @@ mod commands;
 mod limits;
 mod pages;
 mod routes;
+mod settings;
 mod upstream;
 
 use serde_json::json;

@@ -10,7 +10,16 @@ const SOON: i64 = 7 * 86_400;
 
 pub fn check(config: &Config, found: &Found, report: &mut Report) {
     let Some(keys) = &found.keys else { return };
-    reach(config, keys, report);
+    let mut all = keys.clone();
+    // A server that runs has told its own.
+    if found.served.is_none() {
+        all.extend(config.keys.iter().map(|_| KnownKey {
+            name: String::new(),
+            expires_at: None,
+            revoked: false,
+        }));
+    }
+    reach(config, &all, report);
     expiry(keys, now(), report);
 }
 

@@ -1,10 +1,11 @@
 //! `lastro keys`, with a server that runs and without one; and what a server needs to be reached from elsewhere.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::super::world::{Request, World, eventually, within};
 use super::{chat, get};
@@ -106,6 +107,60 @@ async fn commands_need_no_server() {
 }
 
 #[tokio::test]
+async fn a_key_of_the_settings_is_the_first() {
+    let world = World::prepared("").await;
+    let key = said(&world, &["keys", "generate"]).await;
+    let key = key.trim_end().to_owned();
+    assert!(!world.data().exists(), "nothing is kept of it");
+    let serve = |keys: String| {
+        let mut command = lastro(&world, &["serve", "--listen", "0.0.0.0:0"]);
+        // Variables that a file of settings leaves empty say nothing.
+        let empty = [
+            "LASTRO_EMBEDDING_MODEL",
+            "LASTRO_CORS_ORIGINS",
+            "LASTRO_PASSAGES",
+            "LASTRO_LOG_JSON",
+            "LASTRO_CONFIG",
+        ];
+        command.envs(empty.map(|name| (name, ""))).env("LASTRO_KEYS", keys);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    for (keys, says) in
+        [(String::new(), "there are no keys"), (format!("{key}:everything"), "entry 1: scopes are")]
+    {
+        let done = within(serve(keys).output()).await.expect("it ends");
+        let problem = String::from_utf8(done.stderr).expect("text");
+        assert!(!done.status.success() && problem.contains(says) && !problem.contains(&key), "{problem}");
+    }
+    let mut process = serve(format!("{key}:admin")).spawn().expect("it starts");
+    let address = address(&mut process).await;
+    eventually(|| async {
+        let reply = Request::new("GET", "/admin/keys").key(&key).send(address).await.reply().await;
+        (reply.status == 200).then_some(())
+    })
+    .await;
+    Request::new("GET", "/admin/keys").send(address).await.reply().await.error(401, "invalid_api_key");
+    assert!(said(&world, &["keys", "list"]).await.contains("(of the settings)"));
+    // Without an LLM server it fails, and says this too.
+    let found = String::from_utf8(run(&world, &["doctor"]).await.stdout).expect("text");
+    assert!(found.contains("1 keys in force"), "{found}");
+    within(process.kill()).await.expect("it ends");
+}
+
+/// Where a process listens, on this machine.
+async fn address(process: &mut Child) -> SocketAddr {
+    let mut output = process.stdout.take().expect("its output");
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        assert!(within(output.read_buf(&mut line)).await.expect("it is read") > 0, "it ended");
+    }
+    let line = String::from_utf8(line).expect("text");
+    let port = line.trim_end().rsplit(':').next().expect("a port").to_owned();
+    format!("127.0.0.1:{port}").parse().expect("an address")
+}
+
+#[tokio::test]
 async fn other_machines_are_served_only_with_keys() {
     let world = World::prepared("").await;
     let serve = ["serve", "--listen", "0.0.0.0:0"];
@@ -116,14 +171,7 @@ async fn other_machines_are_served_only_with_keys() {
     said(&world, &["keys", "create", "root", "--admin"]).await;
     said(&world, &["keys", "revoke", "root"]).await;
     let mut process = lastro(&world, &serve).stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut output = process.stdout.take().expect("its output");
-    let mut line = Vec::new();
-    while !line.ends_with(b"\n") {
-        assert!(within(output.read_buf(&mut line)).await.expect("it is read") > 0, "it ended");
-    }
-    let line = String::from_utf8(line).expect("text");
-    let port = line.trim_end().rsplit(':').next().expect("a port").to_owned();
-    let address = format!("127.0.0.1:{port}").parse().expect("an address");
+    let address = address(&mut process).await;
     // Revoked is not undone: it is closed, and the commands still get in.
     eventually(|| async {
         let reply = Request::new("GET", "/v1/models").send(address).await.reply().await;
