@@ -12,6 +12,7 @@ import time
 import streamlit as st
 
 import lastro
+import mended
 import texts
 from answers import Answer
 from documents import documents_panel, take_files
@@ -244,6 +245,7 @@ def look_again(kind):
 
 
 def main():
+    mended.keep_upload_addresses()
     st.set_page_config(page_title="lastro", layout="centered")
     start_session()
     ready, collections, problem = ask_server()

@@ -163,3 +163,11 @@ def test_stopping_ends_the_generation_and_keeps_what_was_said(serve, tmp_path):
         assert silent.counted.wait_for(lambda: silent.closed == 2, world.DEADLINE), "the LLM server's connection is closed both times"
     silent.shutdown()
     silent.server_close()
+
+
+def test_a_file_that_is_chosen_while_the_page_is_drawn_anew_is_not_lost():
+    before, mended = world.script([PYTHON, "-B", CLIENTS / "streamlit_queue.py"], {})
+    address = ["file_urls_response"]
+    assert before["new run"] == [], "Streamlit keeps it by itself: docker/streamlit/mended.py has nothing to mend any more"
+    assert mended == {**before, "new run": address}
+    assert before["run of a fragment"] == ["delta", *address] and before["new session"] == []
