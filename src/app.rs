@@ -24,7 +24,7 @@ use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
 
-pub use keys::{Exposed, KeyError, Wanted, now, scopes};
+pub use keys::{Exposed, KeyError, Wanted, scopes};
 
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));

@@ -1,6 +1,6 @@
 //! Keys that are made, granted more and revoked: in the store first, then in force at once.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use super::App;
 use crate::access::{Access, Hash, Keys, Limits, Scope, Scopes, Secret, Terms};
 use crate::collection::CollectionError;
 use crate::store::{CollectionId, KeyRecord, NewKey, Store, StoreError};
+use crate::system::now;
 
 const DAY: u64 = 86_400;
 /// A hundred years: longer is a slip.
@@ -216,11 +217,6 @@ async fn to_its_end<T: Send + 'static>(
     steps: impl Future<Output = Result<T, KeyError>> + Send + 'static,
 ) -> Result<T, KeyError> {
     tokio::spawn(steps).await.map_err(|e| StoreError::Worker(e.to_string()))?
-}
-
-/// Seconds since 1970.
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
 
 /// Scopes by their names.

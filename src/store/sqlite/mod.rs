@@ -21,11 +21,10 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::time::SystemTime;
-
 use rusqlite::Transaction;
 
 use super::{Result, StoreError};
+use crate::system::random_hex;
 
 pub use database::SqliteStore;
 pub use inspect::{Content, Inspection, inspect};
@@ -48,12 +47,7 @@ fn not_found(error: rusqlite::Error, what: &'static str) -> StoreError {
     }
 }
 
-fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
-}
-
 fn fresh_id(prefix: &str) -> Result<String> {
-    let mut bytes = [0u8; 12];
-    getrandom::fill(&mut bytes).map_err(|e| StoreError::Worker(e.to_string()))?;
-    Ok(format!("{prefix}{}", hex::encode(bytes)))
+    let digits = random_hex(12).map_err(|e| StoreError::Worker(e.to_string()))?;
+    Ok(format!("{prefix}{digits}"))
 }
