@@ -83,7 +83,8 @@ impl App {
         let keys = Arc::new(keys::open(&store).await?);
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
-        let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);
+        let catalog =
+            Arc::new(Catalog::open(Arc::new(store.clone()), embedder, keys.clone(), indexes).await?);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
         let quotas = Arc::new(Holders { keys: keys.clone(), collection: config.collection_quota });
         let ingest = Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone(), quotas);
