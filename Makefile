@@ -51,7 +51,7 @@ bench-figures: ## Measure start, memory, ingestion and search
 # The document chat in Python needs the torch of `scripts/vllm-cpu`; without it, it is reported as absent.
 bench-start: ## Measure the start, up to the first grounded token, beside Python
 	@scripts/prerequisites
-	-python3 scripts/install minilm litellm deck
+	-python3 scripts/install minilm litellm python-chat
 	cargo bench --locked --bench start -- --json target/start.json --svg target/start.svg
 
 # Peers that cannot be had are reported as absent by the benchmark itself.

@@ -24,7 +24,7 @@ use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
 
-pub use keys::{Exposed, KeyError, Wanted, now, scopes};
+pub use keys::{Exposed, KeyError, Wanted, scopes};
 
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
@@ -83,7 +83,8 @@ impl App {
         let keys = Arc::new(keys::open(&store, &config.keys).await?);
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
-        let catalog = Arc::new(Catalog::open(Arc::new(store.clone()), embedder, indexes).await?);
+        let catalog =
+            Arc::new(Catalog::open(Arc::new(store.clone()), embedder, keys.clone(), indexes).await?);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
         let quotas = Arc::new(Holders { keys: keys.clone(), collection: config.collection_quota });
         let ingest = Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone(), quotas);

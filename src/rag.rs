@@ -6,7 +6,7 @@ mod passages;
 mod report;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -15,6 +15,7 @@ use crate::collection::{Catalog, CollectionError, Hit, OnEmpty, Query, Scope, Se
 use crate::openai::{ChatRequest, Edits, Ranking};
 use crate::prompt::{Budget, Passage, Template, Window, default_template, estimate_text, nothing_found};
 use crate::selection::{Selection, matching};
+use crate::system::now;
 use crate::trace::{Trace, TracedPassage};
 
 pub use report::{RagStatus, Spent, status_header};
@@ -234,11 +235,10 @@ impl Grounded {
 
     /// What is remembered of it under an id, for the key that asked.
     pub fn trace(&self, id: String, question: &str, owner: Option<&str>) -> Trace {
-        let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Trace {
             id,
             object: "rag.trace",
-            created_at: created.map_or(0, |d| d.as_secs() as i64),
+            created_at: now(),
             status: self.status.name(),
             collections: self.collections.clone(),
             question: question.to_owned(),

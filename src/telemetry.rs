@@ -5,6 +5,7 @@
 //! questions is no part of it, unless the settings ask for questions.
 
 mod export;
+mod line;
 mod metrics;
 mod ongoing;
 mod process;

@@ -29,6 +29,8 @@ mod questions;
 mod record;
 mod run;
 mod store;
+#[path = "../shared/svg.rs"]
+mod svg;
 mod target;
 #[allow(dead_code, reason = "each benchmark uses its part")]
 #[path = "../shared/usage.rs"]
@@ -57,7 +59,7 @@ const TEXT: &str = "collections/debian/debian-constitution.txt";
 #[derive(Parser)]
 #[command(name = "start")]
 pub struct Arguments {
-    /// Only these, of empty, words, minilm, litellm, deck
+    /// Only these, of empty, words, minilm, litellm, python-chat
     #[arg(long, value_delimiter = ',')]
     targets: Vec<String>,
     /// Starts of each target that count; one before them does not

@@ -147,7 +147,7 @@ impl Record {
                 shown(line.dense),
                 short(line.idle_memory),
                 self.against(series, "litellm", cache),
-                self.against(series, "deck", cache),
+                self.against(series, "python-chat", cache),
             );
         }
         text.push('\n');

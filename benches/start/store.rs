@@ -25,7 +25,7 @@ pub struct Stores {
     /// The same documents with vectors of the model.
     pub vectors: Outcome<PathBuf>,
     /// The same texts and vectors, in FAISS.
-    pub deck: Outcome<PathBuf>,
+    pub python_chat: Outcome<PathBuf>,
     pub model: PathBuf,
 }
 
@@ -47,12 +47,14 @@ pub async fn prepare(arguments: &Arguments, place: &Place, questions: &Questions
         Ok(model) => with_vectors(&words, &folder("vectors"), model).await,
         Err(error) => Err(error.clone().into()),
     };
-    let deck = match &vectors {
-        Ok(vectors) if arguments.wants("deck") => for_deck(vectors, &folder("deck")).await,
+    let python_chat = match &vectors {
+        Ok(vectors) if arguments.wants("python-chat") => {
+            for_python_chat(vectors, &folder("python-chat")).await
+        }
         Ok(_) => Err("not wanted".into()),
         Err(error) => Err(error.to_string().into()),
     };
-    Ok(Stores { words, vectors, deck, model: model.unwrap_or_default() })
+    Ok(Stores { words, vectors, python_chat, model: model.unwrap_or_default() })
 }
 
 fn begin(kept: &Path) -> Outcome<PathBuf> {
@@ -94,7 +96,7 @@ fn unit(random: &mut Random, dimensions: usize) -> Vec<f32> {
     vector.iter().map(|x| (x / length) as f32).collect()
 }
 
-async fn for_deck(vectors: &Path, kept: &Path) -> Outcome<PathBuf> {
+async fn for_python_chat(vectors: &Path, kept: &Path) -> Outcome<PathBuf> {
     if kept.exists() {
         return Ok(kept.to_owned());
     }
@@ -114,10 +116,10 @@ async fn for_deck(vectors: &Path, kept: &Path) -> Outcome<PathBuf> {
     }
     file.flush()?;
     fs::write(part.join("chunks.json"), serde_json::to_vec(&texts)?)?;
-    let app = Path::new("benches/start/deck_app.py").canonicalize()?;
-    let python = Path::new(".tools/peers/deck/bin/python");
+    let app = Path::new("benches/start/python-chat.py").canonicalize()?;
+    let python = Path::new(".tools/peers/python-chat/bin/python");
     if !python.exists() {
-        return Err("not installed; run scripts/vllm-cpu and scripts/install deck".into());
+        return Err("not installed; run scripts/vllm-cpu and scripts/install python-chat".into());
     }
     let built = Command::new(python).arg(app).arg("--build").arg("--store").arg(&part).status()?;
     if !built.success() {

@@ -96,10 +96,10 @@ pub fn all(arguments: &Arguments, place: &Place, stores: &Stores) -> Vec<Target>
     if arguments.wants("litellm") {
         targets.push(peer("litellm", "LiteLLM (grounds nothing)", false, Ok(None)));
     }
-    if arguments.wants("deck") {
-        let folder = stores.deck.as_ref().map(|folder| Some(folder.clone()));
+    if arguments.wants("python-chat") {
+        let folder = stores.python_chat.as_ref().map(|folder| Some(folder.clone()));
         let folder = folder.map_err(|error| error.to_string().into());
-        targets.push(peer("deck", "document chat in Python", true, folder));
+        targets.push(peer("python-chat", "document chat in Python", true, folder));
     }
     targets
 }

@@ -33,6 +33,8 @@ mod record;
 mod relay;
 mod rounds;
 mod summary;
+#[path = "../shared/svg.rs"]
+mod svg;
 mod table;
 mod target;
 #[path = "../shared/usage.rs"]

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::time::SystemTime;
 
 use parking_lot::RwLock;
 
 use super::key::Key;
 use super::secret::{Hash, Secret, id_digits};
 use super::{Access, Quota, Terms};
+use crate::system::now;
 
 /// The keys in force.
 #[derive(Debug)]
@@ -83,8 +83,4 @@ impl Keys {
 
 fn digits(id: &str) -> &str {
     id.strip_prefix("key_").unwrap_or(id)
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::system::random_hex;
+
 /// How every key begins, so that a leaked one is found by whoever looks for it.
 pub const PREFIX: &str = "sk-lastro-";
 
@@ -56,11 +58,8 @@ pub struct Secret {
 impl Secret {
     /// A fresh one of the system's random bytes.
     pub fn new() -> Result<Self, getrandom::Error> {
-        let (mut id, mut proof) = ([0; 8], [0; 24]);
-        getrandom::fill(&mut id)?;
-        getrandom::fill(&mut proof)?;
-        let id = hex::encode(id);
-        let text = format!("{PREFIX}{id}-{}", hex::encode(proof));
+        let (id, proof) = (random_hex(8)?, random_hex(24)?);
+        let text = format!("{PREFIX}{id}-{proof}");
         Ok(Self { id: format!("key_{id}"), text })
     }
 

@@ -25,6 +25,7 @@ use crate::collection::CollectionError;
 use crate::openai::{ChatRequest, ChatRequestError};
 use crate::rag::{self, Grounded, RagStatus};
 use crate::selection::{Asked, Selection, SelectionError, select};
+use crate::system::random_hex;
 use crate::telemetry::{Model, Record};
 use crate::trace::TracedPassage;
 use crate::upstream::full;
@@ -353,7 +354,6 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 fn new_id(kind: &str) -> Result<String, ApiError> {
-    let mut bytes = [0u8; 12];
-    getrandom::fill(&mut bytes).map_err(|e| CollectionError::Worker(format!("no random bytes: {e}")))?;
-    Ok(format!("{kind}_{}", hex::encode(bytes)))
+    let digits = random_hex(12).map_err(|e| CollectionError::Worker(format!("no random bytes: {e}")))?;
+    Ok(format!("{kind}_{digits}"))
 }

@@ -9,9 +9,10 @@ use axum::extract::rejection::JsonRejection;
 use super::ApiError;
 use super::params::{Admin, Caller, Path};
 use crate::access::{Limits, Quota, Scopes};
-use crate::app::{App, KeyError, Wanted, now, scopes};
+use crate::app::{App, KeyError, Wanted, scopes};
 use crate::openai::{CreateKey, Deleted, GrantKey, KeyLimits, KeyObject, List};
 use crate::store::{KeyRecord, StoreError};
+use crate::system::now;
 
 pub async fn list(
     State(app): State<Arc<App>>,

@@ -1,7 +1,6 @@
 //! `GET /v1/models`: upstream's, each of them with each collection, and the embedding model that we answer for.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::State as Shared;
@@ -16,7 +15,7 @@ use super::params::{Caller, Chat};
 use crate::app::App;
 use crate::embed::State;
 use crate::upstream::full;
-use crate::{openai, relay};
+use crate::{openai, relay, system};
 
 /// A model list longer than this is relayed as it is.
 const LONGEST_LIST: usize = 4 << 20;
@@ -54,6 +53,6 @@ fn own_model(app: &App) -> Option<(&str, i64)> {
     if matches!(embeddings.state(), State::Failed(_)) {
         return None;
     }
-    let since = app.opened().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+    let since = system::seconds(app.opened());
     Some((embeddings.name(), since))
 }

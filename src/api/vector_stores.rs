@@ -94,7 +94,6 @@ pub async fn delete(
 ) -> Result<Json<Deleted>, ApiError> {
     let collection = to_change(&app, &access, &collection)?;
     app.catalog.delete(&collection).await?;
-    app.keys.forget(&collection.id.0);
     Ok(Json(Deleted::new(&collection.id.0, "vector_store.deleted")))
 }
 

@@ -1,6 +1,6 @@
 //! Keys that are made, granted more and revoked: in the store first, then in force at once.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use super::App;
 use crate::access::{Access, Hash, Keys, Limits, Scope, Scopes, Secret, Terms};
 use crate::collection::CollectionError;
 use crate::store::{CollectionId, KeyRecord, NewKey, Store, StoreError};
+use crate::system::{now, seconds};
 
 const DAY: u64 = 86_400;
 /// A hundred years: longer is a slip.
@@ -151,7 +152,7 @@ impl App {
     /// All keys that were ever made, oldest first, and those of the settings.
     pub async fn all_keys(&self) -> Result<Vec<KeyRecord>, KeyError> {
         let mut keys = self.store.keys().await?;
-        let since = self.opened.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        let since = seconds(self.opened);
         // One that was made here too is told as the settings have it, since that holds.
         keys.retain(|key| self.config.keys.iter().all(|given| given.id != key.id));
         for given in &self.config.keys {
@@ -248,11 +249,6 @@ async fn to_its_end<T: Send + 'static>(
     steps: impl Future<Output = Result<T, KeyError>> + Send + 'static,
 ) -> Result<T, KeyError> {
     tokio::spawn(steps).await.map_err(|e| StoreError::Worker(e.to_string()))?
-}
-
-/// Seconds since 1970.
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
 
 /// Scopes by their names.

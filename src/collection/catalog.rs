@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::{Collection, CollectionError, Embedder, Settings, is_handle};
-use crate::access::{Access, Scope};
+use crate::access::{Access, Keys, Scope};
 use crate::index::LexicalIndex;
 use crate::store::{
     CollectionId, CollectionUpdate, DocumentId, DocumentRecord, FileId, NewCollection, Origin, Sight, Store,
@@ -41,6 +41,8 @@ pub struct Change {
 pub struct Catalog {
     store: Arc<dyn Store>,
     embedder: Arc<dyn Embedder>,
+    /// Told of collections that are gone.
+    keys: Arc<Keys>,
     indexes: PathBuf,
     open: Arc<RwLock<BTreeMap<CollectionId, Arc<Collection>>>>,
     /// One at a time creates or deletes: the store and what is open change together.
@@ -52,13 +54,15 @@ impl Catalog {
     pub async fn open(
         store: Arc<dyn Store>,
         embedder: Arc<dyn Embedder>,
+        keys: Arc<Keys>,
         indexes: PathBuf,
     ) -> Result<Self, CollectionError> {
         let mut open = BTreeMap::new();
         for record in store.collections().await? {
             open.insert(record.id.clone(), Arc::new(Collection::new(&record, &indexes)?));
         }
-        Ok(Self { store, embedder, indexes, open: Arc::new(RwLock::new(open)), changing: Arc::default() })
+        let (open, changing) = (Arc::new(RwLock::new(open)), Arc::default());
+        Ok(Self { store, embedder, keys, indexes, open, changing })
     }
 
     /// The store behind it.
@@ -222,13 +226,16 @@ impl Catalog {
         Ok(self.store.update_collection(&collection.id, update).await?)
     }
 
-    /// Removes a collection: from the store, then its indexes.
+    /// Removes a collection: from the store and the keys, then its indexes.
     pub async fn delete(&self, collection: &Arc<Collection>) -> Result<(), CollectionError> {
         let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
+        let keys = self.keys.clone();
         let (collection, folder) = (collection.clone(), self.indexes.join(&collection.id.0));
         to_its_end(async move {
             let _one_at_a_time = changing.lock().await;
             store.delete_collection(&collection.id).await?;
+            // First: a default that nobody finds is taken for an error.
+            keys.forget(&collection.id.0);
             open.write().remove(&collection.id);
             collection.discard_lexical().await?;
             super::open::blocking(move || LexicalIndex::remove(&folder)).await

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 
@@ -12,6 +12,7 @@ use crate::index::{
     ExactScan, IndexError, LexicalBatch, LexicalIndex, LexicalRow, VectorBatch, VectorIndex, VectorRow,
 };
 use crate::store::{CollectionId, CollectionRecord, Origin, Store};
+use crate::system::now;
 
 /// Bringing an index up to date is bounded only by work, not by a waiting client.
 const APPLY_DEADLINE: Duration = Duration::from_secs(600);
@@ -324,10 +325,6 @@ pub fn is_handle(name: &str) -> bool {
         && name.bytes().all(allowed)
         && name.as_bytes()[0].is_ascii_alphanumeric()
         && !name.starts_with("vs_")
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
 
 /// What is indexed of a chunk, by words and by meaning: its place first.

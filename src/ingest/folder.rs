@@ -48,7 +48,8 @@ pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Res
     let access = Access::everything();
     let mut total = Synced::default();
     let mut present = Vec::new();
-    for folder in list(root)? {
+    let entries = list(root)?;
+    for folder in &entries {
         if folder.ends_with(LOST_AND_FOUND) {
             continue;
         }
@@ -56,7 +57,7 @@ pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Res
         if name.starts_with('.') || !folder.is_dir() {
             continue;
         }
-        match sync_one(catalog, ingest, &access, &folder, &name).await {
+        match sync_one(catalog, ingest, &access, folder, &name).await {
             Ok(synced) => {
                 total.added += synced.added;
                 total.removed += synced.removed;
@@ -68,7 +69,7 @@ pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Res
     }
     let of_folders = catalog.list(&access).into_iter().filter(|c| c.origin == Origin::Folder);
     let gone: Vec<_> = of_folders.filter(|collection| !present.contains(&collection.name())).collect();
-    if !gone.is_empty() && looks_unmounted(root)? {
+    if !gone.is_empty() && looks_unmounted(&entries) {
         tracing::warn!(
             folder = %root.display(),
             collections = gone.len(),
@@ -127,12 +128,12 @@ async fn sync_one(
     Ok(synced)
 }
 
-/// Whether a folder holds nothing, as the place of a mount does before it is mounted, and nobody said that it should.
-fn looks_unmounted(folder: &Path) -> Result<bool, FolderError> {
+/// Whether a folder of these entries holds nothing, as the place of a mount does before it is mounted, and nobody said
+/// that it should.
+fn looks_unmounted(entries: &[PathBuf]) -> bool {
     let hidden = |path: &PathBuf| path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-    let entries = list(folder)?;
     let meant = entries.iter().any(|path| path.ends_with(MEANT_EMPTY));
-    Ok(!meant && entries.iter().all(|path| hidden(path) || path.ends_with(LOST_AND_FOUND)))
+    !meant && entries.iter().all(|path| hidden(path) || path.ends_with(LOST_AND_FOUND))
 }
 
 /// What is kept of a collection whose folder looks as if it were not mounted.
@@ -140,7 +141,7 @@ async fn kept_unmounted(catalog: &Catalog, folder: &Path, name: &str) -> Result<
     let Some(collection) = catalog.of_folder(name) else { return Ok(None) };
     let documents = catalog.store().documents(&collection.id).await.map_err(CollectionError::from)?;
     let kept = documents.len();
-    if kept == 0 || !looks_unmounted(folder)? {
+    if kept == 0 || !looks_unmounted(&list(folder)?) {
         return Ok(None);
     }
     tracing::warn!(

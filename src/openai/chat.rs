@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::file_search::FileSearch;
 use super::request::RequestError;
 use super::spans::{Entries, Repeated, span};
-use super::tools::{self, FoundTool};
+use super::tools::{self, ReadTools, Tools};
 pub use response::{ResponseParts, SentTools};
 
 /// A body that cannot be grounded. Without a collection it would go upstream as it is.
@@ -59,12 +59,6 @@ pub struct ChatRequest {
     stream: bool,
     /// What only a request of the Responses API has.
     response: Option<ResponseParts>,
-}
-
-#[derive(Debug)]
-enum Tools {
-    AsSent(Range<usize>),
-    Left(String),
 }
 
 /// What somebody said before the question.
@@ -125,10 +119,7 @@ impl ChatRequest {
         let reserve = number(&top, "max_completion_tokens").or_else(|| number(&top, "max_tokens"));
         let stream = top.last("stream").is_some_and(|raw| raw.get() == "true");
         let (messages_span, message_count) = (span(raw_messages), messages.len());
-        let (tools, file_search, ours) = match tools::find(text, &top, raw_tools)? {
-            None => (raw_tools.map(|tools| Tools::AsSent(span(tools))), None, Vec::new()),
-            Some(FoundTool { search, cuts, left }) => (left.map(Tools::Left), Some(search), cuts),
-        };
+        let ReadTools { tools, file_search, cuts: ours } = tools::read(text, &top, raw_tools)?;
         Ok(Self {
             model,
             messages: messages_span,

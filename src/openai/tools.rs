@@ -14,27 +14,36 @@ const OF_TOOLS: [&str; 2] = ["tool_choice", "parallel_tool_calls"];
 /// Results of a `file_search`, as the Responses API's `include` asks for them.
 const RESULTS: &str = "file_search_call.results";
 
-/// The tool, found in a chat.
-pub(super) struct FoundTool {
-    pub search: FileSearch,
-    /// In order; none touches another.
+/// The tools of a request.
+pub(super) struct ReadTools {
+    /// Those that upstream will see.
+    pub tools: Option<Tools>,
+    pub file_search: Option<FileSearch>,
+    /// What upstream will not see, in order; none touches another. Empty without the `file_search` tool.
     pub cuts: Vec<Range<usize>>,
-    /// The tools that stay, as JSON.
-    pub left: Option<String>,
 }
 
-/// Finds the tool in the `tools` of a request whose text and entries these are. What it has of its own in `include` is
+/// JSON of tools.
+#[derive(Debug)]
+pub(super) enum Tools {
+    AsSent(Range<usize>),
+    Left(String),
+}
+
+/// Reads the `tools` of a request whose text and entries these are. What `file_search` has of its own in `include` is
 /// cut out with it.
-pub(super) fn find(
+pub(super) fn read(
     text: &str,
     top: &Entries<'_>,
     tools: Option<&RawValue>,
-) -> Result<Option<FoundTool>, RequestError> {
+) -> Result<ReadTools, RequestError> {
+    let as_sent = tools.map(|tools| Tools::AsSent(span(text, tools)));
+    let all_stay = ReadTools { tools: as_sent, file_search: None, cuts: Vec::new() };
     let Some((tools, list)) = tools.and_then(|tools| Some((tools, elements(tools)?))) else {
-        return Ok(None);
+        return Ok(all_stay);
     };
     let mut found = (0..).zip(&list).filter(|(_, tool)| is_file_search(tool));
-    let Some((number, tool)) = found.next() else { return Ok(None) };
+    let Some((number, tool)) = found.next() else { return Ok(all_stay) };
     if let Some((second, _)) = found.next() {
         let message = "there is a file_search tool before this one: name all vector_store_ids in one";
         return Err(RequestError::value(format!("tools[{second}]"), message));
@@ -59,8 +68,8 @@ pub(super) fn find(
         })
         .collect();
     let all = members_cut(text, top, &goes, inner);
-    let left = (!is_alone).then(|| without(text, span(text, tools), &all));
-    Ok(Some(FoundTool { search, cuts: all, left }))
+    let left = (!is_alone).then(|| Tools::Left(without(text, span(text, tools), &all)));
+    Ok(ReadTools { tools: left, file_search: Some(search), cuts: all })
 }
 
 /// Whether a request of the Responses API asks for what a `file_search` found, and what to cut out of it for that.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use super::{Result, StoreError};
+use crate::system::random_hex;
 
 /// The folder where uploads are written before they are committed.
 #[derive(Clone, Debug)]
@@ -48,9 +49,8 @@ impl Staging {
 
     /// Starts an upload.
     pub async fn begin(&self) -> Result<BlobWriter> {
-        let mut name = [0u8; 12];
-        getrandom::fill(&mut name).map_err(|e| StoreError::Worker(e.to_string()))?;
-        let path = self.folder.join(hex::encode(name));
+        let name = random_hex(12).map_err(|e| StoreError::Worker(e.to_string()))?;
+        let path = self.folder.join(name);
         let file = tokio::fs::File::create_new(&path).await.map_err(StoreError::io(&path))?;
         Ok(BlobWriter {
             file,

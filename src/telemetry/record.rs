@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 
 use super::Telemetry;
+use super::line::Line;
 use super::route::Route;
 use super::spans::{Ended, Spans};
 
@@ -14,19 +15,20 @@ use super::spans::{Ended, Spans};
 pub struct Record {
     telemetry: Arc<Telemetry>,
     route: Route,
-    method: Method,
-    path: String,
     arrived: Instant,
-    trace_id: Option<String>,
+    line: Option<Line>,
     spans: Option<Spans>,
     found: Mutex<Found>,
 }
 
+/// What handlers wrote down.
 #[derive(Default)]
-struct Found {
-    key: Option<String>,
-    retrieval: Option<Retrieval>,
-    upstream: Option<Duration>,
+pub(super) struct Found {
+    /// The key that asked, by its id.
+    pub key: Option<String>,
+    pub retrieval: Option<Retrieval>,
+    /// From a request that was sent upstream to the head of its answer.
+    pub upstream: Option<Duration>,
 }
 
 /// The model that a chat asks, and where it is.
@@ -78,7 +80,7 @@ pub(super) enum End {
 }
 
 impl End {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Whole => "whole",
             Self::Broken => "broken",
@@ -102,16 +104,9 @@ impl Record {
         telemetry.metrics.began(route);
         let tracer = telemetry.tracer().filter(|_| !route.is_a_probe());
         let spans = tracer.map(|tracer| tracer.begin(method, route, path, headers));
-        Self {
-            route,
-            method: method.clone(),
-            path: path.to_owned(),
-            arrived: Instant::now(),
-            trace_id: trace_id(headers),
-            spans,
-            found: Mutex::default(),
-            telemetry,
-        }
+        let logged = telemetry.log_requests && !route.is_a_probe();
+        let line = logged.then(|| Line::new(method, route, path, headers, spans.as_ref()));
+        Self { route, arrived: Instant::now(), line, spans, found: Mutex::default(), telemetry }
     }
 
     /// How long ago the request arrived.
@@ -180,49 +175,10 @@ impl Record {
                 end: outcome.end.name(),
             });
         }
-        if telemetry.log_requests && !self.route.is_a_probe() {
-            self.log(outcome, took, &found);
+        if let Some(line) = &self.line {
+            line.write(outcome, took, &found, telemetry.log_questions);
         }
     }
-
-    fn log(&self, outcome: &Outcome, took: Duration, found: &Found) {
-        let retrieval = found.retrieval.as_ref();
-        let trace_id = self.spans.as_ref().map(Spans::trace_id).or_else(|| self.trace_id.clone());
-        tracing::info!(
-            target: "lastro::request",
-            id = outcome.id,
-            trace_id,
-            key = found.key.as_deref(),
-            method = self.method.as_str(),
-            path = self.path,
-            route = self.route.name(),
-            status = outcome.status.map(|status| status.as_u16()),
-            end = outcome.end.name(),
-            ms = milliseconds(took),
-            first_byte_ms = outcome.first_frame.map(milliseconds),
-            upstream_ms = found.upstream.map(milliseconds),
-            rag = retrieval.map(|r| r.status),
-            collections = retrieval.map(|r| r.collections.join(",")),
-            passages = retrieval.map(|r| r.passages),
-            added_tokens = retrieval.map(|r| r.added_tokens),
-            retrieval_ms = retrieval.map(|r| milliseconds(r.took)),
-            question = retrieval.and_then(|r| r.query.as_deref()).filter(|_| self.telemetry.log_questions),
-            "request"
-        );
-    }
-}
-
-/// To the hundredth.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e5).round() / 1e2
-}
-
-/// The trace that the client says it belongs to (W3C Trace Context, section 3.2).
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let parent = headers.get("traceparent")?.to_str().ok()?;
-    let id = parent.split('-').nth(1)?;
-    let plausible = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    plausible.then(|| id.to_owned())
 }
 
 /// When something began that happened so long ago.

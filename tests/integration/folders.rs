@@ -6,8 +6,9 @@ use std::path::Path;
 use lastro::access::Access;
 use lastro::config::{Config, Options};
 use lastro::ingest::{self, Synced};
+use serde_json::json;
 
-use super::world::{World, eventually};
+use super::world::{Request, World, eventually, question_body};
 
 /// Waits until a collection has so many documents and none is in progress; gives their names and statuses.
 pub async fn settled(world: &World, collection: &str, documents: usize) -> Vec<(String, String)> {
@@ -80,6 +81,32 @@ async fn the_folder_is_followed_from_start_to_start() {
         eventually(|| async { Some(world.search("pumps", "yellow").await).filter(|f| !f.is_empty()) });
     assert_eq!(found.await, ["The first pump is yellow now."]);
     world.chat("boats", "Which boat?", &[]).await.error(404, "collection_not_found");
+}
+
+#[tokio::test]
+async fn a_keys_default_is_forgotten_with_its_folder() {
+    let mut world = World::start_with("", |root| {
+        write(root, &[("pumps/a.txt", "The pump is red."), ("boats/b.txt", "The boat is blue.")]);
+    })
+    .await;
+    settled(&world, "pumps", 1).await;
+    settled(&world, "boats", 1).await;
+    let (_, key) = world.key(json!({ "name": "a", "default_collection": "boats" })).await;
+    let chat = || {
+        let request = Request::new("POST", "/v1/chat/completions");
+        request.json(question_body("Which boat is blue?")).key(&key)
+    };
+    assert_eq!(world.ask(chat()).await.header("x-rag-status"), Some("hit"));
+
+    fs::remove_dir_all(world.collections().join("boats")).expect("removes");
+    world.restart("").await;
+    eventually(|| async {
+        let boats = Request::new("GET", "/v1/vector_stores/boats").key(&world.local_key);
+        (world.ask(boats).await.status == 404).then_some(())
+    })
+    .await;
+    let reply = world.ask(chat()).await;
+    assert_eq!((reply.status, reply.header("x-rag-status")), (200, None));
 }
 
 /// A mount that is missing looks like a folder that was emptied.

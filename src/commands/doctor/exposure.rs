@@ -2,8 +2,8 @@
 
 use super::report::Report;
 use super::store::{Found, KnownKey};
-use crate::app::now;
 use crate::config::Config;
+use crate::system::now;
 
 /// Keys that end within this are told beforehand.
 const SOON: i64 = 7 * 86_400;

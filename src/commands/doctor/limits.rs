@@ -1,15 +1,14 @@
 //! The process: its user, its open files, its clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::report::Report;
 use crate::config::Config;
+use crate::system::now;
 
 /// Two files a connection, and those of the store and its indexes; as the server counts.
 const FILES_OF_A_CONNECTION: u64 = 2;
 const OTHER_FILES: u64 = 256;
 /// 1 January 2025, before which there was no lastro.
-const BEFORE_LASTRO: u64 = 1_735_689_600;
+const BEFORE_LASTRO: i64 = 1_735_689_600;
 
 pub fn check(config: &Config, report: &mut Report) {
     user(report);
@@ -63,8 +62,7 @@ fn files(config: &Config, report: &mut Report) {
 
 /// Certificates and keys have dates.
 pub fn clock(report: &mut Report) {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    match seconds < BEFORE_LASTRO {
+    match now() < BEFORE_LASTRO {
         true => report.fail(
             "clock",
             "this machine's clock is before 2025",

@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{
-    ChatRequest, ChatRequestError, Entries, FoundTool, Place, Role, Tools, number, read_content, read_model,
-    role, span, tools,
+    ChatRequest, ChatRequestError, Entries, Place, ReadTools, Role, number, read_content, read_model, role,
+    span, tools,
 };
 
 /// What only such a request has.
@@ -53,10 +53,9 @@ impl ChatRequest {
             tools: tools.get().to_owned(),
             tool_choice: top.last("tool_choice").map(|choice| choice.get().to_owned()),
         });
-        let (tools, file_search, ours) = match tools::find(text, &top, raw_tools)? {
-            None => (raw_tools.map(|raw| Tools::AsSent(span(text, raw))), None, results.unwrap_or_default()),
-            Some(FoundTool { search, cuts, left }) => (left.map(Tools::Left), Some(search), cuts),
-        };
+        let ReadTools { tools, file_search, cuts } = tools::read(text, &top, raw_tools)?;
+        // With the tool, what it has in `include` is among its cuts.
+        let ours = if file_search.is_some() { cuts } else { results.unwrap_or_default() };
         let messages = as_messages(top.last("instructions"), raw_input, &items);
         let message_count = items.len().max(1);
         Ok(Self {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Transaction, params};
 
-use super::{documents, files, fresh_id, not_found, now, quotas};
+use super::{documents, files, fresh_id, not_found, quotas};
 use crate::store::*;
+use crate::system::now;
 
 pub(super) fn attach(t: &Transaction<'_>, new: &NewAttachments) -> Result<Attached> {
     super::collections::one(t, &new.collection)?;

@@ -2,8 +2,9 @@
 
 use rusqlite::{Row, Transaction, params};
 
-use super::{fresh_id, not_found, now};
+use super::{fresh_id, not_found};
 use crate::store::*;
+use crate::system::now;
 
 pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<CollectionRecord> {
     let id = CollectionId(fresh_id("vs_")?);

@@ -3,9 +3,10 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::pages::{self, Listed};
-use super::{files, fresh_id, not_found, now, quotas, raise_revision};
+use super::{files, fresh_id, not_found, quotas, raise_revision};
 use crate::store::blobs::Blobs;
 use crate::store::*;
+use crate::system::now;
 
 const COLUMNS: &str = "SELECT d.key, f.id, d.collection, f.name, f.blob, b.bytes, d.status, d.failure_code,
         d.failure_message, d.language, d.pages, d.chunks, d.created_at, d.attributes, d.chunk_tokens, d.overlap_tokens,

@@ -3,9 +3,10 @@
 use rusqlite::{Row, Transaction, params};
 
 use super::pages::{self, Listed};
-use super::{documents, fresh_id, not_found, now, quotas};
+use super::{documents, fresh_id, not_found, quotas};
 use crate::store::blobs::Blobs;
 use crate::store::*;
+use crate::system::now;
 
 const COLUMNS: &str = "SELECT f.id, f.owner, f.name, f.purpose, f.blob, b.bytes, f.created_at, f.expires_at
     FROM files f JOIN blobs b ON b.sha256 = f.blob";

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rusqlite::OpenFlags;
 
-use super::{connect, keys, schema};
+use super::database::connect;
+use super::{keys, schema};
 use crate::store::{KeyRecord, Result};
 
 /// What stands in a data folder.

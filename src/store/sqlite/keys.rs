@@ -2,8 +2,8 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::now;
 use crate::store::*;
+use crate::system::now;
 
 pub(super) fn create(t: &Transaction<'_>, new: &NewKey) -> Result<KeyRecord> {
     let taken =

@@ -2,7 +2,8 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::store::sqlite::{DATABASE, SqliteStore, connect};
+use crate::store::sqlite::database::connect;
+use crate::store::sqlite::{DATABASE, SqliteStore};
 use rusqlite::OpenFlags;
 
 #[test]

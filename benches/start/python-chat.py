@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A document chat in Python, as a Streamlit page usually has it inside: what `make bench-start` compares lastro with.
 
-usage: deck_app.py --upstream URL --model FOLDER --store FOLDER [--host HOST] [--port PORT]
-       deck_app.py --store FOLDER --build
+usage: python-chat.py --upstream URL --model FOLDER --store FOLDER [--host HOST] [--port PORT]
+       python-chat.py --store FOLDER --build
 
 sentence-transformers embeds the question, FAISS finds the nearest passages, they go into the prompt, and the answer of
 an OpenAI-compatible server is streamed. Everything is loaded before it listens; the page itself is left out, so that

@@ -1,0 +1,39 @@
+//! Pieces of documents with their places.
+
+use super::{ChunkId, DocumentId, DocumentKey};
+
+/// A chunk to be stored: a piece of a document with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewChunk {
+    pub text: String,
+    /// First and last page, from 1.
+    pub page: Option<u32>,
+    pub last_page: Option<u32>,
+    /// From the document's title down to the nearest heading.
+    pub headings: Vec<String>,
+    /// Byte range in the document's text; neighbours may overlap.
+    pub start: u64,
+    pub end: u64,
+    /// In tokens of the embedding model.
+    pub tokens: u32,
+}
+
+/// A chunk as it is stored, with what a reader needs of its document.
+#[derive(Clone, Debug)]
+pub struct ChunkRecord {
+    pub id: ChunkId,
+    pub document: DocumentKey,
+    pub document_id: DocumentId,
+    pub filename: String,
+    /// JSON object of the client's own.
+    pub attributes: String,
+    pub chunk: NewChunk,
+}
+
+/// A chunk that waits for its vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnembeddedChunk {
+    pub id: ChunkId,
+    pub headings: Vec<String>,
+    pub text: String,
+}

@@ -1,0 +1,95 @@
+//! A document: a file in a collection, and where it stands.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BatchId, CollectionId, DocumentId, DocumentKey, Quotas};
+use crate::store::StagedBlob;
+
+/// A document to be added.
+#[derive(Debug)]
+pub struct NewDocument {
+    pub collection: CollectionId,
+    pub filename: String,
+    pub blob: StagedBlob,
+    pub owner: Option<String>,
+    pub quotas: Quotas,
+}
+
+/// The outcome of adding a document.
+#[derive(Clone, Debug)]
+pub struct AddedDocument {
+    pub document: DocumentRecord,
+    /// False when the collection held the same bytes already.
+    pub created: bool,
+}
+
+/// Where a document stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    InProgress,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+/// Why a document failed: a code for programs, a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+}
+
+/// A document as it is stored.
+#[derive(Clone, Debug)]
+pub struct DocumentRecord {
+    pub key: DocumentKey,
+    pub id: DocumentId,
+    pub collection: CollectionId,
+    pub filename: String,
+    pub sha256: String,
+    pub bytes: u64,
+    pub status: Status,
+    pub failure: Option<Failure>,
+    pub language: Option<String>,
+    pub pages: Option<u32>,
+    pub chunks: u32,
+    /// JSON object of the client's own.
+    pub attributes: String,
+    /// `None` for the server's own sizes.
+    pub chunking: Option<ChunkSizes>,
+    pub owner: Option<String>,
+    /// Seconds since 1970.
+    pub created_at: i64,
+}
+
+/// How many documents of a collection stand where, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DocumentCounts {
+    pub in_progress: u32,
+    pub completed: u32,
+    pub failed: u32,
+    pub cancelled: u32,
+    pub bytes: u64,
+}
+
+impl DocumentCounts {
+    /// All of them.
+    pub fn total(&self) -> u32 {
+        self.in_progress + self.completed + self.failed + self.cancelled
+    }
+}
+
+/// Which documents of a collection.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentFilter {
+    pub status: Option<Status>,
+    pub batch: Option<BatchId>,
+}
+
+/// Sizes of chunks that a client asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkSizes {
+    pub max_tokens: u32,
+    pub overlap_tokens: u32,
+}

@@ -1,0 +1,232 @@
+//! The database's connections, and work on threads that may block: one transaction at a time writes, several read.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{DATABASE, copies, schema};
+use crate::store::blobs::{self, Blobs};
+use crate::store::{Result, Staging, Store, StoreError};
+
+/// [`Store`] on SQLite. Cheap to clone.
+#[derive(Clone)]
+pub struct SqliteStore {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    database: PathBuf,
+    /// Device and number of the database's file.
+    place: (u64, u64),
+    pub(super) blobs: Blobs,
+    pub(super) staging: Staging,
+}
+
+/// Idle reading connections that are kept.
+const IDLE_READERS: usize = 16;
+
+impl SqliteStore {
+    /// Opens the data folder, creating it or bringing it to the newest format. The caller holds its [`DataLock`].
+    pub fn open(data: &Path) -> Result<Self> {
+        let database = data.join(DATABASE);
+        let mut writer = connect(&database, OpenFlags::default())?;
+        // Before anything is changed.
+        let format = schema::check(&writer)?;
+        let (blobs, staging) = Blobs::open(data)?;
+        blobs::clear_staging(&staging)?;
+        if (1..schema::newest()).contains(&format) {
+            copies::keep(&writer, &database, format)?;
+        }
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        // FULL: a commit in WAL mode is on the disk when it returns.
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        schema::migrate(&mut writer)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer: Mutex::new(writer),
+                readers: Mutex::new(Vec::new()),
+                place: place(&database)?,
+                database,
+                blobs,
+                staging,
+            }),
+        })
+    }
+
+    /// Removes originals that no file names: what a process left that died between naming and committing.
+    /// Only those older than `before`, when this process began. Returns how many.
+    pub async fn sweep(&self, before: SystemTime) -> Result<usize> {
+        self.blocking(move |inner| {
+            let mut removed = 0;
+            for sha256 in inner.blobs.older_than(before)? {
+                let writer = inner.writer.lock();
+                removed += usize::from(inner.remove_unnamed(&writer, &sha256)?);
+            }
+            Ok(removed)
+        })
+        .await
+    }
+
+    /// Whether something could be stored now: the database is in its place, and a page can be written.
+    pub async fn check_writable(&self) -> Result<()> {
+        self.blocking(Inner::check_place).await?;
+        let mut probe = self.staging().begin().await?;
+        probe.write(&[0; 4_096]).await?;
+        probe.flush().await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || work(&inner))
+            .await
+            .map_err(|e| StoreError::Worker(e.to_string()))?
+    }
+
+    /// One writing transaction.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, &Blobs) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| {
+            inner.check_place()?;
+            write(&mut inner.writer.lock(), |t| work(t, &inner.blobs))
+        })
+        .await
+    }
+
+    /// The same for bytes that are given their name in it: where it fails, they do not stay behind.
+    pub(super) async fn write_bytes<T: Send + 'static>(
+        &self,
+        sha256: String,
+        work: impl FnOnce(&Transaction<'_>, &Blobs) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| {
+            inner.check_place()?;
+            let mut writer = inner.writer.lock();
+            let written = write(&mut writer, |t| work(t, &inner.blobs));
+            if written.is_err()
+                && let Err(error) = inner.remove_unnamed(&writer, &sha256)
+            {
+                // Swept at the next start.
+                tracing::warn!(%error, "bytes of a failed upload stay for now");
+            }
+            written
+        })
+        .await
+    }
+
+    /// One writing transaction that removes documents; blobs that nothing names any more are unlinked after the commit.
+    pub(super) async fn remove<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| {
+            inner.check_place()?;
+            let mut writer = inner.writer.lock();
+            let (value, orphans) = write(&mut writer, |t| Ok((work(t)?, take_orphan_blobs(t)?)))?;
+            for sha256 in orphans {
+                // The commit stands; a file that stays is swept at the next start.
+                if let Err(error) = inner.blobs.remove(&sha256) {
+                    tracing::warn!(%error, "an original could not be removed");
+                }
+            }
+            Ok(value)
+        })
+        .await
+    }
+
+    /// One reading transaction.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| {
+            let idle = inner.readers.lock().pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => connect(&inner.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            };
+            let transaction = connection.transaction()?;
+            let value = work(&transaction);
+            drop(transaction);
+            let mut readers = inner.readers.lock();
+            if readers.len() < IDLE_READERS {
+                readers.push(connection);
+            }
+            value
+        })
+        .await
+    }
+
+    pub(super) async fn read_before<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        // A quick read would otherwise still come in time now and then, although its time was over before it began.
+        if Instant::now() >= deadline {
+            return Err(StoreError::Deadline);
+        }
+        tokio::time::timeout_at(deadline.into(), self.read(work)).await.unwrap_or(Err(StoreError::Deadline))
+    }
+}
+
+impl Inner {
+    /// Removes bytes that no file names, and says whether it did. The caller holds the writer.
+    fn remove_unnamed(&self, writer: &Connection, sha256: &str) -> Result<bool> {
+        let known = writer.prepare_cached("SELECT 1 FROM blobs WHERE sha256 = ?1")?.exists([sha256])?;
+        if !known {
+            self.blobs.remove(sha256)?;
+        }
+        Ok(!known)
+    }
+
+    /// SQLite goes on writing to a file that was removed or unmounted under it, and what it acknowledges there is lost.
+    fn check_place(&self) -> Result<()> {
+        match place(&self.database)? == self.place {
+            true => Ok(()),
+            false => Err(StoreError::Replaced { path: self.database.clone() }),
+        }
+    }
+}
+
+/// The file system and the number of a file: two files that exist never share both.
+fn place(path: &Path) -> Result<(u64, u64)> {
+    let found = std::fs::metadata(path).map_err(StoreError::io(path))?;
+    Ok((found.dev(), found.ino()))
+}
+
+fn write<T>(writer: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+pub(super) fn connect(database: &Path, flags: OpenFlags) -> Result<Connection> {
+    let connection = Connection::open_with_flags(database, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // With statistics compiled in, SQLite would prepare a cached statement anew for every bound text.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(connection)
+}
+
+fn take_orphan_blobs(transaction: &Transaction<'_>) -> Result<Vec<String>> {
+    let mut statement = transaction.prepare_cached(
+        "DELETE FROM blobs WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.blob = blobs.sha256) RETURNING sha256",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,20 @@
+//! What is asked of the operating system: the time, and random digits.
+
+use std::time::SystemTime;
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    seconds(SystemTime::now())
+}
+
+/// A time in seconds since 1970; 0 where it is before.
+pub fn seconds(time: SystemTime) -> i64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+/// This many random bytes as hexadecimal digits, two for each.
+pub fn random_hex(bytes: usize) -> Result<String, getrandom::Error> {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random)?;
+    Ok(hex::encode(random))
+}
