@@ -155,6 +155,9 @@ impl App {
         if let Err(error) = self.catalog.write_uses().await {
             tracing::warn!(%error, "when collections were last used was not written down");
         }
+        if let Err(error) = self.store.settle().await {
+            tracing::warn!(%error, "the database keeps its log, which the next start reads");
+        }
         let telemetry = self.telemetry.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || telemetry.finish()).await {
             tracing::warn!(%error, "the last spans were not exported");

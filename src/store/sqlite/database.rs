@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
@@ -29,6 +29,10 @@ pub(super) struct Inner {
     pub(super) staging: Staging,
 }
 
+/// For a lock that somebody else holds.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// For those who read, at a stop.
+const SETTLED: Duration = Duration::from_millis(500);
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 16;
 
@@ -80,6 +84,24 @@ impl SqliteStore {
         let mut probe = self.staging().begin().await?;
         probe.write(&[0; 4_096]).await?;
         probe.flush().await
+    }
+
+    /// Brings all of the log (`-wal`) into the database's one file, before a stop. Nothing is lost where that fails: the
+    /// log is read at the next start.
+    pub async fn settle(&self) -> Result<()> {
+        self.blocking(|inner| {
+            inner.check_place()?;
+            let writer = inner.writer.lock();
+            // Whoever still reads need not be waited for.
+            writer.busy_timeout(SETTLED)?;
+            let busy: bool = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            writer.busy_timeout(PATIENCE)?;
+            if busy {
+                tracing::debug!("the database was read until the end: its log stays");
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn blocking<T: Send + 'static>(
@@ -215,7 +237,7 @@ fn write<T>(writer: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> Resu
 
 pub(super) fn connect(database: &Path, flags: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(database, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     // With statistics compiled in, SQLite would prepare a cached statement anew for every bound text.

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use super::SqliteStore;
+use crate::store::conformance::new_collection;
 use crate::store::{Result, Store, StoreError};
 
 #[tokio::test]
@@ -29,5 +30,23 @@ async fn originals_that_nothing_names_are_swept() -> Result<()> {
     let later = SystemTime::now() + std::time::Duration::from_secs(5);
     assert_eq!(store.sweep(later).await?, 1);
     assert!(!path.exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_settled_database_is_one_file() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
+    let store = SqliteStore::open(folder.path())?;
+    store.create_collection(new_collection("kept")).await?;
+    let log = folder.path().join("lastro.sqlite3-wal");
+    let length = || std::fs::metadata(&log).map_err(StoreError::io(&log)).map(|found| found.len());
+    assert!(length()? > 0);
+    store.settle().await?;
+    assert_eq!(length()?, 0);
+    let copy = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
+    let database = folder.path().join("lastro.sqlite3");
+    std::fs::copy(&database, copy.path().join("lastro.sqlite3")).map_err(StoreError::io(&database))?;
+    let kept = SqliteStore::open(copy.path())?.collections().await?;
+    assert_eq!(kept.iter().map(|kept| kept.name.as_str()).collect::<Vec<_>>(), ["kept"]);
     Ok(())
 }
