@@ -69,7 +69,7 @@ mod tests {
             ("secret:chat".to_owned(), "lastro keys generate"),
             (format!("{text}:chat,read"), "scopes are chat"),
             (format!("{text}:chat {text}:ingest"), "entry 2: the same key"),
-            (format!("{text}:chat, ingest"), "entry 1"),
+            (format!("{text}:chat, ingest"), "entry 2: must be"),
         ] {
             let problem = read_one(&entry).expect_err(&entry);
             assert!(problem.contains(says), "{entry}: {problem}");
