@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use bytes::Bytes;
 use eventsource_stream::Eventsource;
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -59,7 +60,9 @@ pub async fn ask(
     let response = checked(request.header("X-RAG-Collection", collection).json(&body).send().await?).await?;
     let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let (status, sources) = (header("x-rag-status"), header("x-rag-sources"));
-    let mut frames = response.bytes_stream().eventsource();
+    let mut mark = LeadingMark::default();
+    let bytes = response.bytes_stream().map(|part| part.map(|part| mark.remove(part)));
+    let mut frames = std::pin::pin!(bytes.eventsource());
     let mut out = std::io::stdout();
     let mut ended = false;
     while let Some(frame) = frames.next().await {
@@ -83,6 +86,29 @@ pub async fn ask(
     }
     print_sources(status.as_deref(), sources.as_deref());
     Ok(())
+}
+
+/// A byte order mark at the beginning of a stream, in however many parts it comes: eventsource-stream 0.2.3 panics on it.
+struct LeadingMark {
+    /// What of it may come yet.
+    awaited: &'static [u8],
+}
+
+impl Default for LeadingMark {
+    fn default() -> Self {
+        Self { awaited: b"\xef\xbb\xbf" }
+    }
+}
+
+impl LeadingMark {
+    /// The next part of the stream without it.
+    fn remove(&mut self, mut part: Bytes) -> Bytes {
+        let here = part.iter().zip(self.awaited).take_while(|(found, awaited)| found == awaited).count();
+        let left = &self.awaited[here..];
+        // Something else follows: what came of the mark so far was no text either.
+        self.awaited = if here == part.len() { left } else { &[] };
+        part.split_off(here)
+    }
 }
 
 fn print_sources(status: Option<&str>, sources: Option<&str>) {
@@ -114,4 +140,26 @@ async fn first_model(connection: &Connection) -> Result<String, CommandError> {
     first.ok_or_else(|| {
         CommandError::Refused("the LLM server lists no model: name one with --model".to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leading_mark_is_removed_wherever_it_is_cut() {
+        let text = b"\xef\xbb\xbfdata: \xef\xbb\xbf.";
+        for first in 0..=text.len() {
+            for second in first..=text.len() {
+                let mut mark = LeadingMark::default();
+                let parts = [&text[..first], &text[first..second], &text[second..]];
+                let left: Vec<u8> =
+                    parts.iter().flat_map(|part| mark.remove(Bytes::from_static(part))).collect();
+                assert_eq!(left, &text[3..], "cut at {first} and {second}");
+            }
+        }
+        let mut mark = LeadingMark::default();
+        assert_eq!(mark.remove(Bytes::from_static(b"data: x")), "data: x");
+        assert_eq!(mark.remove(Bytes::from_static(b"\xef\xbb\xbf")), &b"\xef\xbb\xbf"[..]);
+    }
 }
