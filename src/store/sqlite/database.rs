@@ -49,9 +49,11 @@ impl SqliteStore {
             copies::keep(&writer, &database, format)?;
         }
         writer.pragma_update(None, "journal_mode", "WAL")?;
+        // A step that a power cut takes back is taken again: the disk need not be waited for after each.
+        writer.pragma_update(None, "synchronous", "NORMAL")?;
+        schema::migrate(&mut writer)?;
         // FULL: a commit in WAL mode is on the disk when it returns.
         writer.pragma_update(None, "synchronous", "FULL")?;
-        schema::migrate(&mut writer)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 writer: Mutex::new(writer),
