@@ -1,5 +1,6 @@
 //! `/v1/vector_stores/{collection}/documents`: upload, list, read, delete.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::app::App;
 use crate::collection::CollectionError;
 use crate::ingest::clean_filename;
 use crate::openai::{Deleted, DocumentObject, LastError, List};
-use crate::store::{DocumentRecord, StagedBlob, Status};
+use crate::store::{DocumentKey, DocumentRecord, StagedBlob, Status};
 
 /// Nobody waits longer for an answer.
 const LONGEST_WAIT: f64 = 600.0;
@@ -116,7 +117,9 @@ pub async fn one(
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<DocumentObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
-    Ok(Json(object(&app, app.catalog.document(&collection, &document).await?).await?))
+    let document = app.catalog.document(&collection, &document).await?;
+    let embedded = embedded_chunks(&app, std::slice::from_ref(&document)).await?;
+    Ok(Json(object(&embedded, document)))
 }
 
 pub async fn delete(
@@ -132,31 +135,34 @@ pub async fn delete(
 }
 
 async fn objects(app: &App, documents: Vec<DocumentRecord>) -> Result<List<DocumentObject>, ApiError> {
-    let mut shown = Vec::with_capacity(documents.len());
-    for document in documents {
-        shown.push(object(app, document).await?);
-    }
+    let embedded = embedded_chunks(app, &documents).await?;
+    let shown = documents.into_iter().map(|document| object(&embedded, document)).collect();
     Ok(List::whole(shown, |d| &d.id))
 }
 
-/// How far a document's embedding is, while that goes on.
-async fn embedded_chunks(app: &App, document: &DocumentRecord) -> Result<Option<u32>, ApiError> {
-    let embedding = document.status == Status::InProgress && document.chunks > 0;
-    let Some(embeddings) = app.embeddings.as_ref().filter(|_| embedding) else { return Ok(None) };
+/// How far the embedding of documents is, of those where it goes on.
+async fn embedded_chunks(
+    app: &App,
+    documents: &[DocumentRecord],
+) -> Result<HashMap<DocumentKey, u32>, ApiError> {
+    let embedding = documents.iter().filter(|d| d.status == Status::InProgress && d.chunks > 0);
+    let keys: Vec<DocumentKey> = embedding.map(|document| document.key).collect();
     // Without a model there is nothing to wait for.
-    let Ok(model) = embeddings.info() else { return Ok(None) };
-    Ok(Some(app.store().vectors_of(document.key, &model.fingerprint).await?))
+    let Some(Ok(model)) = app.embeddings.as_ref().filter(|_| !keys.is_empty()).map(|e| e.info()) else {
+        return Ok(HashMap::new());
+    };
+    let counts = app.store().vectors_of(keys.clone(), &model.fingerprint).await?;
+    Ok(keys.into_iter().zip(counts).collect())
 }
 
-async fn object(app: &App, document: DocumentRecord) -> Result<DocumentObject, ApiError> {
-    let embedded_chunks = embedded_chunks(app, &document).await?;
+fn object(embedded: &HashMap<DocumentKey, u32>, document: DocumentRecord) -> DocumentObject {
     let status = match document.status {
         Status::InProgress => "in_progress",
         Status::Completed => "completed",
         Status::Failed => "failed",
         Status::Cancelled => "cancelled",
     };
-    Ok(DocumentObject {
+    DocumentObject {
         id: document.id.0,
         object: "vector_store.document".to_owned(),
         vector_store_id: document.collection.0,
@@ -167,7 +173,7 @@ async fn object(app: &App, document: DocumentRecord) -> Result<DocumentObject, A
         bytes: document.bytes,
         pages: document.pages,
         chunks: document.chunks,
-        embedded_chunks,
+        embedded_chunks: embedded.get(&document.key).copied(),
         language: document.language,
-    })
+    }
 }

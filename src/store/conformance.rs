@@ -143,8 +143,8 @@ async fn changes_are_told_since_a_revision_and_ids_are_never_used_twice(store: &
     let ids: Vec<_> = first.added.iter().map(|a| a.id).collect();
     let vectors = ids.iter().map(|id| (*id, vec![0.5, -0.5])).collect();
     store.commit_vectors("f", vectors).await.expect("vectors");
-    assert_eq!(store.vectors_of(document.key, "f").await.expect("a count") as usize, ids.len());
-    assert_eq!(store.vectors_of(document.key, "other").await.expect("a count"), 0);
+    assert_eq!(store.vectors_of(vec![document.key], "f").await.expect("a count"), [ids.len() as u32]);
+    assert_eq!(store.vectors_of(vec![document.key], "other").await.expect("a count"), [0]);
     let vectors = store.vector_changes(&c.id, "f", first.revision, ALL).await.expect("changes");
     assert!(vectors.revision > first.revision);
     assert_eq!(vectors.added[0], (ids[0], document.key, vec![0.5, -0.5]));

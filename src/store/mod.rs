@@ -200,8 +200,8 @@ pub trait Store: Send + Sync {
         after: ChunkId,
         limit: usize,
     ) -> Result<Vec<UnembeddedChunk>>;
-    /// How many chunks of a document have a vector of this fingerprint.
-    async fn vectors_of(&self, document: DocumentKey, fingerprint: &str) -> Result<u32>;
+    /// How many chunks of each of these documents have a vector of this fingerprint.
+    async fn vectors_of(&self, documents: Vec<DocumentKey>, fingerprint: &str) -> Result<Vec<u32>>;
     /// Commits vectors. Those of chunks that were deleted meanwhile are dropped.
     async fn commit_vectors(&self, fingerprint: &str, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<()>;
 

@@ -184,9 +184,9 @@ impl Store for SqliteStore {
         self.read(move |t| changes::without_vector(t, &fingerprint, document, after, limit)).await
     }
 
-    async fn vectors_of(&self, document: DocumentKey, fingerprint: &str) -> Result<u32> {
+    async fn vectors_of(&self, documents: Vec<DocumentKey>, fingerprint: &str) -> Result<Vec<u32>> {
         let fingerprint = fingerprint.to_owned();
-        self.read(move |t| changes::vectors_of(t, document, &fingerprint)).await
+        self.read(move |t| changes::vectors_of(t, &documents, &fingerprint)).await
     }
 
     async fn commit_vectors(&self, fingerprint: &str, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<()> {

@@ -30,11 +30,16 @@ pub(super) fn without_vector(
     .collect()
 }
 
-pub(super) fn vectors_of(t: &Transaction<'_>, document: DocumentKey, fingerprint: &str) -> Result<u32> {
+pub(super) fn vectors_of(
+    t: &Transaction<'_>,
+    documents: &[DocumentKey],
+    fingerprint: &str,
+) -> Result<Vec<u32>> {
     let mut statement = t.prepare_cached(
         "SELECT count(*) FROM chunks c JOIN vectors v ON v.chunk = c.id AND v.fingerprint = ?2 WHERE c.document = ?1",
     )?;
-    Ok(statement.query_row(params![document, fingerprint], |row| row.get(0))?)
+    let count = |document| Ok(statement.query_row(params![document, fingerprint], |row| row.get(0))?);
+    documents.iter().map(count).collect()
 }
 
 pub(super) fn commit_vectors(
