@@ -65,7 +65,7 @@ impl Secret {
 
     /// One that was made before, as it was shown; `None` where it is none.
     pub fn parse(text: &str) -> Option<Self> {
-        let (id, proof) = text.strip_prefix(PREFIX)?.split_once('-')?;
+        let (id, proof) = parts(text)?;
         let digits = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let whole = id.len() == 16 && proof.len() == 48 && digits(id) && digits(proof);
         whole.then(|| Self { id: format!("key_{id}"), text: text.to_owned() })
@@ -90,6 +90,10 @@ impl fmt::Debug for Secret {
 
 /// The part by which a key is found. Empty for what is no key.
 pub(super) fn id_digits(presented: &str) -> &str {
-    let digits = presented.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
-    digits.map_or("", |(id, _)| id)
+    parts(presented).map_or("", |(id, _)| id)
+}
+
+/// What finds a key, and what proves it.
+fn parts(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix(PREFIX)?.split_once('-')
 }
