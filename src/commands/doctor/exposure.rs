@@ -10,24 +10,18 @@ const SOON: i64 = 7 * 86_400;
 
 pub fn check(config: &Config, found: &Found, report: &mut Report) {
     let Some(keys) = &found.keys else { return };
-    let mut all = keys.clone();
-    // A server that runs has told its own.
-    if found.served.is_none() {
-        all.extend(config.keys.iter().map(|_| KnownKey {
-            name: String::new(),
-            expires_at: None,
-            revoked: false,
-        }));
-    }
-    reach(config, &all, report);
+    // A server that runs has told those of its settings.
+    let given = if found.served.is_none() { config.keys.len() } else { 0 };
+    reach(config, keys, given, report);
     expiry(keys, now(), report);
 }
 
-fn reach(config: &Config, keys: &[KnownKey], report: &mut Report) {
+/// `given`: how many keys of the settings are not among them.
+fn reach(config: &Config, keys: &[KnownKey], given: usize, report: &mut Report) {
     let server = &config.server;
     let (listen, remote) = (server.listen, !server.listen.ip().is_loopback());
-    let in_force = keys.iter().filter(|key| !key.revoked && !is_over(key, now())).count();
-    match (remote, keys.is_empty()) {
+    let in_force = given + keys.iter().filter(|key| !key.revoked && !is_over(key, now())).count();
+    match (remote, given == 0 && keys.is_empty()) {
         (true, true) if server.allow_remote_without_keys => report.warn(
             "exposure",
             format!("whoever reaches {listen} may do everything: there are no keys"),

@@ -11,7 +11,6 @@ use crate::openai::{KeyObject, List};
 use crate::store::{Content, DataLock, Holder, Inspection, inspect};
 
 /// A key, as far as the other checks need it.
-#[derive(Clone)]
 pub struct KnownKey {
     pub name: String,
     pub expires_at: Option<i64>,
