@@ -145,6 +145,7 @@ impl Panel {
             text(x, y + 4.0, INK, &format!(r#"{SMALL} text-anchor="{anchor}""#), &label)
         )
     }
+
     fn without_figures(&self, y: f64, why: &str) -> String {
         text(self.left + 8.0, y + 4.0, FAINT, &format!(r#"{SMALL} font-style="italic""#), why)
     }

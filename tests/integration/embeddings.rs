@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::models::{model_folder, ready, with_model};
+use super::models::{model_folder, with_model};
 use super::world::client::Request;
 use super::world::model::write_model;
 use super::world::{Reply, World};
@@ -16,7 +16,7 @@ async fn world(options: &str, model_settings: Value) -> World {
     std::fs::write(model_folder(&world).join("lastro.json"), model_settings.to_string()).expect("writes");
     let options = format!("{}\n{options}", with_model(&world));
     world.run_with(&options).await;
-    ready(&world).await;
+    world.ready().await;
     world.upload("manual", &[("valve.txt", "The valve is closed at noon.")]).await;
     world.upstream.forget();
     world
@@ -207,7 +207,7 @@ async fn a_model_that_is_loading_says_when_to_come_back() {
         .await
         .expect("runs")
         .expect("writes");
-    ready(&world).await;
+    world.ready().await;
     vectors(&ask(&world, "/v1/embeddings", json!({"input": "cats"})).await);
 }
 
@@ -217,7 +217,7 @@ async fn a_model_that_cannot_be_loaded_is_said_and_not_listed() {
     std::fs::create_dir(model_folder(&world)).expect("a folder");
     let options = with_model(&world);
     world.run_with(&options).await;
-    ready(&world).await;
+    world.ready().await;
     let message =
         ask(&world, "/v1/embeddings", json!({"input": "cats"})).await.error(503, "model_unavailable");
     assert!(message.contains("/ready"), "{message}");

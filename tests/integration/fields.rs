@@ -122,7 +122,7 @@ async fn headers_of_upstreams_connection_stay_on_it() {
 async fn each_side_closes_its_own_connection() {
     let world = World::start("").await;
     // lastro's own question about the models is over, so that only the connections below are counted.
-    eventually(|| async { (world.get("/ready").await.status == 200).then_some(()) }).await;
+    world.ready().await;
     let closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok".to_vec();
     world.upstream.play(vec![Piece::Bytes(closing), Piece::Die]);
     let mut response = Request::new("GET", "/v1/x").send(world.address).await;

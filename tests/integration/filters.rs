@@ -161,7 +161,7 @@ async fn thresholds_and_weights_decide_what_is_found() {
     let model = world.data().with_file_name("tiny-model");
     write_model(&model);
     world.run_with(&format!("device = \"cpu\"\nembedding_model = {model:?}")).await;
-    eventually(|| async { Some(world.get("/ready").await).filter(|reply| reply.status == 200) }).await;
+    world.ready().await;
     add_documents(&world).await;
     let by = |embedding: f64, text: f64| {
         json!({"query": "mats", "ranking_options": {"ranker": "auto",

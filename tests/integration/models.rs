@@ -18,10 +18,6 @@ async fn ask(world: &World) -> Reply {
     world.chat("manual", "dogs in the park", &[("X-RAG-K", "2")]).await
 }
 
-pub async fn ready(world: &World) -> serde_json::Value {
-    eventually(|| async { Some(world.get("/ready").await).filter(|reply| reply.status == 200) }).await.json()
-}
-
 #[tokio::test]
 async fn words_answer_from_the_start_and_meaning_joins_without_a_restart() {
     let mut world = World::start("").await;
@@ -62,7 +58,7 @@ async fn documents_from_before_the_model_are_found_by_meaning() {
     write_model(&model_folder(&world));
     let options = with_model(&world);
     world.restart(&options).await;
-    let embedding = ready(&world).await["embedding"].clone();
+    let embedding = world.ready().await["embedding"].clone();
     assert_eq!(
         (&embedding["status"], &embedding["model"], &embedding["dimensions"]),
         (&"ready".into(), &"tiny-model".into(), &16.into())
@@ -92,7 +88,7 @@ async fn documents_from_before_the_model_are_found_by_meaning() {
     assert!(found.len() == 2 && !found.iter().any(|text| text.starts_with("Cats sat")), "{found:?}");
     // Vectors are kept: the next start has them without being asked to wait.
     world.restart(&options).await;
-    ready(&world).await;
+    world.ready().await;
     eventually(|| async { (ask(&world).await.header("x-rag-status") == Some("hit")).then_some(()) }).await;
 }
 
@@ -104,7 +100,7 @@ async fn a_model_that_cannot_be_loaded_is_named_and_words_answer() {
         std::fs::remove_file(model_folder(&world).join(missing)).expect("the file is removed");
         let options = with_model(&world);
         world.run_with(&options).await;
-        let embedding = ready(&world).await["embedding"].clone();
+        let embedding = world.ready().await["embedding"].clone();
         assert_eq!(embedding["status"], "failed");
         assert!(embedding["message"].as_str().is_some_and(|m| m.contains(missing)), "{missing}: {embedding}");
         world.upload("manual", &[("dogs.txt", "Dogs run in the park.")]).await;

@@ -200,6 +200,13 @@ impl World {
         request.send(self.address).await.reply().await
     }
 
+    /// Waits until everything is there, and gives what `/ready` says then.
+    pub async fn ready(&self) -> Value {
+        eventually(|| async { Some(self.get("/ready").await).filter(|reply| reply.status == 200) })
+            .await
+            .json()
+    }
+
     pub async fn get(&self, target: &str) -> Reply {
         self.ask(Request::new("GET", target)).await
     }

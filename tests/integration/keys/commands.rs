@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
-use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
+use super::super::world::program::listening;
 use super::super::world::{Request, World, eventually, within};
 use super::{chat, get};
 
@@ -148,16 +148,9 @@ async fn a_key_of_the_settings_is_the_first() {
     within(process.kill()).await.expect("it ends");
 }
 
-/// Where a process listens, on this machine.
+/// Where a process that listens on all addresses is reached from here.
 async fn address(process: &mut Child) -> SocketAddr {
-    let mut output = process.stdout.take().expect("its output");
-    let mut line = Vec::new();
-    while !line.ends_with(b"\n") {
-        assert!(within(output.read_buf(&mut line)).await.expect("it is read") > 0, "it ended");
-    }
-    let line = String::from_utf8(line).expect("text");
-    let port = line.trim_end().rsplit(':').next().expect("a port").to_owned();
-    format!("127.0.0.1:{port}").parse().expect("an address")
+    SocketAddr::from(([127, 0, 0, 1], listening(process).await.port()))
 }
 
 #[tokio::test]

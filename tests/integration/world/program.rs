@@ -1,5 +1,6 @@
 //! The program as it is run: a process of its own, whose memory and descriptors can be looked at from outside.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
@@ -48,12 +49,17 @@ impl World {
         command.arg("--data").arg(world.data()).arg("--collections").arg(world.collections());
         command.env("LASTRO_LOG", log).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
         let mut process = command.spawn().expect("the program starts");
-        let output = process.stdout.take().expect("its output");
-        let line = within(BufReader::new(output).lines().next_line()).await.expect("a line").expect("a line");
-        let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
-        world.address = address.parse().expect("an address");
+        world.address = listening(&mut process).await;
         (self, Program { process })
     }
+}
+
+/// Where a process says that it listens; its output is a pipe.
+pub async fn listening(process: &mut Child) -> SocketAddr {
+    let output = process.stdout.take().expect("its output");
+    let line = within(BufReader::new(output).lines().next_line()).await.expect("a line").expect("a line");
+    let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
+    address.parse().expect("an address")
 }
 
 impl Program {
