@@ -110,6 +110,10 @@ impl Blobs {
         Ok((Self { folder }, Staging::new(staging)))
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(super) fn path(&self, sha256: &str) -> PathBuf {
         let prefix = sha256.get(..2).unwrap_or("00");
         self.folder.join(prefix).join(sha256)
@@ -139,7 +143,7 @@ impl Blobs {
     /// Names of blobs that were there before `before`.
     pub(super) fn older_than(&self, before: SystemTime) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        for folder in list(&self.folder)? {
+        for folder in list(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
             for path in list(&folder)? {
                 let modified = path.metadata().and_then(|m| m.modified()).map_err(StoreError::io(&path))?;
                 if modified < before
@@ -167,6 +171,6 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>> {
         .map_err(StoreError::io(folder))
 }
 
-fn sync_folder(folder: &Path) -> Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(StoreError::io(folder))
 }

@@ -6,10 +6,13 @@
 //!   name a chunk that came later.
 //! - **Every change of a collection's chunks or vectors raises its revision**, and the changes since a
 //!   revision can be read back in order; an index that applied them all stands at that revision.
+//! - **A store that was put back to an older state has another identity**, so that revisions and ids which had another
+//!   meaning in the time that was lost are never taken for those of now.
 //! - **Reading back is one transaction**: what was deleted is absent, whatever an index still says.
 //!
 //! This module is a leaf: it knows no other room of the crate.
 
+mod belonging;
 mod blobs;
 #[cfg(test)]
 mod conformance;
@@ -104,6 +107,10 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// Collections, documents, chunks, vectors and jobs. See the module for what every implementation promises.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Which past this store has. What was derived from a store of another identity is derived anew, whatever revision
+    /// it stands at: a restored copy gives its revisions and the ids of its chunks a second meaning.
+    fn identity(&self) -> &str;
+
     /// Adds a collection under a fresh id, granted to its owner.
     async fn create_collection(&self, new: NewCollection) -> Result<CollectionRecord>;
     /// All collections, oldest first.

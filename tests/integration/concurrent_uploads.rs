@@ -14,7 +14,9 @@ fn files(world: &World, folder: &str) -> usize {
     fn below(folder: &std::path::Path) -> usize {
         let entries =
             std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        entries.map(|path| if path.is_dir() { below(&path) } else { 1 }).sum()
+        // Beside the originals lies which database they belong to.
+        let counted = |path: std::path::PathBuf| usize::from(!path.ends_with("belongs-to"));
+        entries.map(|path| if path.is_dir() { below(&path) } else { counted(path) }).sum()
     }
     below(&world.data().join(folder))
 }

@@ -25,7 +25,9 @@ async fn send(world: &World, name: &str, wait: u32) -> Reply {
 fn files(world: &World, folder: &str) -> usize {
     fn below(folder: &Path) -> usize {
         let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        entries.map(|path| if path.is_dir() { below(&path) } else { 1 }).sum()
+        // Beside the originals lies which database they belong to.
+        let counted = |path: PathBuf| usize::from(!path.ends_with("belongs-to"));
+        entries.map(|path| if path.is_dir() { below(&path) } else { counted(path) }).sum()
     }
     below(&world.data().join(folder))
 }

@@ -11,6 +11,10 @@ use crate::store::*;
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn identity(&self) -> &str {
+        &self.inner.identity
+    }
+
     async fn create_collection(&self, new: NewCollection) -> Result<CollectionRecord> {
         self.write(move |t, _| collections::create(t, &new)).await
     }

@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{DATABASE, copies, schema};
+use super::lineage::{self, Lineage};
+use super::{DATABASE, DERIVED, copies, schema};
 use crate::store::blobs::{self, Blobs};
 use crate::store::{Result, Staging, Store, StoreError};
 
@@ -20,13 +21,20 @@ pub struct SqliteStore {
 }
 
 pub(super) struct Inner {
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
+    pub(super) identity: String,
     readers: Mutex<Vec<Connection>>,
     database: PathBuf,
     /// Device and number of the database's file.
     place: (u64, u64),
     pub(super) blobs: Blobs,
     pub(super) staging: Staging,
+}
+
+/// The one connection that writes, and what follows its commits.
+struct Writer {
+    connection: Connection,
+    lineage: Lineage,
 }
 
 /// For a lock that somebody else holds.
@@ -54,9 +62,13 @@ impl SqliteStore {
         schema::migrate(&mut writer)?;
         // FULL: a commit in WAL mode is on the disk when it returns.
         writer.pragma_update(None, "synchronous", "FULL")?;
+        let derived = data.join(DERIVED);
+        std::fs::create_dir_all(&derived).map_err(StoreError::io(&derived))?;
+        let lineage = Lineage::begin(&mut writer, blobs.folder(), &derived)?;
         Ok(Self {
             inner: Arc::new(Inner {
-                writer: Mutex::new(writer),
+                identity: lineage.identity.clone(),
+                writer: Mutex::new(Writer { connection: writer, lineage }),
                 readers: Mutex::new(Vec::new()),
                 place: place(&database)?,
                 database,
@@ -73,7 +85,7 @@ impl SqliteStore {
             let mut removed = 0;
             for sha256 in inner.blobs.older_than(before)? {
                 let writer = inner.writer.lock();
-                removed += usize::from(inner.remove_unnamed(&writer, &sha256)?);
+                removed += usize::from(inner.remove_unnamed(&writer.connection, &sha256)?);
             }
             Ok(removed)
         })
@@ -95,13 +107,14 @@ impl SqliteStore {
             inner.check_place()?;
             let writer = inner.writer.lock();
             // Whoever still reads need not be waited for.
-            writer.busy_timeout(SETTLED)?;
-            let busy: bool = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            writer.busy_timeout(PATIENCE)?;
+            writer.connection.busy_timeout(SETTLED)?;
+            let busy: bool =
+                writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            writer.connection.busy_timeout(PATIENCE)?;
             if busy {
                 tracing::debug!("the database was read until the end: its log stays");
             }
-            Ok(())
+            writer.lineage.settle()
         })
         .await
     }
@@ -139,7 +152,7 @@ impl SqliteStore {
             let mut writer = inner.writer.lock();
             let written = write(&mut writer, |t| work(t, &inner.blobs));
             if written.is_err()
-                && let Err(error) = inner.remove_unnamed(&writer, &sha256)
+                && let Err(error) = inner.remove_unnamed(&writer.connection, &sha256)
             {
                 // Swept at the next start.
                 tracing::warn!(%error, "bytes of a failed upload stay for now");
@@ -230,10 +243,15 @@ fn place(path: &Path) -> Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-fn write<T>(writer: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+fn write<T>(writer: &mut Writer, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    let Writer { connection, lineage } = writer;
+    let before = connection.total_changes();
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let value = work(&transaction)?;
+    let changed = transaction.total_changes() > before;
+    let commits = if changed { Some(lineage::count(&transaction)?) } else { None };
     transaction.commit()?;
+    commits.into_iter().for_each(|commits| lineage.follow(commits));
     Ok(value)
 }
 

@@ -14,6 +14,7 @@ mod files;
 mod inspect;
 mod jobs;
 mod keys;
+mod lineage;
 mod pages;
 mod passages;
 mod quotas;
@@ -31,6 +32,8 @@ pub use inspect::{Content, Inspection, inspect};
 
 /// The database's name in the data folder.
 const DATABASE: &str = "lastro.sqlite3";
+/// The folder of what is derived from the database.
+const DERIVED: &str = "indexes";
 
 /// Raises a collection's revision and returns it.
 fn raise_revision(transaction: &Transaction<'_>, collection: &str) -> Result<i64> {

@@ -187,6 +187,28 @@ const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX grants_by_collection ON grants (collection);
     ",
+    // 4: which database this is, so that a restored copy is told from it; originals that are to be removed, noted with
+    // the deletion; collections that are being deleted; and from which revision on removals are still known.
+    "
+    CREATE TABLE identity (
+        one         INTEGER PRIMARY KEY CHECK (one = 1),
+        database    TEXT NOT NULL,
+        epoch       TEXT NOT NULL,
+        commits     INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO identity (one, database, epoch, commits)
+        VALUES (1, lower(hex(randomblob(16))), lower(hex(randomblob(8))), 0);
+    CREATE TABLE runs (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        token       TEXT NOT NULL UNIQUE,
+        commits     INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE removed_blobs (
+        sha256      TEXT PRIMARY KEY
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE collections ADD COLUMN doomed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE collections ADD COLUMN removals_since INTEGER NOT NULL DEFAULT 0;
+    ",
 ];
 
 /// The format version of a database; 0 for an empty one.
