@@ -39,6 +39,8 @@ pub struct Config {
     pub upstream: UpstreamSettings,
     pub data: PathBuf,
     pub collections: Option<PathBuf>,
+    /// How long originals that no document names are kept in the trash.
+    pub trash: Duration,
     pub default_collection: Option<String>,
     pub embedding: Option<EmbeddingConfig>,
     pub rag: RagSettings,
@@ -158,6 +160,7 @@ impl Config {
             upstream,
             data: o.data.unwrap_or_else(|| "data".into()),
             collections,
+            trash: days("trash_days", o.trash_days, 7)?,
             default_collection: o.default_collection.filter(|name| !name.is_empty()),
             embedding: o
                 .embedding_model
@@ -228,6 +231,14 @@ fn most(key: &'static str, found: Option<usize>) -> Result<Option<u64>, ConfigEr
 fn seconds(key: &'static str, found: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
     let found = found.map(|seconds| usize::try_from(seconds).unwrap_or(usize::MAX));
     Ok(Duration::from_secs(positive(key, found, default as usize)? as u64))
+}
+
+fn days(key: &'static str, found: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
+    match found.unwrap_or(default) {
+        // A century: a slip, and it would overflow further on.
+        huge if huge > 36_500 => Err(value(key, format!("{huge} is too much"))),
+        days => Ok(Duration::from_secs(days * 86_400)),
+    }
 }
 
 fn public_url(url: &str) -> Result<String, ConfigError> {
@@ -332,6 +343,7 @@ mod tests {
             ("header_timeout = 0", "more than 0"),
             ("passages = 0", "1 to 50"),
             ("max_file_mib = 0", "more than 0"),
+            ("trash_days = 36501", "too much"),
             ("collections = \"/nonexistent\"", "not a folder"),
             ("device = \"gpu\"", "auto"),
         ] {

@@ -47,6 +47,9 @@ options! {
     /// Folder of synced collections, a subfolder each [default: ./collections if it exists]
     #[arg(long, env = "LASTRO_COLLECTIONS", global = true)]
     collections: PathBuf,
+    /// Days that originals which no document names stay in the trash before they are removed [default: 7]
+    #[arg(long, env = "LASTRO_TRASH_DAYS", global = true)]
+    trash_days: u64,
     /// Collection for chats that name none [default: none, a plain relay]
     #[arg(long, env = "LASTRO_DEFAULT_COLLECTION", global = true)]
     default_collection: String,

@@ -1,14 +1,20 @@
 //! Original bytes as content-addressed files: `blobs/ab/<sha256>`, written and synced before they are named.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
+use super::trash::Trash;
 use super::{Result, StoreError};
 use crate::system::random_hex;
+
+/// Random bytes of the name of a file that is staged.
+const NAME_BYTES: usize = 12;
 
 /// The folder where uploads are written before they are committed.
 #[derive(Clone, Debug)]
@@ -49,7 +55,7 @@ impl Staging {
 
     /// Starts an upload.
     pub async fn begin(&self) -> Result<BlobWriter> {
-        let name = random_hex(12).map_err(|e| StoreError::Worker(e.to_string()))?;
+        let name = random_hex(NAME_BYTES).map_err(|e| StoreError::Worker(e.to_string()))?;
         let path = self.folder.join(name);
         let file = tokio::fs::File::create_new(&path).await.map_err(StoreError::io(&path))?;
         Ok(BlobWriter {
@@ -98,16 +104,32 @@ impl BlobWriter {
 #[derive(Clone, Debug)]
 pub(super) struct Blobs {
     folder: PathBuf,
+    pub(super) trash: Trash,
+}
+
+/// A file among the originals.
+#[derive(Clone, Debug)]
+pub(super) struct Original {
+    pub sha256: String,
+    pub bytes: u64,
+    pub modified: SystemTime,
 }
 
 impl Blobs {
     pub(super) fn open(data: &Path) -> Result<(Self, Staging)> {
-        let folder = data.join("blobs");
+        let blobs = Self::of(data);
         let staging = data.join("staging");
-        for path in [&folder, &staging] {
+        for path in [&blobs.folder, &staging] {
             fs::create_dir_all(path).map_err(StoreError::io(path))?;
         }
-        Ok((Self { folder }, Staging::new(staging)))
+        // What a crash left unsynced: an original is acknowledged only in a folder that stays.
+        sync_folder(&blobs.folder)?;
+        Ok((blobs, Staging::new(staging)))
+    }
+
+    /// The originals of a data folder, which may not be there.
+    pub(super) fn of(data: &Path) -> Self {
+        Self { folder: data.join("blobs"), trash: Trash::of(data) }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -115,62 +137,158 @@ impl Blobs {
     }
 
     pub(super) fn path(&self, sha256: &str) -> PathBuf {
-        let prefix = sha256.get(..2).unwrap_or("00");
-        self.folder.join(prefix).join(sha256)
+        self.folder_of(sha256).join(sha256)
+    }
+
+    fn folder_of(&self, sha256: &str) -> PathBuf {
+        self.folder.join(sha256.get(..2).unwrap_or("00"))
+    }
+
+    /// Makes the folder of an original, durably.
+    fn make_folder(&self, sha256: &str) -> Result<PathBuf> {
+        let folder = self.folder_of(sha256);
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(folder),
+            made => made.map_err(StoreError::io(&folder))?,
+        }
+        if let Err(error) = sync_folder(&self.folder) {
+            // It is made and synced by the next: one that is there is not synced again.
+            let _ = fs::remove_dir(&folder);
+            return Err(error);
+        }
+        Ok(folder)
     }
 
     /// Gives staged bytes their name, durably.
     pub(super) fn adopt(&self, mut staged: StagedBlob) -> Result<()> {
-        let path = self.path(&staged.sha256);
-        let parent = path.parent().unwrap_or(&self.folder);
-        if !parent.exists() {
-            fs::create_dir_all(parent).map_err(StoreError::io(parent))?;
-            sync_folder(&self.folder)?;
-        }
+        let folder = self.make_folder(&staged.sha256)?;
+        let path = folder.join(&staged.sha256);
         fs::rename(&staged.path, &path).map_err(StoreError::io(&path))?;
         staged.kept = true;
-        sync_folder(parent)
+        sync_folder(&folder)?;
+        // It is back in its place.
+        self.trash.remove(&staged.sha256)
     }
 
-    pub(super) fn remove(&self, sha256: &str) -> Result<()> {
-        let path = self.path(sha256);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(StoreError::Io { path, source: e }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Names of blobs that were there before `before`.
-    pub(super) fn older_than(&self, before: SystemTime) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for folder in list(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
-            for path in list(&folder)? {
-                let modified = path.metadata().and_then(|m| m.modified()).map_err(StoreError::io(&path))?;
-                if modified < before
-                    && let Some(name) = path.file_name().and_then(|n| n.to_str())
-                {
-                    names.push(name.to_owned());
-                }
+    /// Removes originals for good, durably, wherever they lie. Gives those that are gone.
+    pub(super) fn remove<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
+        let remove = |sha256: &str| {
+            let path = self.path(sha256);
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != ErrorKind::NotFound => Err(StoreError::Io { path, source }),
+                _ => self.trash.remove(sha256),
+            }
+        };
+        let mut gone = Vec::new();
+        for sha256 in names {
+            match remove(sha256) {
+                Ok(()) => gone.push(sha256.as_str()),
+                Err(error) => tracing::warn!(%error, "an original that was deleted stays until the next try"),
             }
         }
-        Ok(names)
+        let mut folders: BTreeMap<PathBuf, Result<()>> = BTreeMap::new();
+        gone.retain(|sha256| {
+            let folder = self.folder_of(sha256);
+            folders.entry(folder).or_insert_with_key(|folder| sync_if_there(folder)).is_ok()
+        });
+        gone
+    }
+
+    /// Moves an original that no record names to the trash.
+    pub(super) fn discard(&self, sha256: &str) -> Result<()> {
+        self.trash.take(&self.path(sha256), sha256)
+    }
+
+    /// Brings an original back from the trash, if it is there and missing here.
+    pub(super) fn recover(&self, sha256: &str) -> Result<bool> {
+        if self.path(sha256).exists() {
+            self.trash.remove(sha256)?;
+            return Ok(false);
+        }
+        let folder = self.make_folder(sha256)?;
+        let back = self.trash.give_back(sha256, &folder.join(sha256))?;
+        if back {
+            sync_folder(&folder)?;
+        }
+        Ok(back)
+    }
+
+    /// All originals. What has no name of theirs is not ours.
+    pub(super) fn all(&self) -> Result<Vec<Original>> {
+        let mut all = Vec::new();
+        for folder in list(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
+            for path in list(&folder)? {
+                let Some(sha256) =
+                    path.file_name().and_then(|name| name.to_str()).filter(|name| is_name(name))
+                else {
+                    continue;
+                };
+                let found = match path.metadata() {
+                    // Removed meanwhile.
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    found => found.map_err(StoreError::io(&path))?,
+                };
+                let modified = found.modified().map_err(StoreError::io(&path))?;
+                all.push(Original { sha256: sha256.to_owned(), bytes: found.len(), modified });
+            }
+        }
+        Ok(all)
     }
 }
 
-/// Removes uploads that were never committed. Called before anything can be staged.
+/// Whether a file may be called so among the originals.
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() == 64 && is_hexadecimal(name)
+}
+
+fn is_hexadecimal(name: &str) -> bool {
+    name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Removes uploads that were never committed, and nothing that is not ours. Called before anything can be staged.
 pub(super) fn clear_staging(staging: &Staging) -> Result<()> {
     for path in list(&staging.folder)? {
-        fs::remove_file(&path).map_err(StoreError::io(&path))?;
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.len() == 2 * NAME_BYTES && is_hexadecimal(name)) && path.is_file() {
+            fs::remove_file(&path).map_err(StoreError::io(&path))?;
+        }
     }
     Ok(())
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
-        .map_err(StoreError::io(folder))
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries
+            .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
+            .map_err(StoreError::io(folder)),
+    }
+}
+
+fn sync_if_there(folder: &Path) -> Result<()> {
+    if folder.exists() { sync_folder(folder) } else { Ok(()) }
 }
 
 pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(StoreError::io(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_staged_is_cleared() -> Result<()> {
+        let data = tempfile::tempdir().expect("a folder");
+        let (_, staging) = Blobs::open(data.path())?;
+        let ours = "0123456789abcdef01234567";
+        for name in [ours, "notes.txt", "0123456789ABCDEF01234567", "0123"] {
+            fs::write(staging.folder.join(name), "half").expect("a file");
+        }
+        fs::create_dir(staging.folder.join("abcdefabcdefabcdefabcdef")).expect("a folder");
+        clear_staging(&staging)?;
+        assert_eq!(list(&staging.folder)?.len(), 4);
+        assert!(!staging.folder.join(ours).exists());
+        Ok(())
+    }
 }

@@ -22,6 +22,7 @@ mod lock;
 mod records;
 mod room;
 mod sqlite;
+mod trash;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -32,7 +33,7 @@ pub use blobs::{StagedBlob, Staging};
 pub use lock::{DataLock, Holder};
 pub use records::*;
 pub use room::{Room, room};
-pub use sqlite::{Content, Inspection, SqliteStore, inspect};
+pub use sqlite::{Content, Inspection, Originals, SqliteStore, Swept, inspect, look_at_originals};
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]

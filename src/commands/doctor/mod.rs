@@ -9,6 +9,7 @@ mod limits;
 mod memory;
 mod model;
 mod mounts;
+mod originals;
 mod pdf;
 mod report;
 mod store;
@@ -60,6 +61,7 @@ async fn examine(config: &Config, wanted: Examination, report: &mut Report) -> R
     upstream::check(config, wanted.ask, report).await;
     data::check(&config.data, report);
     let found = store::check(&config.data, report).await?;
+    originals::check(&config.data, config.trash, report);
     model::check(config, &found, report).await;
     pdf::check(config, report).await;
     exposure::check(config, &found, report);

@@ -35,7 +35,7 @@ impl Store for SqliteStore {
 
     async fn delete_collection(&self, id: &CollectionId) -> Result<()> {
         let id = id.clone();
-        self.remove(move |t| collections::delete(t, &id)).await
+        self.write(move |t, _| collections::delete(t, &id)).await
     }
 
     async fn touch_collections(&self, used: Vec<(CollectionId, i64)>) -> Result<()> {
@@ -44,7 +44,7 @@ impl Store for SqliteStore {
 
     async fn expire_collection(&self, id: &CollectionId) -> Result<()> {
         let id = id.clone();
-        self.remove(move |t| collections::expire(t, &id)).await
+        self.write(move |t, _| collections::expire(t, &id)).await
     }
 
     async fn add_file(&self, new: NewFile) -> Result<FileRecord> {
@@ -63,7 +63,7 @@ impl Store for SqliteStore {
 
     async fn delete_file(&self, id: &FileId) -> Result<Vec<CollectionId>> {
         let id = id.clone();
-        self.remove(move |t| files::delete(t, &id)).await
+        self.write(move |t, _| files::delete(t, &id)).await
     }
 
     async fn expired(&self) -> Result<Expired> {
@@ -142,7 +142,7 @@ impl Store for SqliteStore {
 
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()> {
         let (collection, id) = (collection.clone(), id.clone());
-        self.remove(move |t| documents::delete(t, &collection, &id)).await
+        self.write(move |t, _| documents::delete(t, &collection, &id)).await
     }
 
     fn blob_path(&self, sha256: &str) -> PathBuf {

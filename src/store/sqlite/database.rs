@@ -3,14 +3,15 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
-use super::lineage::{self, Lineage};
-use super::{DATABASE, DERIVED, copies, schema};
+use super::lineage::Lineage;
+use super::writer::Writer;
+use super::{DATABASE, DERIVED, copies, originals, schema};
 use crate::store::blobs::{self, Blobs};
 use crate::store::{Result, Staging, Store, StoreError};
 
@@ -21,20 +22,14 @@ pub struct SqliteStore {
 }
 
 pub(super) struct Inner {
-    writer: Mutex<Writer>,
+    pub(super) writer: Mutex<Writer>,
     pub(super) identity: String,
     readers: Mutex<Vec<Connection>>,
-    database: PathBuf,
+    pub(super) database: PathBuf,
     /// Device and number of the database's file.
     place: (u64, u64),
     pub(super) blobs: Blobs,
     pub(super) staging: Staging,
-}
-
-/// The one connection that writes, and what follows its commits.
-struct Writer {
-    connection: Connection,
-    lineage: Lineage,
 }
 
 /// For a lock that somebody else holds.
@@ -65,10 +60,16 @@ impl SqliteStore {
         let derived = data.join(DERIVED);
         std::fs::create_dir_all(&derived).map_err(StoreError::io(&derived))?;
         let lineage = Lineage::begin(&mut writer, blobs.folder(), &derived)?;
+        match originals::recover(&writer, &blobs)? {
+            0 => {}
+            files => tracing::info!(files, "originals that are named again were brought back from the trash"),
+        }
+        // Its files are there after a crash of the machine, too.
+        blobs::sync_folder(data)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 identity: lineage.identity.clone(),
-                writer: Mutex::new(Writer { connection: writer, lineage }),
+                writer: Mutex::new(Writer { connection: writer, lineage, blobs: blobs.clone() }),
                 readers: Mutex::new(Vec::new()),
                 place: place(&database)?,
                 database,
@@ -76,20 +77,6 @@ impl SqliteStore {
                 staging,
             }),
         })
-    }
-
-    /// Removes originals that no file names: what a process left that died between naming and committing.
-    /// Only those older than `before`, when this process began. Returns how many.
-    pub async fn sweep(&self, before: SystemTime) -> Result<usize> {
-        self.blocking(move |inner| {
-            let mut removed = 0;
-            for sha256 in inner.blobs.older_than(before)? {
-                let writer = inner.writer.lock();
-                removed += usize::from(inner.remove_unnamed(&writer.connection, &sha256)?);
-            }
-            Ok(removed)
-        })
-        .await
     }
 
     /// Whether something could be stored now: the database is in its place, and a page can be written.
@@ -119,7 +106,7 @@ impl SqliteStore {
         .await
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -136,7 +123,7 @@ impl SqliteStore {
     ) -> Result<T> {
         self.blocking(move |inner| {
             inner.check_place()?;
-            write(&mut inner.writer.lock(), |t| work(t, &inner.blobs))
+            inner.writer.lock().write(|t| work(t, &inner.blobs))
         })
         .await
     }
@@ -150,34 +137,14 @@ impl SqliteStore {
         self.blocking(move |inner| {
             inner.check_place()?;
             let mut writer = inner.writer.lock();
-            let written = write(&mut writer, |t| work(t, &inner.blobs));
+            let written = writer.write(|t| work(t, &inner.blobs));
             if written.is_err()
-                && let Err(error) = inner.remove_unnamed(&writer.connection, &sha256)
+                && let Err(error) = inner.remove_unnamed(&writer, sha256)
             {
                 // Swept at the next start.
                 tracing::warn!(%error, "bytes of a failed upload stay for now");
             }
             written
-        })
-        .await
-    }
-
-    /// One writing transaction that removes documents; blobs that nothing names any more are unlinked after the commit.
-    pub(super) async fn remove<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        self.blocking(move |inner| {
-            inner.check_place()?;
-            let mut writer = inner.writer.lock();
-            let (value, orphans) = write(&mut writer, |t| Ok((work(t)?, take_orphan_blobs(t)?)))?;
-            for sha256 in orphans {
-                // The commit stands; a file that stays is swept at the next start.
-                if let Err(error) = inner.blobs.remove(&sha256) {
-                    tracing::warn!(%error, "an original could not be removed");
-                }
-            }
-            Ok(value)
         })
         .await
     }
@@ -219,13 +186,12 @@ impl SqliteStore {
 }
 
 impl Inner {
-    /// Removes bytes that no file names, and says whether it did. The caller holds the writer.
-    fn remove_unnamed(&self, writer: &Connection, sha256: &str) -> Result<bool> {
-        let known = writer.prepare_cached("SELECT 1 FROM blobs WHERE sha256 = ?1")?.exists([sha256])?;
-        if !known {
-            self.blobs.remove(sha256)?;
+    /// Removes bytes that no file names. The caller holds the writer.
+    fn remove_unnamed(&self, writer: &Writer, sha256: String) -> Result<()> {
+        if !writer.names(&sha256)? {
+            self.blobs.remove(&[sha256]);
         }
-        Ok(!known)
+        Ok(())
     }
 
     /// SQLite goes on writing to a file that was removed or unmounted under it, and what it acknowledges there is lost.
@@ -243,18 +209,6 @@ fn place(path: &Path) -> Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-fn write<T>(writer: &mut Writer, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-    let Writer { connection, lineage } = writer;
-    let before = connection.total_changes();
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let value = work(&transaction)?;
-    let changed = transaction.total_changes() > before;
-    let commits = if changed { Some(lineage::count(&transaction)?) } else { None };
-    transaction.commit()?;
-    commits.into_iter().for_each(|commits| lineage.follow(commits));
-    Ok(value)
-}
-
 pub(super) fn connect(database: &Path, flags: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(database, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(PATIENCE)?;
@@ -263,12 +217,4 @@ pub(super) fn connect(database: &Path, flags: OpenFlags) -> Result<Connection> {
     // With statistics compiled in, SQLite would prepare a cached statement anew for every bound text.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
-}
-
-fn take_orphan_blobs(transaction: &Transaction<'_>) -> Result<Vec<String>> {
-    let mut statement = transaction.prepare_cached(
-        "DELETE FROM blobs WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.blob = blobs.sha256) RETURNING sha256",
-    )?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

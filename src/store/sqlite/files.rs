@@ -1,6 +1,6 @@
 //! Rows of `files`.
 
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::pages::{self, Listed};
 use super::{documents, fresh_id, not_found, quotas};
@@ -54,6 +54,8 @@ pub(super) fn insert(
         "INSERT INTO blobs (sha256, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
         params![file.sha256, file.bytes as i64],
     )?;
+    // Deleted before, and not removed yet.
+    t.prepare_cached("DELETE FROM removed_blobs WHERE sha256 = ?1")?.execute([&file.sha256])?;
     t.execute(
         "INSERT INTO files (id, blob, name, created_at, owner, purpose, expires_at, standing)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -130,9 +132,11 @@ pub(super) fn delete(t: &Transaction<'_>, id: &FileId) -> Result<Vec<CollectionI
         documents::remove_chunks(t, document)?;
         t.execute("DELETE FROM documents WHERE key = ?1", [document.key])?;
     }
-    if t.execute("DELETE FROM files WHERE id = ?1", [&id.0])? == 0 {
-        return Err(StoreError::UnknownFile(id.0.clone()));
-    }
+    let blob: Option<String> = t
+        .query_row("DELETE FROM files WHERE id = ?1 RETURNING blob", [&id.0], |row| row.get(0))
+        .optional()?;
+    let Some(blob) = blob else { return Err(StoreError::UnknownFile(id.0.clone())) };
+    note_removal(t, &blob)?;
     Ok(documents.into_iter().map(|d| d.collection).collect())
 }
 
@@ -144,10 +148,26 @@ pub(super) fn over_their_time(t: &Transaction<'_>) -> Result<Vec<FileId>> {
 
 /// Removes a file that came with a document, once no document is left of it.
 pub(super) fn drop_unneeded(t: &Transaction<'_>, id: &str) -> Result<()> {
-    t.prepare_cached(
-        "DELETE FROM files WHERE id = ?1 AND standing = 0
-         AND NOT EXISTS (SELECT 1 FROM documents WHERE file = ?1)",
-    )?
-    .execute([id])?;
+    let blob: Option<String> = t
+        .prepare_cached(
+            "DELETE FROM files WHERE id = ?1 AND standing = 0
+             AND NOT EXISTS (SELECT 1 FROM documents WHERE file = ?1) RETURNING blob",
+        )?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    blob.map_or(Ok(()), |blob| note_removal(t, &blob))
+}
+
+/// Notes that the bytes of a file that went are to be removed, unless another file has them.
+fn note_removal(t: &Transaction<'_>, sha256: &str) -> Result<()> {
+    let unnamed = t
+        .prepare_cached(
+            "DELETE FROM blobs WHERE sha256 = ?1 AND NOT EXISTS (SELECT 1 FROM files WHERE blob = ?1)",
+        )?
+        .execute([sha256])?;
+    if unnamed > 0 {
+        t.prepare_cached("INSERT INTO removed_blobs (sha256) VALUES (?1) ON CONFLICT DO NOTHING")?
+            .execute([sha256])?;
+    }
     Ok(())
 }

@@ -23,10 +23,12 @@ pub(super) struct Lineage {
     /// The database and its epoch: equal for what was derived from one past.
     pub identity: String,
     commits: u64,
-    pub originals: Memory,
+    originals: Memory,
     derived: Memory,
     /// What the originals have seen and this database has not.
     pub unknown: Vec<Seen>,
+    /// The originals remembered nothing before this run.
+    pub is_first_meeting: bool,
 }
 
 impl Lineage {
@@ -37,7 +39,16 @@ impl Lineage {
         let transaction = writer.transaction()?;
         let remembered = Remembered::of(originals)?;
         let unknown = unknown(&transaction, originals, &remembered)?;
-        let other_past = !unknown.is_empty() || derived_elsewhere(&transaction, derived)?;
+        // What was unknown at the last start already has had its epoch.
+        let surprised = match &remembered.last {
+            Some(last) => unknown.contains(last),
+            None => !unknown.is_empty(),
+        };
+        if surprised {
+            // What was to be removed may have been named again in the time that this database does not know.
+            transaction.execute("DELETE FROM removed_blobs", [])?;
+        }
+        let other_past = surprised || derived_elsewhere(&transaction, derived)?;
         if other_past {
             transaction.execute("UPDATE identity SET epoch = ?1", [&epoch])?;
         }
@@ -67,6 +78,7 @@ impl Lineage {
             derived: Memory::begin(derived, seen.clone(), &[])?,
             originals: Memory::begin(originals, seen, &unknown)?,
             unknown,
+            is_first_meeting: remembered.last.is_none(),
         })
     }
 
@@ -77,6 +89,21 @@ impl Lineage {
             self.originals.follow(commits);
             self.derived.follow(commits);
         }
+    }
+
+    /// The originals are found to be those of another database.
+    pub fn distrust(&mut self) -> Result<()> {
+        self.unknown = vec![Seen::unknown()];
+        self.originals.rewrite(&self.unknown)
+    }
+
+    /// No original is left that this database does not name: whatever else was known, nothing of it is there.
+    pub fn trust(&mut self) -> Result<()> {
+        if self.unknown.is_empty() {
+            return Ok(());
+        }
+        self.unknown.clear();
+        self.originals.rewrite(&self.unknown)
     }
 
     /// Brings what the folders remember to the disk.

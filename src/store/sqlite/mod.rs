@@ -15,12 +15,14 @@ mod inspect;
 mod jobs;
 mod keys;
 mod lineage;
+mod originals;
 mod pages;
 mod passages;
 mod quotas;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use rusqlite::Transaction;
 
@@ -29,6 +31,7 @@ use crate::system::random_hex;
 
 pub use database::SqliteStore;
 pub use inspect::{Content, Inspection, inspect};
+pub use originals::{Originals, Swept, look_at_originals};
 
 /// The database's name in the data folder.
 const DATABASE: &str = "lastro.sqlite3";

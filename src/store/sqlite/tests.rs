@@ -1,5 +1,3 @@
-use std::time::SystemTime;
-
 use super::SqliteStore;
 use crate::store::conformance::new_collection;
 use crate::store::{Result, Store, StoreError};
@@ -16,21 +14,6 @@ async fn empty() -> SqliteStore {
     // Kept until the process ends: the suite needs the store alone.
     let _ = folder.keep();
     store
-}
-
-#[tokio::test]
-async fn originals_that_nothing_names_are_swept() -> Result<()> {
-    let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
-    let store = SqliteStore::open(folder.path())?;
-    let staged = store.staging().stage(b"left behind").await?;
-    let path = store.blob_path(&staged.sha256);
-    store.inner.blobs.adopt(staged)?;
-    assert_eq!(store.sweep(SystemTime::UNIX_EPOCH).await?, 0, "newer than the process");
-    assert!(path.exists());
-    let later = SystemTime::now() + std::time::Duration::from_secs(5);
-    assert_eq!(store.sweep(later).await?, 1);
-    assert!(!path.exists());
-    Ok(())
 }
 
 #[tokio::test]

@@ -57,14 +57,15 @@ fn older(folder: &Path, version: usize) -> Result<()> {
     let mut connection = connect(&folder.join(DATABASE), OpenFlags::default())?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     migrate_to(&mut connection, version)?;
-    connection.execute_batch(
-        "INSERT INTO collections (id, name, origin, settings, created_at) VALUES ('vs_1', 'a', 'api', '{}', 1);
+    let (column, value) = if version < 3 { ("", "") } else { (", last_active_at", ", 1") };
+    connection.execute_batch(&format!(
+        "INSERT INTO collections (id, name, origin, settings, created_at{column}) VALUES ('vs_1', 'a', 'api', '{{}}', 1{value});
          INSERT INTO blobs VALUES ('b', 1);
          INSERT INTO files (id, blob, name, created_at) VALUES ('file-1', 'b', 'a.txt', 1);
          INSERT INTO documents (collection, file, status, created_at) VALUES ('vs_1', 'file-1', 'completed', 1);
          INSERT INTO chunks (document, collection, revision, text, headings, start, \"end\", tokens)
-             VALUES (1, 'vs_1', 1, 'text', '[]', 0, 4, 1);",
-    )?;
+             VALUES (1, 'vs_1', 1, 'text', '[]', 0, 4, 1);"
+    ))?;
     Ok(())
 }
 

@@ -1,0 +1,82 @@
+//! Originals that no record names, kept for days before they are removed: `trash/<sha256>`.
+//!
+//! When a file came there is its time of change.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{Result, StoreError};
+
+/// The folder. It is made when the first file comes.
+#[derive(Clone, Debug)]
+pub(super) struct Trash {
+    folder: PathBuf,
+}
+
+/// A file in the trash.
+#[derive(Clone, Debug)]
+pub(super) struct Discarded {
+    pub sha256: String,
+    pub bytes: u64,
+    pub since: SystemTime,
+}
+
+impl Trash {
+    pub fn of(data: &Path) -> Self {
+        Self { folder: data.join("trash") }
+    }
+
+    fn path(&self, sha256: &str) -> PathBuf {
+        self.folder.join(sha256)
+    }
+
+    /// Moves an original here.
+    pub fn take(&self, original: &Path, sha256: &str) -> Result<()> {
+        fs::create_dir_all(&self.folder).map_err(StoreError::io(&self.folder))?;
+        let place = self.path(sha256);
+        // The time first: a file that lies here with that of its upload would be removed at once.
+        File::open(original)
+            .and_then(|file| file.set_modified(SystemTime::now()))
+            .and_then(|()| fs::rename(original, place))
+            .map_err(StoreError::io(original))
+    }
+
+    /// Moves an original back to its place, and says whether it was here.
+    pub fn give_back(&self, sha256: &str, place: &Path) -> Result<bool> {
+        match fs::rename(self.path(sha256), place) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StoreError::Io { path: self.path(sha256), source }),
+        }
+    }
+
+    /// Removes an original for good, if it is here.
+    pub fn remove(&self, sha256: &str) -> Result<()> {
+        match fs::remove_file(self.path(sha256)) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(StoreError::Io { path: self.path(sha256), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is here.
+    pub fn content(&self) -> Result<Vec<Discarded>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(StoreError::io(&self.folder))?,
+        };
+        let mut content = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io(&self.folder))?;
+            let name = entry.file_name().into_string().ok();
+            let Some(sha256) = name.filter(|name| super::blobs::is_name(name)) else { continue };
+            let found = entry.metadata().map_err(StoreError::io(entry.path()))?;
+            let since = found.modified().map_err(StoreError::io(entry.path()))?;
+            content.push(Discarded { sha256, bytes: found.len(), since });
+        }
+        Ok(content)
+    }
+}
