@@ -25,6 +25,7 @@
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
 //! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
 //! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`], [`telemetry`] | leaves: they do not know one another | |
+//! | [`sentences`] | a text's sentences, for [`ingest`] and [`prompt`] | |
 //! | [`system`] | the time, and random digits: for all | |
 //!
 //! Imports run down this table and never up; a test in `tests/integration/imports.rs` holds it.
@@ -61,6 +62,7 @@ pub mod prompt;
 pub mod rag;
 pub mod relay;
 pub mod selection;
+pub mod sentences;
 pub mod server;
 pub mod store;
 pub mod system;

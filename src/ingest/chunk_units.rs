@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
-
 use super::chunking::Tokens;
-use super::extract::{BlockKind, Extracted};
+use super::extract::{Block, BlockKind, Extracted};
 
 /// Ends of sentences that no space follows.
 const ENDS: [char; 4] = ['。', '！', '？', '｡'];
+/// Bytes that are tokenised at once, where a chunk is not longer.
+const STRETCH: usize = 16 << 10;
 
 /// A part of a block that is kept whole if it can be.
 #[derive(Debug, Clone)]
@@ -24,57 +24,85 @@ pub(super) struct Unit {
     pub heading: bool,
 }
 
-/// For each section the path of its headings, and for each block its section.
-pub(super) fn sections(document: &Extracted) -> (Vec<Vec<String>>, Vec<usize>) {
-    let mut paths: Vec<Vec<String>> = vec![Vec::new()];
-    let mut of_block = Vec::with_capacity(document.blocks.len());
-    let mut open: Vec<(u8, &str)> = Vec::new();
-    for block in &document.blocks {
-        if let BlockKind::Heading(level) = block.kind {
-            open.retain(|(above, _)| *above < level);
-            open.push((level, &block.text));
-            paths.push(open.iter().map(|(_, text)| (*text).to_owned()).collect());
-        }
-        of_block.push(paths.len() - 1);
-    }
-    (paths, of_block)
+/// What no chunk exceeds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    pub tokens: usize,
+    /// A word of any length may be one token, unknown to the model.
+    pub bytes: usize,
 }
 
-/// Cuts a document into units of at most `max` tokens; each block is tokenised once.
-pub(super) fn units(document: &Extracted, tokens: &dyn Tokens, max: usize) -> Vec<Unit> {
-    let mut units = Vec::new();
-    let mut start = 0;
-    let mut before = None;
-    for (index, block) in document.blocks.iter().enumerate() {
-        start += match (before, block.kind) {
-            (None, _) => 0,
-            (Some(BlockKind::ListItem), BlockKind::ListItem) | (Some(BlockKind::Table), BlockKind::Table) => {
-                1
+/// The units of a document in order, each of at most `limit`. Tokens take many times the memory of their text, so a
+/// long block is cut into stretches before it is tokenised, and no more is cut than is asked for.
+pub(super) struct Units<'a> {
+    document: &'a Extracted,
+    tokens: &'a dyn Tokens,
+    limit: Limit,
+    /// The block that is being cut, where it begins in the linear text, and how much of it is done.
+    block: usize,
+    start: usize,
+    done: usize,
+    /// Cut and not yet asked for, the last first.
+    ready: Vec<Unit>,
+}
+
+impl<'a> Units<'a> {
+    pub fn new(document: &'a Extracted, tokens: &'a dyn Tokens, limit: Limit) -> Self {
+        Self { document, tokens, limit, block: 0, start: 0, done: 0, ready: Vec::new() }
+    }
+}
+
+impl Iterator for Units<'_> {
+    type Item = Unit;
+
+    fn next(&mut self) -> Option<Unit> {
+        while self.ready.is_empty() {
+            let block = self.document.blocks.get(self.block)?;
+            let rest = &block.text[self.done..];
+            let end = self.done + stretch(rest, block.kind, self.limit.bytes.max(STRETCH));
+            self.cut(end);
+            self.ready.reverse();
+            self.done = end;
+            if end == block.text.len() {
+                let next = self.document.blocks.get(self.block + 1);
+                self.start += block.text.len();
+                self.start += next.map_or(0, |next| Block::between(block.kind, next.kind).len());
+                (self.block, self.done) = (self.block + 1, 0);
             }
-            _ => 2,
-        };
-        before = Some(block.kind);
-        let text = block.text.as_str();
-        let starts: Vec<usize> = tokens.spans(text).iter().map(|span| span.start).collect();
+        }
+        self.ready.pop()
+    }
+}
+
+impl Units<'_> {
+    /// Cuts the open block from what is done to here.
+    fn cut(&mut self, end: usize) {
+        let block = &self.document.blocks[self.block];
+        let text = &block.text[self.done..end];
+        let limit = self.limit;
+        let starts: Vec<usize> = self.tokens.spans(text).iter().map(|span| span.start).collect();
         // Tokens are in order, so those of a range lie between two binary searches.
         let count = |range: &Range<usize>| {
             starts.partition_point(|at| *at < range.end) - starts.partition_point(|at| *at < range.start)
         };
-        let mut opens_block = true;
+        let fits = |range: &Range<usize>| range.len() <= limit.bytes && count(range) <= limit.tokens;
+        let whole = text.len() == block.text.len();
+        let offset = self.start + self.done;
+        let mut opens_block = self.done == 0;
+        let ready = &mut self.ready;
         let mut push = |range: Range<usize>| {
-            let unit = Unit {
+            ready.push(Unit {
                 tokens: count(&range),
-                range: start + range.start..start + range.end,
-                block: index,
-                block_tokens: starts.len(),
+                range: offset + range.start..offset + range.end,
+                block: self.block,
+                block_tokens: if whole { starts.len() } else { usize::MAX },
                 opens_block,
                 heading: matches!(block.kind, BlockKind::Heading(_)),
-            };
+            });
             opens_block = false;
-            units.push(unit);
         };
         for part in parts(text, block.kind) {
-            if count(&part) <= max {
+            if fits(&part) {
                 push(part);
                 continue;
             }
@@ -82,22 +110,47 @@ pub(super) fn units(document: &Extracted, tokens: &dyn Tokens, max: usize) -> Ve
             for word in pieces(text, part, |text| text.split_inclusive(char::is_whitespace).collect()) {
                 let longer = run.as_ref().map(|run| run.start..word.end);
                 match longer {
-                    Some(longer) if count(&longer) <= max => run = Some(longer),
+                    Some(longer) if fits(&longer) => run = Some(longer),
                     _ => {
                         run.take().into_iter().for_each(&mut push);
-                        if count(&word) <= max {
+                        if fits(&word) {
                             run = Some(word);
                         } else {
-                            cut_word(text, word, &starts, max).into_iter().for_each(&mut push);
+                            cut_word(text, word, &starts, limit).into_iter().for_each(&mut push);
                         }
                     }
                 }
             }
             run.into_iter().for_each(&mut push);
         }
-        start += text.len();
     }
-    units
+}
+
+/// How much of a text is cut at once: all of it, or else about `most` bytes, up to the end of a line, of a sentence, or
+/// of a word.
+fn stretch(text: &str, kind: BlockKind, most: usize) -> usize {
+    if text.len() <= most {
+        return text.len();
+    }
+    let window = &text[..floor(text, most)];
+    let late = |at: &usize| *at * 2 >= window.len();
+    let by_line = || window.rfind('\n').map(|at| at + 1).filter(late);
+    let by_sentence = || {
+        let ends = |(at, c): (usize, char)| {
+            let end = at + c.len_utf8();
+            let ends = ENDS.contains(&c)
+                || (matches!(c, '.' | '!' | '?') && window[end..].starts_with(char::is_whitespace));
+            ends.then_some(end)
+        };
+        window.char_indices().rev().find_map(ends).filter(late)
+    };
+    let by_word =
+        || window.char_indices().rev().find(|(_, c)| c.is_whitespace()).map(|(at, c)| at + c.len_utf8());
+    let found = match kind {
+        BlockKind::Table | BlockKind::Code => by_line(),
+        _ => by_sentence().or_else(by_line),
+    };
+    found.or_else(by_word).unwrap_or(window.len())
 }
 
 /// Sentences of running text, lines of tables and code.
@@ -114,9 +167,9 @@ fn parts(text: &str, kind: BlockKind) -> Vec<Range<usize>> {
 /// Sentences that end between words, or at a mark of a script without spaces.
 fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
-    let mut start = 0;
-    for (at, sentence) in text.split_sentence_bound_indices() {
-        let end = at + sentence.len();
+    let (mut start, mut end) = (0, 0);
+    for sentence in crate::sentences::sentences(text) {
+        end += sentence.len();
         if end == text.len() || starts_word(text, end) {
             found.push(&text[start..end]);
             start = end;
@@ -150,23 +203,30 @@ pub(super) fn starts_word(text: &str, at: usize) -> bool {
 }
 
 /// The last place between two characters that is not after this one.
-fn floor(text: &str, at: usize) -> usize {
+pub(super) fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Cuts a word that is longer than a chunk, between characters.
-fn cut_word(text: &str, word: Range<usize>, starts: &[usize], max: usize) -> Vec<Range<usize>> {
+fn cut_word(text: &str, word: Range<usize>, starts: &[usize], limit: Limit) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let mut from = word.start;
-    let mut next = starts.partition_point(|at| *at < word.start) + max;
-    while let Some(cut) = starts.get(next).copied().filter(|cut| *cut < word.end) {
-        // Several tokens may share a character; then the cut goes before it.
-        let cut = floor(text, cut);
-        if cut > from {
-            parts.push(from..cut);
-            from = cut;
+    loop {
+        let first = starts.partition_point(|at| *at < from);
+        let by_tokens = starts.get(first + limit.tokens).copied();
+        let cut = by_tokens.unwrap_or(word.end).min(from + limit.bytes);
+        if cut >= word.end {
+            break;
         }
-        next += max;
+        // Several tokens may share a character; then the cut goes before it, or after it where it is the first.
+        let cut = Some(floor(text, cut)).filter(|cut| *cut > from);
+        let after_one = || text[from..].chars().next().map_or(word.end, |c| from + c.len_utf8());
+        let cut = cut.unwrap_or_else(after_one);
+        if cut >= word.end {
+            break;
+        }
+        parts.push(from..cut);
+        from = cut;
     }
     parts.push(from..word.end);
     parts
@@ -200,13 +260,12 @@ impl Unit {
         (!left.range.is_empty() && !right.range.is_empty()).then_some((left, right))
     }
 
-    /// Where the last words of the unit begin that have at most so many tokens, and how many they have;
-    /// never all of it.
-    pub fn last_words(&self, text: &str, tokens: &dyn Tokens, room: usize) -> Option<(usize, usize)> {
+    /// Where the last words of the unit begin that are within `room`, and how many tokens they have; never all of it.
+    pub fn last_words(&self, text: &str, tokens: &dyn Tokens, room: Limit) -> Option<(usize, usize)> {
         let own = &text[self.range.clone()];
         let spans = tokens.spans(own);
-        let earliest = spans.get(spans.len().checked_sub(room)?).map_or(0, |span| span.start);
-        let earliest = floor(own, earliest);
+        let earliest = spans.get(spans.len().checked_sub(room.tokens)?).map_or(0, |span| span.start);
+        let earliest = floor(own, earliest.max(own.len().saturating_sub(room.bytes)));
         // The first word that begins at or after the earliest place.
         let gap = if earliest > 0 && own[..earliest].ends_with(char::is_whitespace) {
             earliest
@@ -220,6 +279,6 @@ impl Unit {
         }
         let count = spans.iter().filter(|span| span.start >= start).count();
         // Tokens that share a character may be more than were asked for.
-        (count <= room).then_some((self.range.start + start, count))
+        (count <= room.tokens).then_some((self.range.start + start, count))
     }
 }

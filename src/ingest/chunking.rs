@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::chunk_units::{Unit, sections, starts_word, units};
-use super::extract::{BlockKind, Extracted};
+use super::chunk_units::{Limit, Unit, Units, starts_word};
+use super::extract::{Block, Extracted};
+use super::heading_path::Sections;
 
 /// Splits text into the tokens of a model.
 pub trait Tokens: Send + Sync {
@@ -46,13 +47,26 @@ pub struct ChunkSettings {
     pub max_tokens: usize,
     /// Tokens that a chunk repeats of the one before it, where a section had to be split.
     pub overlap_tokens: usize,
+    /// Tokens of the title and the headings that are kept with a chunk, beside its own.
+    pub heading_tokens: usize,
+    /// Chunks of one document.
+    pub most_chunks: usize,
 }
 
 impl Default for ChunkSettings {
     fn default() -> Self {
-        Self { max_tokens: 256, overlap_tokens: 32 }
+        Self { max_tokens: 256, overlap_tokens: 32, heading_tokens: 32, most_chunks: 100_000 }
     }
 }
+
+/// Bytes of a chunk for each token that it may have. No language comes near it; a word of a million letters that the
+/// model does not know is one token.
+const BYTES_PER_TOKEN: usize = 24;
+
+/// The document makes more chunks than are kept of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("The document makes more than {0} passages. Split it and upload the parts.")]
+pub struct TooManyChunks(pub usize);
 
 /// A chunk before it is stored: a stretch of [`linear_text`] and its place in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +79,7 @@ pub struct Piece {
     pub page: Option<u32>,
     /// The page of its last block.
     pub last_page: Option<u32>,
-    /// The title and the headings that all of it stands under, the highest first.
+    /// The title and the headings that all of it stands under, the highest first, cut to `heading_tokens` together.
     pub headings: Vec<String>,
     /// Byte offset in the linear text. Less than the end of the piece before, where they overlap.
     pub start: usize,
@@ -81,12 +95,8 @@ pub fn linear_text(document: &Extracted) -> String {
     let mut text = String::new();
     let mut before = None;
     for block in &document.blocks {
-        match (before, block.kind) {
-            (None, _) => {}
-            (Some(BlockKind::ListItem), BlockKind::ListItem) | (Some(BlockKind::Table), BlockKind::Table) => {
-                text.push('\n')
-            }
-            _ => text.push_str("\n\n"),
+        if let Some(before) = before {
+            text.push_str(Block::between(before, block.kind));
         }
         text.push_str(&block.text);
         before = Some(block.kind);
@@ -98,57 +108,88 @@ pub fn linear_text(document: &Extracted) -> String {
 ///
 /// A heading begins a new chunk once the one before is a third full; smaller sections share a chunk
 /// with the next. Longer ones are split between paragraphs, else sentences, else words; a word is
-/// cut only if it is longer than a chunk. Time is linear in the length of the document.
-pub fn chunk(document: &Extracted, tokens: &dyn Tokens, settings: &ChunkSettings) -> Vec<Piece> {
+/// cut only if it is longer than a chunk. Time is linear in the length of the document, and what is kept of it at once
+/// is its text, the chunks, and the tokens of a few of them.
+pub fn chunk(
+    document: &Extracted,
+    tokens: &dyn Tokens,
+    settings: &ChunkSettings,
+) -> Result<Vec<Piece>, TooManyChunks> {
     let text = linear_text(document);
     let max = settings.max_tokens.max(1);
-    let (sections, section_of_block) = sections(document);
-    let mut pending = units(document, tokens, max);
-    pending.reverse();
-    let mut builder =
-        Builder { text: &text, tokens, max, settings, sections: &sections, document, pieces: Vec::new() };
+    let limit = Limit { tokens: max, bytes: max.saturating_mul(BYTES_PER_TOKEN) };
+    let sections = Sections::of(document);
+    let mut pending = Pending { given_back: Vec::new(), rest: Units::new(document, tokens, limit) };
+    let mut builder = Builder {
+        text: &text,
+        tokens,
+        limit,
+        settings,
+        sections: &sections,
+        document,
+        path: None,
+        pieces: Vec::new(),
+    };
     let mut current: Vec<Unit> = Vec::new();
     let mut size = 0;
     let mut overlap: Option<Overlap> = None;
     while let Some(unit) = pending.pop() {
-        let section = section_of_block[unit.block];
+        let section = sections.of_block(unit.block);
         let carried = overlap.as_ref().map_or(0, |it| it.tokens);
-        if let Some(last) = current.last() {
-            let starts_section = section != section_of_block[last.block] && size * 3 >= max;
-            let full = carried + size + unit.tokens > max;
+        if let (Some(first), Some(last)) = (current.first(), current.last()) {
+            let start = overlap.as_ref().map_or(first.range.start, |it| it.start);
+            let starts_section = section != sections.of_block(last.block) && size * 3 >= max;
+            let full = carried + size + unit.tokens > max || unit.range.end - start > limit.bytes;
             // Rather a shorter chunk than a paragraph cut in two.
             let keep_whole = unit.opens_block
                 && unit.block_tokens <= max
                 && carried + size + unit.block_tokens > max
                 && size * 2 >= max;
             if starts_section || full || keep_whole {
-                pending.push(unit);
+                pending.given_back.push(unit);
                 // A heading goes with what follows it.
                 if !starts_section {
                     let headings = current.iter().rev().take_while(|unit| unit.heading).count();
                     if headings < current.len() {
-                        pending.extend(current.drain(current.len() - headings..).rev());
+                        pending.given_back.extend(current.drain(current.len() - headings..).rev());
                     }
                 }
-                overlap = builder.emit(&mut current, overlap.take(), &mut pending, &section_of_block);
+                overlap = builder.emit(&mut current, overlap.take(), &mut pending)?;
                 size = current.iter().map(|unit| unit.tokens).sum();
                 continue;
             }
         } else if let Some(it) = &overlap
-            && (it.section != section || it.tokens + unit.tokens > max || unit.heading)
+            && (it.section != section
+                || it.tokens + unit.tokens > max
+                || unit.range.end - it.start > limit.bytes
+                || unit.heading)
         {
             overlap = None;
         }
         size += unit.tokens;
         current.push(unit);
     }
-    while !current.is_empty() || !pending.is_empty() {
+    loop {
         if current.is_empty() {
-            current.extend(pending.pop());
+            match pending.pop() {
+                Some(unit) => current.push(unit),
+                None => return Ok(builder.pieces),
+            }
         }
-        overlap = builder.emit(&mut current, overlap.take(), &mut pending, &section_of_block);
+        overlap = builder.emit(&mut current, overlap.take(), &mut pending)?;
     }
-    builder.pieces
+}
+
+/// Units that are in no chunk yet: those that a chunk gave back, the last first, then those that are not cut yet.
+struct Pending<'a> {
+    given_back: Vec<Unit>,
+    rest: Units<'a>,
+}
+
+impl Pending<'_> {
+    fn pop(&mut self) -> Option<Unit> {
+        self.given_back.pop().or_else(|| self.rest.next())
+    }
 }
 
 /// The end of a chunk that the next one begins with.
@@ -162,10 +203,12 @@ struct Overlap {
 struct Builder<'a> {
     text: &'a str,
     tokens: &'a dyn Tokens,
-    max: usize,
+    limit: Limit,
     settings: &'a ChunkSettings,
-    sections: &'a [Vec<String>],
+    sections: &'a Sections<'a>,
     document: &'a Extracted,
+    /// The last path that was asked for, and its section.
+    path: Option<(usize, Vec<String>)>,
     pieces: Vec<Piece>,
 }
 
@@ -176,65 +219,67 @@ impl Builder<'_> {
         &mut self,
         units: &mut Vec<Unit>,
         mut overlap: Option<Overlap>,
-        pending: &mut Vec<Unit>,
-        section_of_block: &[usize],
-    ) -> Option<Overlap> {
+        pending: &mut Pending<'_>,
+    ) -> Result<Option<Overlap>, TooManyChunks> {
         loop {
-            let (first, last) = (units.first()?.clone(), units.last()?.clone());
+            let (Some(first), Some(last)) = (units.first().cloned(), units.last().cloned()) else {
+                return Ok(None);
+            };
             let start = overlap.as_ref().map_or(first.range.start, |it| it.start);
             let text = &self.text[start..last.range.end];
-            let count = self.tokens.spans(text).len();
-            if count > self.max {
+            let too_long = text.len() > self.limit.bytes;
+            let count = if too_long { usize::MAX } else { self.tokens.spans(text).len() };
+            if count > self.limit.tokens {
                 if overlap.take().is_some() {
                     continue;
                 }
                 if units.len() > 1 {
-                    pending.extend(units.pop());
+                    pending.given_back.extend(units.pop());
                     continue;
                 }
                 if let Some((left, right)) = last.halves(self.text) {
                     units.clear();
                     units.push(left);
-                    pending.push(right);
+                    pending.given_back.push(right);
                     continue;
                 }
                 // One character that is more tokens than a chunk may have: there is nothing left to cut.
             }
             let first_block = overlap.as_ref().map_or(first.block, |it| it.block);
-            let section = section_of_block[last.block];
-            let path = self.common_path(section_of_block[first_block], section);
+            let section = self.sections.of_block(last.block);
+            let headings = self.path(self.sections.common(self.sections.of_block(first_block), section));
+            if self.pieces.len() >= self.settings.most_chunks {
+                return Err(TooManyChunks(self.settings.most_chunks));
+            }
             let page = |block: usize| self.document.blocks[block].page;
             self.pieces.push(Piece {
                 ordinal: u32::try_from(self.pieces.len()).unwrap_or(u32::MAX),
                 text: text.to_owned(),
                 page: page(first_block),
                 last_page: page(last.block),
-                headings: path,
+                headings,
                 start,
                 end: last.range.end,
                 tokens: u32::try_from(count).unwrap_or(u32::MAX),
             });
             // Never all of a chunk is repeated, or chunks would not get on.
             let own = usize::from(overlap.is_none());
-            let tail = self.tail(units, own, section, section_of_block);
+            let tail = self.tail(units, own, section);
             units.clear();
-            return tail;
+            return Ok(tail);
         }
     }
 
     /// Whole sentences at the end of these units, or else words, up to the overlap asked for.
-    fn tail(
-        &self,
-        units: &[Unit],
-        skip: usize,
-        section: usize,
-        section_of_block: &[usize],
-    ) -> Option<Overlap> {
-        let room = self.settings.overlap_tokens.min(self.max / 2);
+    fn tail(&self, units: &[Unit], skip: usize, section: usize) -> Option<Overlap> {
+        let last = units.last()?;
+        let tokens = self.settings.overlap_tokens.min(self.limit.tokens / 2);
+        let room = Limit { tokens, bytes: self.limit.bytes / 2 };
         let mut tail: Option<Overlap> = None;
         let mut so_far = 0;
         for unit in units.iter().skip(skip).rev() {
-            if unit.heading || section_of_block[unit.block] != section || so_far + unit.tokens > room {
+            let fits = so_far + unit.tokens <= room.tokens && last.range.end - unit.range.start <= room.bytes;
+            if unit.heading || self.sections.of_block(unit.block) != section || !fits {
                 break;
             }
             so_far += unit.tokens;
@@ -242,30 +287,24 @@ impl Builder<'_> {
                 tail = Some(Overlap { start: unit.range.start, tokens: so_far, section, block: unit.block });
             }
         }
-        let last = units.last()?;
-        if tail.is_some() || last.heading || room == 0 {
+        if tail.is_some() || last.heading || room.tokens == 0 {
             return tail;
         }
         let (start, tokens) = last.last_words(self.text, self.tokens, room)?;
         Some(Overlap { start, tokens, section, block: last.block })
     }
 
-    fn common_path(&self, first: usize, last: usize) -> Vec<String> {
-        let title = self.document.title.iter().filter(|title| !title.is_empty()).cloned();
-        let (a, b) = (&self.sections[first], &self.sections[last]);
-        let common: Vec<String> = if first == last {
-            a.clone()
-        } else {
-            // A range of sections stands under what the first and the last have in common, since a
-            // heading that closes one of them would have changed the last.
-            a.iter().zip(b).take_while(|(a, b)| a == b).map(|(a, _)| a.clone()).collect()
-        };
-        let mut path: Vec<String> = title.collect();
-        if path.first().is_some_and(|title| common.first() == Some(title)) {
-            path.clear();
+    fn path(&mut self, section: usize) -> Vec<String> {
+        match &self.path {
+            Some((of, path)) if *of == section => path.clone(),
+            _ => {
+                let tokens = self.settings.heading_tokens;
+                let room = Limit { tokens, bytes: tokens.saturating_mul(BYTES_PER_TOKEN) };
+                let path = self.sections.path(section, self.tokens, room);
+                self.path = Some((section, path.clone()));
+                path
+            }
         }
-        path.extend(common);
-        path
     }
 }
 

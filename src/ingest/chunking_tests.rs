@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ingest::extract::Block;
+use crate::ingest::extract::{Block, BlockKind};
 use crate::ingest::format::Format;
 
 /// A token for each word, for each character, or several for each character.
@@ -44,7 +44,11 @@ fn document(blocks: Vec<(BlockKind, &str)>) -> Extracted {
 }
 
 fn settings(max_tokens: usize, overlap_tokens: usize) -> ChunkSettings {
-    ChunkSettings { max_tokens, overlap_tokens }
+    ChunkSettings { max_tokens, overlap_tokens, ..ChunkSettings::default() }
+}
+
+fn chunked(document: &Extracted, tokens: &dyn Tokens, settings: &ChunkSettings) -> Vec<Piece> {
+    chunk(document, tokens, settings).expect("not too many")
 }
 
 use BlockKind::{Code, Heading, ListItem, Paragraph, Table};
@@ -53,7 +57,7 @@ use BlockKind::{Code, Heading, ListItem, Paragraph, Table};
 fn headings_start_chunks_and_small_sections_share_one() {
     let long = "palavra ".repeat(8);
     let long = long.trim();
-    let found = chunk(
+    let found = chunked(
         &document(vec![
             (Heading(1), "Um"),
             (Paragraph, long),
@@ -75,7 +79,7 @@ fn headings_start_chunks_and_small_sections_share_one() {
 
 #[test]
 fn a_heading_is_never_the_end_of_a_chunk() {
-    let found = chunk(
+    let found = chunked(
         &document(vec![(Paragraph, "a b"), (Heading(1), "H"), (Paragraph, "c d e f g h i j k")]),
         &Counting::Words,
         &settings(10, 0),
@@ -87,7 +91,7 @@ fn a_heading_is_never_the_end_of_a_chunk() {
 #[test]
 fn long_sections_overlap_by_sentences_and_sections_do_not() {
     let text = "Um dois três. Quatro cinco seis. Sete oito nove. Dez onze doze.";
-    let found = chunk(
+    let found = chunked(
         &document(vec![(Paragraph, text), (Heading(1), "H"), (Paragraph, "fim fim fim")]),
         &Counting::Words,
         &settings(6, 3),
@@ -104,7 +108,7 @@ fn long_sections_overlap_by_sentences_and_sections_do_not() {
 
 #[test]
 fn a_paragraph_is_kept_whole_where_a_chunk_has_room_for_it() {
-    let found = chunk(
+    let found = chunked(
         &document(vec![(Paragraph, "a a a a a a"), (Paragraph, "b b b. b b b.")]),
         &Counting::Words,
         &settings(10, 0),
@@ -118,11 +122,11 @@ fn large_documents_take_linear_time() {
     let text = "Uma frase de tamanho médio que se repete muitas vezes. ".repeat(40_000);
     let started = std::time::Instant::now();
     let found =
-        chunk(&document(vec![(Paragraph, text.trim())]), &ApproximateTokens, &ChunkSettings::default());
+        chunked(&document(vec![(Paragraph, text.trim())]), &ApproximateTokens, &ChunkSettings::default());
     assert!(found.len() > 2000);
     let endless = "x".repeat(2_000_000);
     assert!(
-        chunk(&document(vec![(Paragraph, &endless)]), &ApproximateTokens, &ChunkSettings::default()).len()
+        chunked(&document(vec![(Paragraph, &endless)]), &ApproximateTokens, &ChunkSettings::default()).len()
             > 1900
     );
     assert!(started.elapsed().as_secs() < 20);
@@ -133,6 +137,75 @@ fn approximate_tokens_are_about_four_letters() {
     let spans = ApproximateTokens.spans("Instalação, ok 日本");
     let parts: Vec<&str> = spans.into_iter().map(|span| &"Instalação, ok 日本"[span]).collect();
     assert_eq!(parts, ["Inst", "alaç", "ão", ",", "ok", "日", "本"]);
+}
+
+/// One token for what has no space in it, as models have for words that they do not know.
+struct Unknown;
+
+impl Tokens for Unknown {
+    fn spans(&self, text: &str) -> Vec<Range<usize>> {
+        assert!(text.len() <= 32 << 10, "{} bytes are tokenised at once", text.len());
+        Counting::Words.spans(text)
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_document_is_in_proportion_to_it() {
+    let mb = 1 << 20;
+    let long = "palavra ".repeat(mb / 8);
+    let lines = format!("{}\n", "x y ".repeat(20_000)).repeat(mb / 80_000);
+    type Blocks = Vec<(BlockKind, String)>;
+    let cases: Vec<(&str, String, Blocks)> = vec![
+        ("title", long.clone(), vec![(Paragraph, "uma frase. ".repeat(1_000)); 50]),
+        ("endless title", "x".repeat(mb), vec![(Paragraph, "uma frase. ".repeat(1_000)); 50]),
+        (
+            "nested headings",
+            String::new(),
+            (0..3_000).map(|n| (Heading((n % 255 + 1) as u8), format!("{n} {}", &long[..390]))).collect(),
+        ),
+        (
+            "headings of one letter",
+            "t".repeat(500),
+            (0..50_000).map(|n| (Heading((n % 6 + 1) as u8), "a".to_owned())).collect(),
+        ),
+        ("one line", String::new(), vec![(Paragraph, "x".repeat(mb))]),
+        ("one cell", String::new(), vec![(Table, long.replace(' ', "_"))]),
+        ("marks", String::new(), vec![(Paragraph, format!("a.{}", ")".repeat(mb / 4)))]),
+        (
+            "combining",
+            String::new(),
+            vec![(Paragraph, "e\u{301}".repeat(mb / 4)), (Heading(1), "e\u{301}".repeat(199))],
+        ),
+        ("space", String::new(), vec![(Code, format!("a{}b", " ".repeat(mb)))]),
+        ("log", String::new(), vec![(Paragraph, lines.clone()), (Code, lines)]),
+        ("items", String::new(), vec![(ListItem, "- a".to_owned()); 100_000]),
+    ];
+    for (name, title, blocks) in cases {
+        let blocks = blocks.iter().map(|(kind, text)| (*kind, text.trim())).collect();
+        let document = Extracted { title: Some(title), ..document(blocks) };
+        let length = linear_text(&document).len();
+        for (max, overlap) in [(222, 32), (100, 50)] {
+            let found = chunked(&document, &Unknown, &settings(max, overlap));
+            let texts: usize = found.iter().map(|piece| piece.text.len()).sum();
+            assert!(texts <= 2 * length, "{name}: {texts} bytes of chunks of {length}");
+            let headings = |piece: &Piece| piece.headings.iter().map(String::len).sum::<usize>();
+            let most = 32 * BYTES_PER_TOKEN;
+            for piece in &found {
+                assert!(piece.text.len() <= max * BYTES_PER_TOKEN, "{name}: {}", piece.text.len());
+                assert!(headings(piece) <= most, "{name}: {}", headings(piece));
+            }
+            let paths: usize = found.iter().map(headings).sum();
+            assert!(paths <= 4 * length, "{name}: {paths} bytes of headings of {length}");
+        }
+    }
+}
+
+#[test]
+fn more_chunks_than_are_kept_are_an_error() {
+    let document = document(vec![(Paragraph, "um dois tres quatro cinco seis sete oito nove dez.")]);
+    let few = ChunkSettings { most_chunks: 2, ..settings(4, 0) };
+    assert_eq!(chunk(&document, &Counting::Words, &few), Err(TooManyChunks(2)));
+    assert_eq!(chunked(&document, &Counting::Words, &ChunkSettings { most_chunks: 3, ..few }).len(), 3);
 }
 
 fn any_document() -> impl Strategy<Value = Extracted> {
@@ -174,7 +247,7 @@ proptest! {
             _ => &ApproximateTokens,
         };
         let text = linear_text(&document);
-        let found = chunk(&document, tokens, &settings(max, overlap));
+        let found = chunked(&document, tokens, &settings(max, overlap));
         let mut covered = vec![false; text.len()];
         let mut before: Option<&Piece> = None;
         for (piece, ordinal) in found.iter().zip(0..) {
@@ -184,6 +257,9 @@ proptest! {
             let count = tokens.spans(&piece.text).len();
             prop_assert_eq!(piece.tokens as usize, count);
             prop_assert!(count <= max, "{} tokens of {}", count, max);
+            prop_assert!(piece.text.len() <= max * BYTES_PER_TOKEN);
+            let path: usize = piece.headings.iter().map(|text| tokens.spans(text).len() + 1).sum();
+            prop_assert!(path <= settings(max, overlap).heading_tokens);
             prop_assert!(piece.page <= piece.last_page);
             if let Some(before) = before {
                 prop_assert!(piece.start > before.start && piece.end > before.end);
@@ -196,7 +272,8 @@ proptest! {
             }
             // A word is cut only if no chunk could hold it.
             if !starts_word(&text, piece.start) {
-                prop_assert!(tokens.spans(word_around(&text, piece.start)).len() > max);
+                let word = word_around(&text, piece.start);
+                prop_assert!(tokens.spans(word).len() > max || word.len() > max * BYTES_PER_TOKEN);
             }
             covered[piece.start..piece.end].fill(true);
             before = Some(piece);

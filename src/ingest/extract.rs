@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::format::{self, Format};
-use super::{html, markdown, mend, pdf, text};
+use super::{bounds, html, markdown, mend, pdf, text};
 
 /// The text of a document in reading order, with the structure that its format shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,14 @@ impl Block {
     /// A block that is on no page.
     pub fn new(kind: BlockKind, text: impl Into<String>) -> Self {
         Self { kind, text: text.into(), page: None }
+    }
+
+    /// What parts two blocks in the text of a document: an empty line, between list items and parts of a table a line end.
+    pub(super) fn between(before: BlockKind, after: BlockKind) -> &'static str {
+        match (before, after) {
+            (BlockKind::ListItem, BlockKind::ListItem) | (BlockKind::Table, BlockKind::Table) => "\n",
+            _ => "\n\n",
+        }
     }
 }
 
@@ -158,6 +166,7 @@ pub fn extract(bytes: &[u8], filename: &str, options: &ExtractOptions) -> Result
     document.blocks.retain(|block| !block.text.is_empty());
     document.title = document.title.filter(|title| !title.is_empty());
     check(&document, options)?;
+    bounds::hold(&mut document)?;
     Ok(document)
 }
 
@@ -178,7 +187,8 @@ fn check(document: &Extracted, options: &ExtractOptions) -> Result<(), ExtractEr
             },
         ));
     }
-    let characters: usize = document.blocks.iter().map(|block| block.text.chars().count()).sum();
+    let texts = document.blocks.iter().map(|block| &block.text).chain(&document.title);
+    let characters: usize = texts.map(|text| text.chars().count()).sum();
     if characters > options.max_characters {
         return Err(too_large(options.max_characters));
     }
@@ -218,6 +228,9 @@ mod tests {
     fn a_text_that_is_too_long_is_refused() {
         let options = ExtractOptions { max_characters: 10, ..ExtractOptions::default() };
         let error = extract(b"more than ten characters", "a.txt", &options).expect_err("it cannot be read");
+        assert_eq!(error.code(), "too_large");
+        let page = "<title>more than ten characters</title><p>few";
+        let error = extract(page.as_bytes(), "a.html", &options).expect_err("it cannot be read");
         assert_eq!(error.code(), "too_large");
     }
 

@@ -113,18 +113,51 @@ pub(super) fn pdf_header(bytes: &[u8]) -> Option<usize> {
     find(&bytes[..bytes.len().min(PDF_HEADER_WINDOW)], b"%PDF-")
 }
 
-/// A text may speak of `%PDF-`, so away from the start of the file it needs company.
+/// A text may speak of `%PDF-`, even begin with it: a PDF also holds objects, or bytes that are no text, or (cut short
+/// before its first object) nothing else.
 fn is_pdf(bytes: &[u8], extension: &str) -> bool {
-    match pdf_header(bytes) {
-        None => false,
-        Some(at) => {
-            extension == "pdf"
-                || bytes[..at]
-                    .iter()
-                    .all(|byte| byte.is_ascii_whitespace() || b"\xef\xbb\xbf\0".contains(byte))
-                || find(bytes, b"endobj").is_some()
+    let Some(at) = pdf_header(bytes) else { return false };
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || b"\xef\xbb\xbf\0".contains(byte);
+    let is_first = extension == "pdf" || bytes[..at].iter().all(blank);
+    has_pdf_structure(bytes) || (is_first && (text::looks_binary(bytes) || is_header_only(&bytes[at..])))
+}
+
+/// Whether a line begins with `12 0 obj` or `startxref`.
+fn has_pdf_structure(bytes: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(found) = find(&bytes[from..], b"obj") {
+        let at = from + found;
+        from = at + 1;
+        if ends_with_object_number(&bytes[at.saturating_sub(40)..at])
+            && bytes.get(at + 3).is_none_or(|next| !next.is_ascii_alphanumeric())
+        {
+            return true;
         }
     }
+    let starts_line = |at: usize| at == 0 || matches!(bytes[at - 1], b'\n' | b'\r');
+    find(bytes, b"startxref").is_some_and(starts_line)
+}
+
+/// Whether these bytes end with the two numbers of an object, before which a line begins.
+fn ends_with_object_number(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    for _ in 0..2 {
+        let number = rest.trim_ascii_end();
+        let digits = number.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
+            return false;
+        }
+        rest = &number[..number.len() - digits];
+    }
+    let line = rest.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'));
+    line.is_none_or(|at| matches!(rest[at], b'\n' | b'\r' | 0 | b'\x0c') || rest[..=at].ends_with(b"endobj"))
+}
+
+/// Whether there is nothing but the first line of a PDF, and the comment that may follow it.
+fn is_header_only(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
+    let version = lines.next().unwrap_or_default();
+    !version.contains(&b' ') && lines.all(|line| line.is_empty() || line.starts_with(b"%"))
 }
 
 fn known_binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
@@ -196,7 +229,7 @@ mod tests {
 
     #[test]
     fn content_wins_over_the_name() {
-        let cases: [(&[u8], &str, Format); 12] = [
+        let cases: [(&[u8], &str, Format); 22] = [
             (b"%PDF-1.7\n1 0 obj", "report.txt", Format::Pdf),
             (b"junk before\n%PDF-1.4\n1 0 obj<<>>endobj", "x", Format::Pdf),
             (b"The header of a PDF is %PDF-1.7.", "notes.txt", Format::Text),
@@ -209,6 +242,20 @@ mod tests {
             (b"<div>x</div>\n\n# A\n", "a.markdown", Format::Markdown),
             (b"{\"a\": 1}", "a.json", Format::Text),
             (b"just words", "a.pdf", Format::Text),
+            (b"%PDF-1.7 is how a PDF begins.\n", "notes.txt", Format::Text),
+            (b"%PDF-1.7 is how a PDF begins.\n", "notes.pdf", Format::Text),
+            (b"%PDF-\n# The format\n\nWords.", "a.md", Format::Markdown),
+            (
+                b"%PDF-1.4\nAn object starts with `1 0 obj` and ends with endobj; see startxref.",
+                "a",
+                Format::Text,
+            ),
+            (b"%PDF-1.4\nThe object 12 0 objects to this.\n", "a.log", Format::Text),
+            (b"%PDF-1.7\r\n%\xe2\xe3\xcf\xd3\r\n", "a", Format::Pdf),
+            (b"%PDF-1.7", "a.pdf", Format::Pdf),
+            (b"%PDF-1.4 3 0 obj <<>> endobj\n4 0 obj<<", "a", Format::Pdf),
+            (b"%PDF-1.5\n<</Type/X>>\nstartxref\n0\n%%EOF", "a", Format::Pdf),
+            (b"\n\n%PDF-1.5\n7 0 obj\n\x00\x01\x02", "a.txt", Format::Pdf),
         ];
         for (bytes, name, format) in cases {
             assert_eq!(detect(bytes, name).expect("the test input is good"), format, "{name}");

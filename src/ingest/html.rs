@@ -103,6 +103,20 @@ mod tests {
     }
 
     #[test]
+    fn text_inside_a_heading_is_text() {
+        let long = "Uma frase de um texto. ".repeat(20);
+        let long = long.trim();
+        let found = blocks(&format!("<h2>Parte<p>{long}<div>{long}</div></h2><h2><div>2</div>Fim</h2>"));
+        let expected = [
+            (BlockKind::Heading(2), "Parte"),
+            (BlockKind::Paragraph, long),
+            (BlockKind::Paragraph, long),
+            (BlockKind::Heading(2), "2 Fim"),
+        ];
+        assert_eq!(found, expected.map(|(kind, text)| (kind, text.to_owned())));
+    }
+
+    #[test]
     fn declared_encodings_are_believed_when_they_fit() {
         let page =
             |label: &str| format!("<html><head><meta charset=\"{label}\"></head><p>ação e coração</p>");

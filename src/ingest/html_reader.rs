@@ -4,6 +4,7 @@ use scraper::Node;
 use scraper::node::Element;
 
 use super::extract::{Block, BlockKind};
+use super::heading_path::LONGEST_HEADING;
 use super::html_walk::{BREAKING, Layout, is_main, is_unread};
 
 /// A block, and whether it stands in the part that the page marks as its content.
@@ -84,7 +85,7 @@ impl<'a> Reader<'a> {
 
     fn begin(&mut self, number: usize, element: &Element) {
         match element.name() {
-            "br" if self.in_cell || self.heading.is_some() => self.text.push(' '),
+            "br" if self.in_cell => self.text.push(' '),
             "br" => self.text.push('\n'),
             name @ ("h1" | "h2" | "h3" | "h4" | "h5" | "h6") => {
                 self.break_line();
@@ -187,8 +188,10 @@ impl<'a> Reader<'a> {
 
     /// A line ends here, unless it is inside something that is one piece whatever it holds.
     fn break_line(&mut self) {
-        if self.in_cell || self.heading.is_some() {
+        if self.in_cell {
             self.text.push(' ');
+        } else if self.heading.is_some() {
+            self.text.push('\n');
         } else if self.preformatted > 0 {
             if !self.text.is_empty() && !self.text.ends_with('\n') {
                 self.text.push('\n');
@@ -230,13 +233,24 @@ impl<'a> Reader<'a> {
         }
         let text = text.trim();
         match self.heading {
-            Some(level) => self.found(BlockKind::Heading(level), text.to_owned()),
+            Some(level) => self.found_heading(level, text),
             None if self.items > 0 => {
                 let marker = self.marker.take().unwrap_or_default();
                 self.found(BlockKind::ListItem, marker + text);
             }
             None => self.found(BlockKind::Paragraph, text.to_owned()),
         }
+    }
+
+    /// A heading that was not closed, or that holds the text below it, is its first line.
+    fn found_heading(&mut self, level: u8, text: &str) {
+        let mut lines = text.split('\n').map(str::trim).filter(|line| !line.is_empty());
+        if text.chars().nth(LONGEST_HEADING).is_none() {
+            return self.found(BlockKind::Heading(level), lines.collect::<Vec<_>>().join(" "));
+        }
+        let first = lines.next().unwrap_or_default();
+        self.found(BlockKind::Heading(level), first.to_owned());
+        lines.for_each(|line| self.found(BlockKind::Paragraph, line.to_owned()));
     }
 
     fn found(&mut self, kind: BlockKind, text: String) {

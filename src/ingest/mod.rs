@@ -3,12 +3,14 @@
 //! An upload is acknowledged once its bytes and its job are committed. Workers then take one job after the
 //! other: a child process reads the file, the text is cut into chunks, words are searchable at once, and vectors follow.
 
+mod bounds;
 pub mod child;
 mod chunk_units;
 pub mod chunking;
 mod extract;
 mod folder;
 mod format;
+mod heading_path;
 mod html;
 mod html_depth;
 mod html_reader;

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use unicode_segmentation::UnicodeSegmentation;
 
+use super::chunk_units::floor;
 use super::extract::{Block, BlockKind, Extracted};
+use super::heading_path::{LONGEST_HEADING, cut};
+use crate::sentences::sentences;
 
 /// The opening ends with the sentence that passes this, in characters.
 const OPENING: usize = 600;
@@ -13,6 +15,8 @@ const OPENING: usize = 600;
 const MAX_HEADINGS: usize = 200;
 /// Shorter paragraphs (names, dates, addresses) are no prose.
 const MIN_PROSE: usize = 60;
+/// Bytes of a block that are looked at for the opening.
+const LOOKED_AT: usize = 8 << 10;
 
 /// What can be said of a document without reading it whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,10 +61,10 @@ pub fn outline(document: &Extracted, filename: &str) -> Outline {
     let kept = all().filter(|(level, _)| usize::from(*level) < deepest.max(2)).take(MAX_HEADINGS);
     let heading = |(level, block): (u8, &Block)| OutlineHeading {
         level,
-        text: cut(&block.text, 200),
+        text: cut(&block.text, LONGEST_HEADING),
         page: block.page,
     };
-    let title = document.title.clone().map(|title| cut(&title, 300)).or_else(|| {
+    let title = document.title.clone().map(|title| cut(&title, LONGEST_HEADING)).or_else(|| {
         let stem = Path::new(filename).file_stem()?.to_string_lossy().replace(['_', '-'], " ");
         Some(stem.trim().to_owned()).filter(|stem| !stem.is_empty())
     });
@@ -69,7 +73,7 @@ pub fn outline(document: &Extracted, filename: &str) -> Outline {
 
 fn opening(blocks: &[Block]) -> String {
     let is_prose = |block: &&Block| {
-        let text = block.text.as_str();
+        let text = start(block);
         block.kind == BlockKind::Paragraph
             && text.chars().count() >= MIN_PROSE
             && text.contains(['.', '!', '?', '。'])
@@ -86,7 +90,7 @@ fn opening(blocks: &[Block]) -> String {
     let mut opening = String::new();
     let mut length = 0;
     'blocks: for block in chosen {
-        for sentence in block.text.unicode_sentences() {
+        for sentence in sentences(start(block)).filter(|text| text.contains(char::is_alphanumeric)) {
             let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
             let more = sentence.chars().count() + 1;
             if length + more > OPENING {
@@ -100,16 +104,13 @@ fn opening(blocks: &[Block]) -> String {
         }
     }
     if opening.is_empty() {
-        opening = blocks.first().map(|block| cut(&block.text, OPENING)).unwrap_or_default();
+        opening = blocks.first().map(|block| cut(start(block), OPENING)).unwrap_or_default();
     }
     opening
 }
 
-/// The start of a text, cut between words.
-fn cut(text: &str, characters: usize) -> String {
-    let Some((end, _)) = text.char_indices().nth(characters) else { return text.to_owned() };
-    let end = text[..end].rfind(char::is_whitespace).unwrap_or(end);
-    format!("{}…", text[..end].trim_end())
+fn start(block: &Block) -> &str {
+    &block.text[..floor(&block.text, LOOKED_AT)]
 }
 
 #[cfg(test)]

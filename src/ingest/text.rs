@@ -1,5 +1,7 @@
 //! Plain text: any encoding to a string, a string to blocks.
 
+use std::borrow::Cow;
+
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, MACINTOSH, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
@@ -15,15 +17,42 @@ pub fn looks_binary(bytes: &[u8]) -> bool {
     if Encoding::for_bom(sample).is_some() {
         return false;
     }
-    if sample.contains(&0) {
-        return utf16_without_bom(sample).is_none();
+    if sample.contains(&0) && utf16_without_bom(sample).is_some() {
+        return false;
     }
-    // ESC belongs to ISO-2022-JP; the rest of these have no place in text.
-    let odd = |byte: &&u8| matches!(**byte, 1..=8 | 14..=26 | 28..=31 | 127);
-    sample.iter().filter(odd).count() * 20 > sample.len()
+    if sample.contains(&0) && !ends_with_zeros(sample) {
+        return true;
+    }
+    sample.iter().filter(|byte| is_odd(**byte) && **byte != 0).count() * 20 > sample.len()
 }
 
-/// Decodes text: byte order mark, UTF-16, UTF-8, and for the rest a guess by its letters.
+/// Whether the zeros of these bytes are what lines or names of a text end with, as `find -print0` and some logs write
+/// them: one at a time, between bytes that are text.
+fn ends_with_zeros(sample: &[u8]) -> bool {
+    let zeros = sample.iter().filter(|byte| **byte == 0).count();
+    zeros * 4 <= sample.len()
+        && !sample.windows(3).any(|bytes| bytes == [0; 3])
+        && sample.iter().filter(|byte| is_odd(**byte) && **byte != 0).count() * 200 <= sample.len()
+}
+
+/// ESC belongs to ISO-2022-JP; the rest of these have no place in text.
+fn is_odd(byte: u8) -> bool {
+    matches!(byte, 0..=8 | 14..=26 | 28..=31 | 127)
+}
+
+/// Whether bytes are a text of an encoding that writes ASCII as ASCII, and much of it.
+fn reads_as_bytes(bytes: &[u8]) -> bool {
+    if bytes.iter().filter(|byte| is_odd(**byte)).count() * 200 > bytes.len() {
+        return false;
+    }
+    // A character may be cut by the end of a sample.
+    let is_utf8 =
+        std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to() + 4 > bytes.len(), |_| true);
+    is_utf8 || bytes.iter().filter(|byte| byte.is_ascii()).count() * 4 >= bytes.len() * 3
+}
+
+/// Decodes text: byte order mark, UTF-16, UTF-8, and for the rest a guess by its letters. A zero that ends a line or a
+/// name is a line end.
 pub fn decode(bytes: &[u8]) -> Result<String, ExtractError> {
     if looks_binary(bytes) {
         return Err(ExtractError::new(
@@ -37,6 +66,7 @@ pub fn decode(bytes: &[u8]) -> Result<String, ExtractError> {
     if let Some(encoding) = utf16_without_bom(&bytes[..bytes.len().min(SAMPLE)]) {
         return Ok(encoding.decode_without_bom_handling(bytes).0.into_owned());
     }
+    let bytes = &*zeros_as_line_ends(bytes);
     if mostly_utf8(bytes) {
         return Ok(String::from_utf8_lossy(bytes).into_owned());
     }
@@ -46,12 +76,34 @@ pub fn decode(bytes: &[u8]) -> Result<String, ExtractError> {
     Ok(best_single_byte(bytes, guess).decode_without_bom_handling(bytes).0.into_owned())
 }
 
-/// UTF-16 has its zeros (of spaces, line ends and Latin letters) on one side only.
+fn zeros_as_line_ends(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !bytes.contains(&0) {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    for (at, byte) in bytes.iter().enumerate() {
+        match (byte, bytes.get(at + 1)) {
+            // Beside a line end it says nothing more.
+            (0, Some(b'\r' | b'\n')) => {}
+            (0, _) if out.last() == Some(&b'\n') => {}
+            (0, _) => out.push(b'\n'),
+            _ => out.push(*byte),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// UTF-16 has its zeros (of spaces, line ends and Latin letters) on one side only. So may have a text whose lines end
+/// with a zero: what decides is which reading makes sense.
 fn utf16_without_bom(sample: &[u8]) -> Option<&'static Encoding> {
     let (mut even, mut odd) = (0_usize, 0_usize);
+    let mut full = 0_usize;
     for pair in sample.chunks_exact(2) {
-        even += usize::from(pair[0] == 0);
-        odd += usize::from(pair[1] == 0);
+        // U+3000 and U+4E00, space and one in Chinese, have theirs on the other side.
+        let other = |byte: u8| matches!(byte, 0x30 | 0x4e);
+        even += usize::from(pair[0] == 0 && !other(pair[1]));
+        odd += usize::from(pair[1] == 0 && !other(pair[0]));
+        full += usize::from(!pair.contains(&0));
     }
     let pairs = sample.len() / 2;
     let encoding = match (even, odd) {
@@ -59,9 +111,17 @@ fn utf16_without_bom(sample: &[u8]) -> Option<&'static Encoding> {
         (many, few) if many * 50 >= pairs && few * 20 <= many && many > 0 => UTF_16BE,
         _ => return None,
     };
+    // Few units of Latin text are without a zero; the bytes of other scripts are no text.
+    let without: Vec<u8> = sample.iter().copied().filter(|byte| *byte != 0).collect();
+    if full * 3 > pairs && reads_as_bytes(&without) {
+        return None;
+    }
     let whole = &sample[..pairs * 2];
     let text = encoding.decode_without_bom_handling(whole).0;
-    let odd = text.chars().filter(|c| *c == '\u{fffd}' || (c.is_control() && !c.is_whitespace()));
+    let private =
+        |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}');
+    let odd =
+        text.chars().filter(|c| *c == '\u{fffd}' || private(*c) || (c.is_control() && !c.is_whitespace()));
     // One replacement at the end is a surrogate pair cut by the sample.
     (odd.count() * 50 <= pairs + 50).then_some(encoding)
 }
@@ -276,6 +336,56 @@ mod tests {
     fn binary_is_refused() {
         let bytes: Vec<u8> = (0..2000_u32).map(|n| (n * 7919 % 251) as u8).collect();
         assert_eq!(decode(&bytes).expect_err("it cannot be read").code(), "unsupported_file");
+    }
+
+    #[test]
+    fn lines_that_end_with_a_zero_are_text() {
+        let latin = |text: &str| WINDOWS_1252.encode(text).0.into_owned();
+        let cyrillic = |text: &str| encoding_rs::WINDOWS_1251.encode(text).0.into_owned();
+        for length in [4, 5, 6, 8, 31, 32] {
+            let words = "valve closed at noon, the second bell rang twice";
+            let line = &words[..length];
+            for end in ["\0", "\0\n", "\n\0", "\0\r\n"] {
+                let text = format!("{line}{end}").repeat(40);
+                let decoded = decode(text.as_bytes()).expect("it is text");
+                let lines: Vec<&str> = decoded.lines().filter(|line| !line.is_empty()).collect();
+                assert_eq!(lines, [line; 40], "{length} {end:?}");
+            }
+        }
+        let portuguese = "a válvula é fechada às doze horas";
+        let russian = "клапан закрыт в полдень";
+        for (bytes, line) in [
+            (format!("{portuguese}\0\n").repeat(9).into_bytes(), portuguese),
+            (latin(&format!("{portuguese}\0\n").repeat(9)), portuguese),
+            (format!("{russian}\0").repeat(9).into_bytes(), russian),
+            (cyrillic(&format!("{russian}\0\n").repeat(9)), russian),
+            (cyrillic(&format!("{russian}!\0\n").repeat(9)), &format!("{russian}!")),
+        ] {
+            let decoded = decode(&bytes).expect("it is text");
+            assert!(decoded.lines().filter(|line| !line.is_empty()).all(|found| found == line), "{decoded}");
+        }
+        assert_eq!(decode(b"one.txt\0two.txt\0").expect("it is text"), "one.txt\ntwo.txt\n");
+    }
+
+    #[test]
+    fn utf16_of_every_script_is_read_without_a_mark() {
+        for text in [
+            "Plain words of English, with “quotes” – and dashes… • and bullets.",
+            "Обычный текст на русском языке, два слова и точка.",
+            "这是 一个 中文 的 句子。 还有 一个。\n",
+            "これは 日本語 の 文章 です。 100 円\n",
+            "한국어 문장은 이렇게 보입니다. 둘째 문장.",
+            "यह एक वाक्य है। और एक वाक्य।",
+            "Ελληνικό κείμενο με λέξεις.",
+            "• a\n• b\n• c\n",
+        ] {
+            let text = text.repeat(5);
+            let units: Vec<u16> = text.encode_utf16().collect();
+            let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+            let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+            assert_eq!(decode(&little).expect("the test input is good"), text);
+            assert_eq!(decode(&big).expect("the test input is good"), text);
+        }
     }
 
     #[test]

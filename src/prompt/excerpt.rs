@@ -5,6 +5,7 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::estimate_text;
+use crate::sentences::sentences;
 
 /// Words that share so many letters at their beginning are taken for forms of one word.
 const STEM: usize = 5;
@@ -14,7 +15,7 @@ const SHORTEST_WORD: usize = 3;
 /// The run of whole sentences within `room` tokens that holds most different words of the question; the first such run,
 /// so that without any it is the beginning. A sentence that is longer than the room is cut between words.
 pub(super) fn excerpt<'a>(text: &'a str, question: &str, room: u64) -> &'a str {
-    let sentences: Vec<&str> = text.split_sentence_bounds().collect();
+    let sentences: Vec<&str> = sentences(text).collect();
     let tokens: Vec<u64> = sentences.iter().map(|s| estimate_text(s)).collect();
     let asked = stems(question);
     let words: Vec<Vec<usize>> = sentences

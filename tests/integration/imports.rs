@@ -12,14 +12,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("embed", &[]),
     ("index", &[]),
     ("openai", &[]),
+    ("sentences", &[]),
     ("store", &[]),
     ("telemetry", &[]),
     ("trace", &[]),
     ("upstream", &[]),
     // What is built of them.
     ("collection", &["store", "index"]),
-    ("ingest", &["collection", "embed", "store"]),
-    ("prompt", &["openai"]),
+    ("ingest", &["collection", "embed", "sentences", "store"]),
+    ("prompt", &["openai", "sentences"]),
     ("citation", &["openai", "prompt"]),
     ("selection", &["collection", "openai", "store"]),
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
@@ -64,7 +65,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["api", "app", "telemetry"]),
     ("commands", &["app", "config", "embed", "ingest", "openai", "server", "store", "upstream"]),
 ];
-const LEAVES: &[&str] = &["access", "embed", "index", "openai", "store", "telemetry", "trace", "upstream"];
+const LEAVES: &[&str] =
+    &["access", "embed", "index", "openai", "sentences", "store", "telemetry", "trace", "upstream"];
 
 /// Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -19,6 +19,7 @@ mod folders;
 mod followups;
 mod formats;
 mod grounding;
+mod hostile_text;
 mod imports;
 mod interim;
 mod keys;

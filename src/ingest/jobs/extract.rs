@@ -7,7 +7,7 @@ use super::{JobError, failure};
 use crate::embed::ModelInfo;
 use crate::ingest::Ingest;
 use crate::ingest::child::extract_in_child;
-use crate::ingest::chunking::{self, ApproximateTokens, ChunkSettings, Tokens};
+use crate::ingest::chunking::{self, ApproximateTokens, ChunkSettings, Tokens, TooManyChunks};
 use crate::ingest::extract::Extracted;
 use crate::ingest::outline;
 use crate::store::{ChunkSizes, Job, NewChunk, Outline, OutlineHeading, ReadDocument, StoreError};
@@ -35,7 +35,8 @@ impl Ingest {
             .map_err(|error| {
                 tracing::error!(%error, document = document.id.0, "chunking died");
                 failure("parser_crashed", "The text of this file could not be cut into passages.")
-            })?;
+            })?
+            .map_err(|error| failure("too_large", error.to_string()))?;
         if read.chunks.is_empty() {
             return Err(failure("no_text", "There is no text in this file."));
         }
@@ -69,18 +70,23 @@ fn read(
     filename: &str,
     model: Option<Arc<ModelInfo>>,
     sizes: ChunkSizes,
-) -> ReadDocument {
+) -> Result<ReadDocument, TooManyChunks> {
     // What is beyond the model's window would be found by its words alone.
     let window = model.as_ref().map_or(usize::MAX, |m| m.max_tokens.saturating_sub(HEADING_TOKENS));
     let max_tokens = (sizes.max_tokens as usize).min(window).max(16);
     let overlap_tokens = (sizes.overlap_tokens as usize).min(max_tokens / 2);
-    let settings = ChunkSettings { max_tokens, overlap_tokens };
+    let settings = ChunkSettings {
+        max_tokens,
+        overlap_tokens,
+        heading_tokens: HEADING_TOKENS,
+        ..ChunkSettings::default()
+    };
     let pieces = match model {
         Some(model) => chunking::chunk(extracted, &ModelTokens(model), &settings),
         None => chunking::chunk(extracted, &ApproximateTokens, &settings),
-    };
+    }?;
     let outline = outline::outline(extracted, filename);
-    ReadDocument {
+    Ok(ReadDocument {
         language: language(extracted),
         pages: extracted.pages,
         outline: Outline {
@@ -104,5 +110,5 @@ fn read(
                 tokens: piece.tokens,
             })
             .collect(),
-    }
+    })
 }

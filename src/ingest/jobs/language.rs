@@ -1,5 +1,6 @@
 //! The language of a document, as its text shows it.
 
+use crate::ingest::chunk_units::floor;
 use crate::ingest::extract::Extracted;
 
 /// Text from which a language is detected.
@@ -9,10 +10,10 @@ const LANGUAGE_SAMPLE: usize = 20_000;
 pub(super) fn language(extracted: &Extracted) -> Option<String> {
     let mut sample = String::new();
     for block in &extracted.blocks {
-        if sample.len() > LANGUAGE_SAMPLE {
+        if sample.len() >= LANGUAGE_SAMPLE {
             break;
         }
-        sample.push_str(&block.text);
+        sample.push_str(&block.text[..floor(&block.text, LANGUAGE_SAMPLE - sample.len())]);
         sample.push('\n');
     }
     let info = whatlang::detect(&sample)?;
