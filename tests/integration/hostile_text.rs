@@ -3,7 +3,7 @@
 use super::world::{World, form};
 
 /// Bytes of the chunks, of their headings, and of the longest chunk, as the database holds them.
-fn stored(world: &World) -> (u64, u64, u64) {
+fn stored(world: &World) -> (i64, i64, i64) {
     let database = rusqlite::Connection::open_with_flags(
         world.data().join("lastro.sqlite3"),
         rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -40,7 +40,7 @@ async fn what_is_kept_of_a_hostile_document_is_in_proportion_to_it() {
         let reply = world.ask(form(target, &[("file", name, text.as_bytes())])).await;
         assert_eq!(reply.json()["data"][0]["status"], "completed", "{name}: {}", reply.text());
         let (texts, headings, longest) = stored(&world);
-        let length = text.len() as u64;
+        let length = text.len() as i64;
         assert!(texts <= length * 3 / 2, "{name}: {texts} bytes of chunks of {length}");
         assert!(headings <= length, "{name}: {headings} bytes of headings of {length}");
         assert!(longest <= 8 << 10, "{name}: {longest}");
@@ -62,9 +62,9 @@ async fn text_inside_a_heading_is_found_as_text() {
 #[tokio::test]
 async fn lines_that_end_with_zeros_and_texts_about_pdf_are_text() {
     let world = World::start("").await;
-    let lines = "the valve is closed at noon today\0\n".repeat(50);
+    let lines = "the valve is closed at noon today!\0\n".repeat(50);
     let about = "%PDF-1.7 is how the file of a valve begins.";
     world.upload("manual", &[("lines.log", &lines), ("about.txt", about)]).await;
     let found = world.search("manual", "valve").await.join("\n");
-    assert!(found.contains("closed at noon today\nthe valve") && found.contains(about), "{found}");
+    assert!(found.contains("closed at noon today!\nthe valve") && found.contains(about), "{found}");
 }
