@@ -1,5 +1,6 @@
 //! The components, opened and joined.
 
+mod housekeeping;
 mod keys;
 mod standing;
 
@@ -19,7 +20,7 @@ use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo, State};
 use crate::ingest::{self, Ingest, WhoMayHold};
 use crate::openai;
 use crate::prompt::Window;
-use crate::store::{DataLock, Quota, Quotas, SqliteStore, Store, StoreError, Swept};
+use crate::store::{DataLock, Quota, Quotas, SqliteStore, Store, StoreError};
 use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
@@ -108,11 +109,7 @@ impl App {
     /// What goes on beside requests, until dropped: opening indexes, the embedding model, syncing the folder, ingestion.
     pub async fn work(self: Arc<Self>) {
         self.open_indexes().await;
-        let housekeeping = async {
-            match self.store.sweep(self.opened, self.config.trash).await {
-                Ok(swept) => tell(swept),
-                Err(error) => tracing::warn!(%error, "originals were not swept"),
-            }
+        let models = async {
             if let Err(error) = self.upstream.models().await {
                 tracing::warn!(%error, "search works, chats will fail until the LLM server answers");
             }
@@ -122,7 +119,7 @@ impl App {
                 self.sync_folder(root).await;
             }
         };
-        tokio::join!(self.ingest.clone().run(), folder, housekeeping, self.expire());
+        tokio::join!(self.ingest.clone().run(), folder, models, self.expire(), self.keep_house());
     }
 
     /// Words first: the first questions are answered by them. The model takes a core while it is loaded, so it waits for
@@ -196,29 +193,6 @@ impl App {
     /// The store, for what has no access to check.
     pub fn store(&self) -> &dyn Store {
         &self.store
-    }
-}
-
-/// Says what a start found about originals.
-fn tell(swept: Swept) {
-    let Swept { finished, discarded, emptied, unknown, missing } = swept;
-    if finished > 0 {
-        tracing::info!(files = finished, "originals that were deleted before the last end were removed");
-    }
-    if discarded > 0 {
-        tracing::info!(files = discarded, "originals that no document names are in the trash now");
-    }
-    if emptied > 0 {
-        tracing::info!(files = emptied, "originals were long enough in the trash, and removed");
-    }
-    if unknown > 0 {
-        tracing::warn!(
-            files = unknown,
-            "the database is new, or older than the originals, or another one: those that it does not name stay; `lastro doctor` says more"
-        );
-    }
-    if missing > 0 {
-        tracing::error!(files = missing, "originals of documents are missing; `lastro doctor` names them");
     }
 }
 

@@ -15,7 +15,7 @@ pub async fn one(
     Caller(access, ..): Caller<Chat>,
     Path(id): Path<String>,
 ) -> Result<Json<Trace>, ApiError> {
-    let trace = app.traces.find(&id);
+    let trace = app.trace(&id).await?;
     let trace =
         trace.filter(|t| access.owns(t.owner.as_deref()) && t.collection_ids.iter().all(|c| access.sees(c)));
     match trace {

@@ -181,6 +181,8 @@ pub trait Store: Send + Sync {
     async fn holdings(&self, deadline: Instant) -> Result<Holdings>;
     /// Removes a document, its chunks and vectors, and its file if nothing else needs it and it does not stand alone.
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()>;
+    /// Whether each of these documents has text in one of these collections.
+    async fn have_text(&self, collections: &[CollectionId], documents: &[DocumentId]) -> Result<bool>;
     /// Where the original bytes lie.
     fn blob_path(&self, sha256: &str) -> PathBuf;
     /// Where uploads are written before they are committed.

@@ -34,8 +34,13 @@ impl Store for SqliteStore {
     }
 
     async fn delete_collection(&self, id: &CollectionId) -> Result<()> {
-        let id = id.clone();
-        self.write(move |t, _| collections::delete(t, &id)).await
+        let doomed = id.clone();
+        self.remove(move |t, _| collections::doom(t, &doomed)).await?;
+        // It is gone, and stays so. What it held goes in steps, here or later.
+        if let Err(error) = self.finish_collection(id).await {
+            tracing::warn!(%error, "what a deleted collection held stays until the next try");
+        }
+        Ok(())
     }
 
     async fn touch_collections(&self, used: Vec<(CollectionId, i64)>) -> Result<()> {
@@ -43,8 +48,9 @@ impl Store for SqliteStore {
     }
 
     async fn expire_collection(&self, id: &CollectionId) -> Result<()> {
-        let id = id.clone();
-        self.write(move |t, _| collections::expire(t, &id)).await
+        let expired = id.clone();
+        self.remove(move |t, _| collections::expire(t, &expired)).await?;
+        self.finish_collection(id).await
     }
 
     async fn add_file(&self, new: NewFile) -> Result<FileRecord> {
@@ -63,7 +69,7 @@ impl Store for SqliteStore {
 
     async fn delete_file(&self, id: &FileId) -> Result<Vec<CollectionId>> {
         let id = id.clone();
-        self.write(move |t, _| files::delete(t, &id)).await
+        self.remove(move |t, _| files::delete(t, &id)).await
     }
 
     async fn expired(&self) -> Result<Expired> {
@@ -104,7 +110,7 @@ impl Store for SqliteStore {
 
     async fn cancel_batch(&self, collection: &CollectionId, id: &BatchId) -> Result<BatchRecord> {
         let (collection, id) = (collection.clone(), id.clone());
-        self.write(move |t, _| batches::cancel(t, &collection, &id)).await
+        self.remove(move |t, _| batches::cancel(t, &collection, &id)).await
     }
 
     async fn add_document(&self, new: NewDocument) -> Result<AddedDocument> {
@@ -142,7 +148,12 @@ impl Store for SqliteStore {
 
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()> {
         let (collection, id) = (collection.clone(), id.clone());
-        self.write(move |t, _| documents::delete(t, &collection, &id)).await
+        self.remove(move |t, _| documents::delete(t, &collection, &id)).await
+    }
+
+    async fn have_text(&self, collections: &[CollectionId], documents: &[DocumentId]) -> Result<bool> {
+        let (collections, documents) = (collections.to_vec(), documents.to_vec());
+        self.read(move |t| documents::have_text(t, &collections, &documents)).await
     }
 
     fn blob_path(&self, sha256: &str) -> PathBuf {
@@ -166,15 +177,15 @@ impl Store for SqliteStore {
     }
 
     async fn commit_chunks(&self, document: DocumentKey, read: ReadDocument, quotas: Quotas) -> Result<()> {
-        self.write(move |t, _| jobs::commit_chunks(t, document, &read, quotas)).await
+        self.remove(move |t, _| jobs::commit_chunks(t, document, &read, quotas)).await
     }
 
     async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()> {
-        self.write(move |t, _| jobs::fail(t, document, &failure)).await
+        self.remove(move |t, _| jobs::fail(t, document, &failure)).await
     }
 
     async fn complete_document(&self, document: DocumentKey) -> Result<()> {
-        self.write(move |t, _| jobs::complete(t, document)).await
+        self.remove(move |t, _| jobs::complete(t, document)).await
     }
 
     async fn chunks_without_vector(

@@ -72,6 +72,34 @@ pub(super) fn commit_vectors(
     Ok(())
 }
 
+/// Fingerprints in collections where every chunk has a vector of another one that is kept.
+pub(super) fn replaced_vectors(t: &Transaction<'_>, kept: &str) -> Result<Vec<(String, String)>> {
+    let mut ids = t.prepare("SELECT id FROM collections")?;
+    let ids: Vec<String> = ids.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    // Not DISTINCT, which would read every row.
+    let mut next =
+        t.prepare("SELECT min(fingerprint) FROM vectors WHERE collection = ?1 AND fingerprint > ?2")?;
+    let mut is_complete = t.prepare(
+        "SELECT (SELECT count(*) FROM chunks WHERE collection = ?1)
+             <= (SELECT count(*) FROM vectors WHERE collection = ?1 AND fingerprint = ?2)",
+    )?;
+    let mut replaced = Vec::new();
+    for id in ids {
+        let mut dead = Vec::new();
+        let mut after = String::new();
+        while let Some(found) = next.query_row([&id, &after], |row| row.get::<_, Option<String>>(0))? {
+            if found != kept {
+                dead.push((id.clone(), found.clone()));
+            }
+            after = found;
+        }
+        if !dead.is_empty() && is_complete.query_row(params![id, kept], |row| row.get::<_, bool>(0))? {
+            replaced.append(&mut dead);
+        }
+    }
+    Ok(replaced)
+}
+
 /// Chunks removed after a revision and up to another.
 fn removed(
     t: &Transaction<'_>,

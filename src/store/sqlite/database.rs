@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction};
+use tokio::sync::Notify;
 
 use super::lineage::Lineage;
 use super::writer::Writer;
-use super::{DATABASE, DERIVED, copies, originals, schema};
+use super::{DATABASE, DERIVED, copies, originals, schema, upkeep};
 use crate::store::blobs::{self, Blobs};
 use crate::store::{Result, Staging, Store, StoreError};
 
@@ -24,6 +25,8 @@ pub struct SqliteStore {
 pub(super) struct Inner {
     pub(super) writer: Mutex<Writer>,
     pub(super) identity: String,
+    /// Told when something was removed.
+    pub(super) removed: Notify,
     readers: Mutex<Vec<Connection>>,
     pub(super) database: PathBuf,
     /// Device and number of the database's file.
@@ -33,7 +36,9 @@ pub(super) struct Inner {
 }
 
 /// For a lock that somebody else holds.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// The log is cut to this once it was read into the database.
+const LOG_BYTES: i64 = 16 << 20;
 /// For those who read, at a stop.
 const SETTLED: Duration = Duration::from_millis(500);
 /// Idle reading connections that are kept.
@@ -49,9 +54,14 @@ impl SqliteStore {
         let (blobs, staging) = Blobs::open(data)?;
         blobs::clear_staging(&staging)?;
         if (1..schema::newest()).contains(&format) {
-            copies::keep(&writer, &database, format)?;
+            writer = copies::keep(writer, &database, format)?;
         }
+        // For a new database, which has no page yet.
+        writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+        // What is deleted is written over.
+        writer.pragma_update(None, "secure_delete", true)?;
         // A step that a power cut takes back is taken again: the disk need not be waited for after each.
         writer.pragma_update(None, "synchronous", "NORMAL")?;
         schema::migrate(&mut writer)?;
@@ -69,6 +79,7 @@ impl SqliteStore {
         Ok(Self {
             inner: Arc::new(Inner {
                 identity: lineage.identity.clone(),
+                removed: Notify::new(),
                 writer: Mutex::new(Writer { connection: writer, lineage, blobs: blobs.clone() }),
                 readers: Mutex::new(Vec::new()),
                 place: place(&database)?,
@@ -92,13 +103,10 @@ impl SqliteStore {
     pub async fn settle(&self) -> Result<()> {
         self.blocking(|inner| {
             inner.check_place()?;
-            let writer = inner.writer.lock();
+            let mut writer = inner.writer.lock();
+            writer.finish_removals()?;
             // Whoever still reads need not be waited for.
-            writer.connection.busy_timeout(SETTLED)?;
-            let busy: bool =
-                writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            writer.connection.busy_timeout(PATIENCE)?;
-            if busy {
+            if !upkeep::checkpoint(&writer.connection, "TRUNCATE", SETTLED)? {
                 tracing::debug!("the database was read until the end: its log stays");
             }
             writer.lineage.settle()
@@ -126,6 +134,16 @@ impl SqliteStore {
             inner.writer.lock().write(|t| work(t, &inner.blobs))
         })
         .await
+    }
+
+    /// The same where something may be removed by it.
+    pub(super) async fn remove<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, &Blobs) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let value = self.write(work).await?;
+        self.inner.removed.notify_one();
+        Ok(value)
     }
 
     /// The same for bytes that are given their name in it: where it fails, they do not stay behind.

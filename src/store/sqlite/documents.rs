@@ -240,6 +240,27 @@ pub(super) fn delete(t: &Transaction<'_>, collection: &CollectionId, id: &Docume
     files::drop_unneeded(t, &document.id.0)
 }
 
+pub(super) fn have_text(
+    t: &Transaction<'_>,
+    collections: &[CollectionId],
+    documents: &[DocumentId],
+) -> Result<bool> {
+    let mut statement = t.prepare_cached(
+        "SELECT 1 FROM documents d JOIN collections c ON c.id = d.collection
+         WHERE d.file = ?1 AND d.collection = ?2 AND d.chunks > 0 AND c.doomed = 0 AND c.expired = 0",
+    )?;
+    for document in documents {
+        let mut is_there = false;
+        for collection in collections {
+            is_there = is_there || statement.exists([&document.0, &collection.0])?;
+        }
+        if !is_there {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Removes a document's chunks, and records that for the indexes.
 pub(super) fn remove_chunks(t: &Transaction<'_>, document: &DocumentRecord) -> Result<()> {
     let revision = raise_revision(t, &document.collection.0)?;

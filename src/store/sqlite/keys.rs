@@ -95,6 +95,8 @@ fn insert_grants(t: &Transaction<'_>, key: &str, collections: &[CollectionId]) -
 }
 
 fn must_exist(t: &Transaction<'_>, collection: &CollectionId) -> Result<()> {
-    let exists = t.prepare_cached("SELECT 1 FROM collections WHERE id = ?1")?.exists([&collection.0])?;
+    let exists = t
+        .prepare_cached("SELECT 1 FROM collections WHERE id = ?1 AND doomed = 0")?
+        .exists([&collection.0])?;
     if exists { Ok(()) } else { Err(StoreError::NotFound("collection")) }
 }

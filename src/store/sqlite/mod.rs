@@ -22,6 +22,7 @@ mod quotas;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod writer;
 
 use rusqlite::Transaction;

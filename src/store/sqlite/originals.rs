@@ -162,3 +162,6 @@ pub fn look_at_originals(data: &Path) -> Result<Option<Originals>> {
         belong: unknown.is_empty(),
     }))
 }
+
+#[cfg(test)]
+mod tests;
