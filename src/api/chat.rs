@@ -22,7 +22,9 @@ use crate::access::Access;
 use crate::app::App;
 use crate::citation::{Citation, Mode, SearchCall};
 use crate::collection::CollectionError;
-use crate::openai::{ChatRequest, ChatRequestError};
+use crate::openai::{
+    ChatRequest, ChatRequestError, SEARCH_ID_BYTES, SearchCalls, search_id, without_search_calls,
+};
 use crate::rag::{self, Grounded, RagStatus};
 use crate::selection::{Asked, Selection, SelectionError, select};
 use crate::system::random_hex;
@@ -84,6 +86,14 @@ impl Api {
         match self {
             Self::Chat => "/chat/completions",
             Self::Responses => "/responses",
+        }
+    }
+
+    /// The body without what answers of ours put into a conversation; `None` where there is nothing of it.
+    fn without_search_calls(self, bytes: &[u8], which: SearchCalls) -> Option<Bytes> {
+        match self {
+            Self::Chat => None,
+            Self::Responses => without_search_calls(bytes, which).map(Bytes::from),
         }
     }
 
@@ -181,7 +191,7 @@ fn search_call(request: &ChatRequest, grounded: &Grounded) -> Result<Option<Sear
     let searched = request.can_be_grounded() && !matches!(grounded.status, RagStatus::Off | RagStatus::Error);
     let Some(parts) = request.response().filter(|_| searched) else { return Ok(None) };
     let (passages, tools) = (&grounded.passages, parts.tools.clone());
-    let id = new_id("fs")?;
+    let id = search_id(&random(SEARCH_ID_BYTES)?);
     // What goes in whole was not searched for.
     let query = grounded.query.as_deref().unwrap_or(request.question());
     Ok(Some(SearchCall::new(id, query, passages, parts.wants_results, tools)))
@@ -270,7 +280,10 @@ async fn read(
         asked.of_key = access.default_collection();
         asked.default = app.default_collection(access);
     }
-    let bytes = read_body(body, app.config.server.max_body).await?;
+    let mut bytes = read_body(body, app.config.server.max_body).await?;
+    if let Some(left) = api.without_search_calls(&bytes, SearchCalls::Ours) {
+        bytes = left;
+    }
     let mut parsed = None;
     let mut model = None;
     // Most relayed chats name no collection: they need not be understood.
@@ -303,6 +316,10 @@ async fn read(
     let grounding = match selection {
         None => None,
         Some(selection) => {
+            // Whoever grounds here gets no other search from the LLM server behind.
+            if let Some(left) = api.without_search_calls(&bytes, SearchCalls::All) {
+                (bytes, parsed) = (left, None);
+            }
             let request = parsed.unwrap_or_else(|| api.parse(bytes.clone()))?;
             Some((request, selection))
         }
@@ -354,6 +371,9 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 fn new_id(kind: &str) -> Result<String, ApiError> {
-    let digits = random_hex(12).map_err(|e| CollectionError::Worker(format!("no random bytes: {e}")))?;
-    Ok(format!("{kind}_{digits}"))
+    Ok(format!("{kind}_{}", random(12)?))
+}
+
+fn random(bytes: usize) -> Result<String, ApiError> {
+    Ok(random_hex(bytes).map_err(|e| CollectionError::Worker(format!("no random bytes: {e}")))?)
 }

@@ -17,6 +17,7 @@ mod object;
 mod objects;
 mod pages;
 mod request;
+mod search_calls;
 mod spans;
 mod tools;
 mod vector_stores;
@@ -35,6 +36,7 @@ pub use object::Object;
 pub use objects::*;
 pub use pages::{FILES, List, OBJECTS, PageLimits, PageQuery, QueryString};
 pub use request::{Body, Fields, RequestError, parse_body, parse_value};
+pub use search_calls::{SEARCH_ID_BYTES, SearchCalls, search_id, without_search_calls};
 pub use vector_stores::{
     Change, Chunking, CreateFileBatch, CreateVectorStore, CreateVectorStoreFile, UpdateVectorStore,
     UpdateVectorStoreFile,

@@ -56,6 +56,16 @@ impl<'a> Entries<'a> {
     }
 }
 
+/// The elements of a list; `None` of what is none.
+pub(super) fn elements(list: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(list.get()).ok()
+}
+
+/// Whether a value is this text, however it is spelled.
+pub(super) fn is_text(value: &RawValue, text: &str) -> bool {
+    serde_json::from_str::<String>(value.get()).is_ok_and(|found| found == text)
+}
+
 /// Where a value stands in the text that it was parsed from.
 pub(super) fn span(text: &str, value: &RawValue) -> Range<usize> {
     // A borrowed RawValue is a part of the text that was parsed.

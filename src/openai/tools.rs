@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::file_search::FileSearch;
 use super::request::RequestError;
-use super::spans::{Entries, cuts, span, without};
+use super::spans::{Entries, cuts, elements, is_text, span, without};
 
 /// What goes with the last tool: LLM servers refuse these without tools.
 const OF_TOOLS: [&str; 2] = ["tool_choice", "parallel_tool_calls"];
@@ -98,18 +98,10 @@ pub(super) fn asks_for_file_search(text: &str) -> bool {
     top.all("tools").filter_map(elements).flatten().any(is_file_search)
 }
 
-fn elements(list: &RawValue) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(list.get()).ok()
-}
-
 /// Also where `type` repeats: whichever of them upstream would go by.
 fn is_file_search(tool: &RawValue) -> bool {
     let Ok(entries) = serde_json::from_str::<Entries<'_>>(tool.get()) else { return false };
     entries.all("type").any(|kind| is_text(kind, "file_search"))
-}
-
-fn is_text(value: &RawValue, text: &str) -> bool {
-    serde_json::from_str::<String>(value.get()).is_ok_and(|found| found == text)
 }
 
 fn list_cuts(text: &str, list: &RawValue, elements: &[&RawValue]) -> Vec<Range<usize>> {

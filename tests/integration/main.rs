@@ -38,6 +38,7 @@ mod responses;
 mod restarts;
 mod retries;
 mod routes;
+mod second_turns;
 mod selection;
 mod smuggling;
 mod spans;
