@@ -80,9 +80,14 @@ pub async fn ground(
         && let Some(whole) = whole_documents(catalog, scopes, budget.most_bytes(), deadline).await?
     {
         let started = Instant::now();
-        if let Some(woven) = budget.fit(&whole, &template).await.filter(|woven| !woven.cut) {
+        if let Some(mut woven) = budget.fit(&whole, &template).await.filter(|woven| !woven.cut) {
             grounded.spent.weave = started.elapsed();
             grounded.status = RagStatus::Hit;
+            if request.response().is_some_and(|parts| parts.wants_results) {
+                grounded
+                    .rank(catalog, scopes, request, &selection.ranking, &mut woven.passages, deadline)
+                    .await;
+            }
             grounded.write(request, model, &woven.text, woven.passages);
             return Ok(grounded);
         }
@@ -231,6 +236,36 @@ impl Grounded {
         self.body = request.edited(&Edits { model, before_question: Some(text) });
         self.passages = passages;
         self.added_tokens = estimate_text(text);
+    }
+
+    /// Searches for what goes in whole all the same, so that who is shown what was found learns what of it is best.
+    /// Without the scores the passages are as good.
+    async fn rank(
+        &mut self,
+        catalog: &Catalog,
+        scopes: &[Scope],
+        request: &ChatRequest,
+        ranking: &Ranking,
+        passages: &mut [Passage],
+        deadline: Instant,
+    ) {
+        let text = followup::search_text(request.question(), &request.earlier_turns()).into_owned();
+        let query = Query {
+            texts: &[&text],
+            limit: passages.iter().map(|passage| passage.chunks.len()).sum(),
+            deadline,
+            floor: false,
+            threshold: None,
+            dense_weight: ranking.dense_weight(),
+        };
+        match search(catalog, scopes, query).await {
+            Ok(found) => {
+                passages::score(passages, &found.hits);
+                self.spent.search = Some(found.timings);
+                self.query = Some(text);
+            }
+            Err(error) => tracing::warn!(%error, "what went in whole is shown without scores"),
+        }
     }
 
     /// What is remembered of it under an id, for the key that asked.

@@ -65,7 +65,7 @@ fn item(status: &str) -> Value {
     let mut item =
         json!({"id": "fs_1", "type": "file_search_call", "status": status, "queries": [], "results": null});
     if status == "completed" {
-        let found = |name: &str| json!({"file_id": format!("file-{}", name.len()), "filename": name, "score": 1.0, "text": "t"});
+        let found = |name: &str| json!({"file_id": format!("file-{}", name.len()), "filename": name, "score": 1.0, "attributes": {}, "text": "t"});
         item["queries"] = json!(["What?"]);
         item["results"] = json!([found("ação.pdf"), found("ação.pdf"), found("b")]);
     }
@@ -150,6 +150,41 @@ fn an_answer_that_is_not_streamed_has_the_same_shape() {
     // One that goes on in the background has nothing yet.
     let queued = answer("{\"status\":\"queued\",\"output\":[]}").expect("a response");
     assert_eq!(serde_json::from_str::<Value>(&queued).expect("JSON")["output"], json!([]));
+}
+
+#[test]
+fn results_come_best_first_and_marks_keep_their_numbers() {
+    let passage = |name: &str, score: Option<f32>, attributes: &str| Passage {
+        document: name.into(),
+        document_id: name.into(),
+        text: name.into(),
+        attributes: attributes.into(),
+        score,
+        ..Passage::default()
+    };
+    let passages = [
+        passage("b", None, ""),
+        passage("a", Some(0.25), r#"{"year":2024}"#),
+        passage("b", Some(0.75), r#"{"x":true}"#),
+        passage("c", None, "damaged"),
+    ];
+    let call = SearchCall::new("fs_1".into(), "What?", &passages, true, None);
+    let item: Value = serde_json::from_str(&call.item(true)).expect("JSON");
+    let found = |name: &str, attributes: Value| json!({"file_id": name, "filename": name, "text": name, "attributes": attributes});
+    let scored = |name: &str, attributes: Value, score: f32| {
+        let mut found = found(name, attributes);
+        found["score"] = score.into();
+        found
+    };
+    let expected = json!([
+        scored("b", json!({}), 0.75),
+        scored("b", json!({"x": true}), 0.75),
+        scored("a", json!({"year": 2024}), 0.25),
+        found("c", json!({})),
+    ]);
+    assert_eq!(item["results"], expected);
+    let cited: Value = serde_json::from_str(&call.annotations("[2]")[0]).expect("JSON");
+    assert_eq!(cited["file_id"], "a");
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl SearchCall {
         tools: Option<SentTools>,
     ) -> Self {
         let file = |p: &Passage| File { id: p.document_id.clone(), name: p.document.clone() };
-        let results = wants_results.then(|| passages.iter().map(found).collect::<Value>());
+        let results = wants_results.then(|| results(passages));
         let results = results.map(|list| ascii(&list.to_string()));
         let files = passages.iter().map(file).collect();
         Self { id, query: query.to_owned(), results, files, tools }
@@ -153,11 +153,27 @@ impl File {
     }
 }
 
-/// A passage as an element of the call's results. What went in whole has no score.
-fn found(passage: &Passage) -> Value {
-    let Passage { document_id, document, text, .. } = passage;
-    let mut found = json!({"file_id": document_id, "filename": document, "text": text});
-    if let Some(score) = passage.score {
+/// What was found, best first, whatever order it has in the prompt. A document's outline is as good as the best that was
+/// found of the document.
+fn results(passages: &[Passage]) -> Value {
+    let of_document = |document: &str| {
+        let alike = passages.iter().filter(|other| other.document_id == document);
+        alike.filter_map(|other| other.score).max_by(f32::total_cmp)
+    };
+    let score = |passage: &Passage| passage.score.or_else(|| of_document(&passage.document_id));
+    let mut ranked: Vec<(&Passage, Option<f32>)> = passages.iter().map(|p| (p, score(p))).collect();
+    ranked.sort_by(|(_, a), (_, b)| b.unwrap_or(-1.0).total_cmp(&a.unwrap_or(-1.0)));
+    ranked.into_iter().map(|(passage, score)| found(passage, score)).collect()
+}
+
+/// A passage as an element of the call's results. It has no score where the search for one failed.
+fn found(passage: &Passage, score: Option<f32>) -> Value {
+    let Passage { document_id, document, text, attributes, .. } = passage;
+    let attributes: Option<Value> = serde_json::from_str(attributes).ok();
+    let attributes = attributes.filter(Value::is_object).unwrap_or_else(|| json!({}));
+    let mut found =
+        json!({"file_id": document_id, "filename": document, "attributes": attributes, "text": text});
+    if let Some(score) = score {
         found["score"] = score.clamp(0.0, 1.0).into();
     }
     found

@@ -21,7 +21,11 @@ pub struct Passage {
     pub last_page: Option<u32>,
     pub headings: Vec<String>,
     pub text: String,
-    /// Fused score, BM25 and cosine; none for what goes in whole.
+    /// Ids of the chunks that it is made of.
+    pub chunks: Vec<u64>,
+    /// Of its document, the client's own: a JSON object, or empty where that is not known.
+    pub attributes: String,
+    /// Fused score, BM25 and cosine; none for what was not searched for.
     pub score: Option<f32>,
     pub lexical: Option<f32>,
     pub dense: Option<f32>,

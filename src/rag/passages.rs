@@ -1,9 +1,11 @@
 //! What was found, as passages.
 
+use std::collections::HashMap;
+
 use super::Scope;
 use crate::collection::Hit;
 use crate::prompt::Passage;
-use crate::store::{ChunkRecord, OutlineRecord};
+use crate::store::{ChunkId, ChunkRecord, OutlineRecord};
 
 /// Consecutive chunks of one page are shown as one passage up to this many bytes.
 const LONGEST_STITCHED: usize = 4_000;
@@ -28,6 +30,8 @@ fn from_chunk(scope: &Scope, chunk: &ChunkRecord) -> Passage {
         last_page: chunk.chunk.last_page.filter(|last| Some(*last) != chunk.chunk.page),
         headings: chunk.chunk.headings.clone(),
         text: chunk.chunk.text.clone(),
+        chunks: vec![chunk.id],
+        attributes: chunk.attributes.clone(),
         ..Passage::default()
     }
 }
@@ -50,6 +54,7 @@ pub(super) fn stitch(scope: &Scope, chunks: &[ChunkRecord]) -> Vec<Passage> {
                     passage.text.push_str("\n\n");
                 }
                 passage.text.push_str(text);
+                passage.chunks.push(chunk.id);
                 passage.last_page = chunk.chunk.last_page.filter(|last| Some(*last) != passage.page);
             }
             _ if text.trim().is_empty() => {}
@@ -62,6 +67,15 @@ pub(super) fn stitch(scope: &Scope, chunks: &[ChunkRecord]) -> Vec<Passage> {
         last = Some(chunk);
     }
     passages
+}
+
+/// Gives each passage the score of its best chunk; 0 where the search found none of them.
+pub(super) fn score(passages: &mut [Passage], hits: &[Hit]) {
+    let scores: HashMap<ChunkId, f32> = hits.iter().map(|hit| (hit.chunk.id, hit.score)).collect();
+    for passage in passages {
+        let found = passage.chunks.iter().filter_map(|chunk| scores.get(chunk));
+        passage.score = Some(found.copied().fold(0.0, f32::max));
+    }
 }
 
 /// A document's outline as a passage.
@@ -84,6 +98,7 @@ pub(super) fn from_outline(scope: &Scope, record: &OutlineRecord) -> Option<Pass
         document_id: record.document_id.0.clone(),
         headings: vec!["Outline".to_owned()],
         text,
+        attributes: record.attributes.clone(),
         ..Passage::default()
     })
 }

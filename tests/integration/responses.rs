@@ -163,14 +163,71 @@ async fn results_are_shown_to_who_asks_for_them() {
     let file = document(&world).await;
     let include = r#","include":["file_search_call.results", "reasoning.encrypted_content"]"#;
     let call = check(&world.post(TARGET, &[], with_tool(include)).await, &file);
-    let found = json!({"file_id": file, "filename": "valve.txt", "text": "The valve is closed at noon."});
-    assert_eq!(call["results"], json!([found]), "what goes in whole has no score");
+    let mut found = call["results"][0].clone();
+    let score = found.as_object_mut().and_then(|found| found.remove("score"));
+    assert!(
+        score.and_then(|score| score.as_f64()).is_some_and(|score| score > 0.0 && score <= 1.0),
+        "{call}"
+    );
+    let expected = json!({"file_id": file, "filename": "valve.txt", "text": "The valve is closed at noon.", "attributes": {}});
+    assert_eq!((&found, call["results"].as_array().map(Vec::len)), (&expected, Some(1)));
     assert_eq!(world.upstream.last().json()["include"], json!(["reasoning.encrypted_content"]));
     let tool = TOOL.replace('}', ",\"max_num_results\":1}");
     let one = with_tool(r#","include":["file_search_call.results"]"#).replace(TOOL, &tool);
     let call = check(&world.post(TARGET, &[], one).await, &file);
     assert!(call["results"][0]["score"].as_f64().is_some_and(|score| (0.0..=1.0).contains(&score)), "{call}");
     assert_eq!(world.upstream.last().json().get("include"), None);
+}
+
+#[tokio::test]
+async fn what_goes_in_whole_is_shown_best_first_with_attributes() {
+    let world = world().await;
+    let files = [
+        ("pump.txt", "The pump hums at night."),
+        ("tap.txt", "The tap of the valve drips on Mondays, the valve itself does not."),
+    ];
+    for document in world.upload("yard", &files).await {
+        let target = format!("/v1/vector_stores/yard/files/{}", document["id"].as_str().expect("an id"));
+        let body = json!({"attributes": {"of": document["filename"], "year": 2024, "open": true}});
+        assert_eq!(world.post(&target, &[], body.to_string()).await.status, 200);
+    }
+    let yard = TOOL.replace("manual", "yard");
+    let ask = async |tool: &str| {
+        let body = with_tool(r#","include":["file_search_call.results"]"#).replace(TOOL, tool);
+        let reply = world
+            .post(TARGET, &[], body.replace("Is the valve closed?", "Does the tap of the valve drip?"))
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    };
+    let response = ask(&yard).await;
+    let call = &response["output"][0];
+    let names = |results: &Value| -> Vec<Value> {
+        results.as_array().expect("results").iter().map(|found| found["filename"].clone()).collect()
+    };
+    assert_eq!(names(&call["results"]), ["tap.txt", "pump.txt"], "{call}");
+    let scores: Vec<f64> = call["results"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .map(|f| f["score"].as_f64().expect("a score"))
+        .collect();
+    assert!(scores[0] > scores[1] && scores[0] <= 1.0 && scores[1] >= 0.0, "{scores:?}");
+    for found in call["results"].as_array().expect("results") {
+        assert_eq!(found["attributes"], json!({"of": found["filename"], "year": 2024, "open": true}));
+    }
+    // In the prompt they are in their order, which the marks go by.
+    let prompt = world.upstream.last().text();
+    assert!(
+        prompt.find("pump hums").expect("a text") < prompt.find("tap of the valve drips").expect("a text")
+    );
+    assert_eq!(response["output"][1]["content"][0]["annotations"][0]["filename"], "pump.txt", "{response}");
+    // Searched for, they have the same shape.
+    let call = &ask(&yard.replace('}', ",\"max_num_results\":1}")).await["output"][0];
+    assert_eq!(
+        (names(&call["results"]), &call["results"][0]["attributes"]["of"]),
+        (vec![json!("tap.txt")], &json!("tap.txt"))
+    );
 }
 
 #[tokio::test]

@@ -27,5 +27,7 @@ pub struct OutlineRecord {
     pub document: DocumentKey,
     pub document_id: DocumentId,
     pub filename: String,
+    /// JSON object of the client's own.
+    pub attributes: String,
     pub outline: Outline,
 }

@@ -115,7 +115,7 @@ pub(super) fn outlines(
     limit: usize,
 ) -> Result<Vec<OutlineRecord>> {
     let mut statement = t.prepare_cached(
-        "SELECT d.key, f.id, f.name, o.outline FROM outlines o
+        "SELECT d.key, f.id, f.name, d.attributes, o.outline FROM outlines o
          JOIN documents d ON d.key = o.document JOIN files f ON f.id = d.file
          WHERE o.document = ?1 AND d.collection = ?2 AND d.chunks > 0",
     )?;
@@ -123,12 +123,12 @@ pub(super) fn outlines(
     for key in document_keys(t, collection, documents)?.into_iter().take(limit) {
         let found = statement
             .query_row(params![key, collection.0], |row| {
-                Ok((row.get(0)?, DocumentId(row.get(1)?), row.get(2)?, row.get::<_, String>(3)?))
+                Ok((row.get(0)?, DocumentId(row.get(1)?), row.get(2)?, row.get(3)?, row.get::<_, String>(4)?))
             })
             .optional()?;
-        if let Some((document, document_id, filename, json)) = found {
+        if let Some((document, document_id, filename, attributes, json)) = found {
             let outline = serde_json::from_str(&json).map_err(|e| StoreError::Damaged(e.to_string()))?;
-            outlines.push(OutlineRecord { document, document_id, filename, outline });
+            outlines.push(OutlineRecord { document, document_id, filename, attributes, outline });
         }
     }
     Ok(outlines)
