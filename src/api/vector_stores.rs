@@ -1,5 +1,6 @@
 //! `/v1/vector_stores`: the collections.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -23,7 +24,14 @@ pub async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<VectorStoreObject>>, ApiError> {
     let page = PageQuery::read(&QueryString::parse(query.as_deref())?, &OBJECTS)?;
-    let List { data, has_more, .. } = page.cut(app.catalog.list(&access), |c| &c.id.0)?;
+    let seen = app.catalog.list(&access);
+    let mut departed = HashMap::new();
+    for cursor in page.cursors().filter(|id| !seen.iter().any(|c| c.id.0 == **id)) {
+        if let Some(number) = app.catalog.departed(&access, cursor).await? {
+            departed.insert(cursor.to_owned(), number);
+        }
+    }
+    let List { data, has_more, .. } = page.cut(seen, |c| &c.id.0, |c| c.number, &departed)?;
     let mut objects = Vec::with_capacity(data.len());
     for collection in data {
         objects.push(object(&app, &collection).await?);

@@ -81,6 +81,12 @@ impl Catalog {
         seen
     }
 
+    /// The number of a collection that this caller saw and that was removed within the last days.
+    pub async fn departed(&self, access: &Access, id: &str) -> Result<Option<i64>, CollectionError> {
+        let key = if access.sees_all() { None } else { access.owner() };
+        Ok(self.store.departed_collection(&CollectionId(id.to_owned()), key).await?)
+    }
+
     /// A collection by id or name. Unknown and forbidden are the same. Of several with one name it is the caller's own,
     /// or else the folder's, so that nobody else's naming changes what a name means; otherwise it is not clear.
     pub fn find(&self, access: &Access, id_or_name: &str) -> Result<Arc<Collection>, CollectionError> {

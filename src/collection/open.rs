@@ -25,7 +25,7 @@ pub struct Collection {
     pub id: CollectionId,
     pub origin: Origin,
     /// In the order of creation.
-    pub(super) number: i64,
+    pub number: i64,
     /// The key that made it.
     pub(super) owner: Option<String>,
     /// Seconds since 1970.

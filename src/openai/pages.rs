@@ -1,6 +1,6 @@
 //! Lists: which page a client asks for, and the page as it is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
 use percent_encoding::percent_decode;
@@ -84,24 +84,37 @@ impl PageQuery {
         })
     }
 
-    /// The page of a whole list, which comes oldest first. A cursor that is not in it is an error.
-    pub fn cut<T>(&self, mut all: Vec<T>, id: impl Fn(&T) -> &str) -> Result<List<T>> {
+    /// The ids that it begins after and ends before.
+    pub fn cursors(&self) -> impl Iterator<Item = &str> {
+        self.after.iter().chain(&self.before).map(String::as_str)
+    }
+
+    /// The page of a whole list, which comes oldest first, by rising numbers. A cursor that is not in it, and not among
+    /// those that left it, of which the numbers are given, is an error.
+    pub fn cut<T>(
+        &self,
+        mut all: Vec<T>,
+        id: impl Fn(&T) -> &str,
+        number: impl Fn(&T) -> i64,
+        departed: &HashMap<String, i64>,
+    ) -> Result<List<T>> {
         if self.descending {
             all.reverse();
         }
-        let place = |name: &str, cursor: &Option<String>| match cursor {
-            None => Ok(None),
-            Some(cursor) => match all.iter().position(|element| id(element) == cursor) {
-                Some(place) => Ok(Some(place)),
-                None => {
-                    let message =
-                        format!("'{name}' names nothing in this list: send the id of one of its elements");
-                    Err(RequestError::value(name, message))
-                }
-            },
+        // How many stand before a cursor, and before what comes after it.
+        let place = |name: &str, cursor: &str| {
+            if let Some(place) = all.iter().position(|element| id(element) == cursor) {
+                return Ok((place, place + 1));
+            }
+            let message = format!("'{name}' names nothing in this list: send the id of one of its elements");
+            let left = *departed.get(cursor).ok_or_else(|| RequestError::value(name, message))?;
+            // Whoever has its number now came later.
+            let place = all.partition_point(|element| (number(element) < left) != self.descending);
+            Ok((place, place))
         };
-        let start = place("after", &self.after)?.map_or(0, |at| at + 1);
-        let end = place("before", &self.before)?.unwrap_or(all.len()).max(start);
+        let cursor = |name, cursor: &Option<String>| cursor.as_deref().map(|id| place(name, id)).transpose();
+        let start = cursor("after", &self.after)?.map_or(0, |(_, next)| next);
+        let end = cursor("before", &self.before)?.map_or(all.len(), |(place, _)| place).max(start);
         let rest = end - start;
         let has_more = rest > self.limit;
         // Before an element alone: the page that ends there.
@@ -188,12 +201,36 @@ mod tests {
             ("order=asc&after=b&before=f&limit=2", "cd", true),
             ("order=asc&after=f&before=b", "", false),
         ] {
-            let page = read(query).expect(query).cut(all(), |id| id).expect(query);
+            let number = |id: &String| i64::from(id.as_bytes()[0]);
+            let page = read(query).expect(query).cut(all(), |id| id, number, &HashMap::new()).expect(query);
             assert_eq!((page.data.concat().as_str(), page.has_more), (data, has_more), "{query}");
             assert_eq!(page.first_id, data.chars().next().map(String::from).unwrap_or_default());
             assert_eq!(page.last_id, data.chars().last().map(String::from).unwrap_or_default());
         }
-        let error = read("after=x").expect("a page").cut(all(), |id| id).expect_err("unknown");
-        assert_eq!(error.param, "after");
+        let cut = |query: &str, departed: &HashMap<String, i64>| {
+            let some = ["a", "c", "d", "g"].map(String::from).to_vec();
+            read(query).expect("a page").cut(some, |id| id, |id| i64::from(id.as_bytes()[0]), departed)
+        };
+        let left = HashMap::from([("e".to_owned(), 101), ("b".to_owned(), 98), ("z".to_owned(), 122)]);
+        // One has the number of an element that came later.
+        let reused = HashMap::from([("old".to_owned(), 100)]);
+        for (query, departed, data) in [
+            ("order=asc&after=e", &left, "g"),
+            ("order=asc&after=b", &left, "cdg"),
+            ("order=asc&after=z", &left, ""),
+            ("after=e", &left, "dca"),
+            ("after=b", &left, "a"),
+            ("after=z&limit=2", &left, "gd"),
+            ("order=asc&before=e", &left, "acd"),
+            ("before=b", &left, "gdc"),
+            ("order=asc&after=b&before=e", &left, "cd"),
+            ("order=asc&after=old", &reused, "dg"),
+            ("after=old", &reused, "ca"),
+        ] {
+            assert_eq!(cut(query, departed).expect(query).data.concat(), data, "{query}");
+        }
+        for (query, param) in [("after=x", "after"), ("before=x", "before"), ("after=a&before=e", "before")] {
+            assert_eq!(cut(query, &reused).expect_err("unknown").param, param);
+        }
     }
 }

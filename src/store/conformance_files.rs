@@ -13,6 +13,7 @@ where
     a_file_stands_alone_and_in_many_collections(&empty().await).await;
     files_exist_for_their_owner_and_through_collections(&empty().await).await;
     pages_meet_without_gap_or_repetition(&empty().await).await;
+    a_place_outlives_its_element(&empty().await).await;
     attaching_is_all_or_nothing_and_may_be_repeated(&empty().await).await;
     batches_are_counted_and_cancelled(&empty().await).await;
     quotas_are_kept(&empty().await).await;
@@ -99,6 +100,72 @@ async fn files_exist_for_their_owner_and_through_collections(store: &dyn Store) 
     store.attach(attaching(&c, &[&theirs.id])).await.expect("attach");
     assert_eq!(ids(&sight(&[&c])).await, [mine.id, theirs.id]);
     assert_eq!(ids(&sight(&[])).await.len(), 1);
+}
+
+async fn a_place_outlives_its_element(store: &dyn Store) {
+    let (c, other) = (collection(store).await, collection(store).await);
+    let mut files = Vec::new();
+    for n in 0..6u8 {
+        files.push(file(store, Some("me"), &[n]).await.id);
+    }
+    let ids: Vec<&FileId> = files.iter().collect();
+    let batch = store.attach(attaching(&c, &ids[..4])).await.expect("attach").batch.expect("a batch").id;
+    store.attach(attaching(&c, &ids[4..])).await.expect("attach");
+    let document = |n: usize| DocumentId(files[n].0.clone());
+    let page =
+        |after: usize, descending| Page { after: Some(files[after].0.clone()), descending, ..first(9) };
+    let documents = async |filter: &DocumentFilter, page: Page| {
+        let found = store.documents_page(&c, filter.clone(), page).await;
+        found.map(|part| part.items.into_iter().map(|d| d.id.0).collect::<Vec<_>>())
+    };
+    let names = |from: &[usize]| from.iter().map(|n| files[*n].0.clone()).collect::<Vec<_>>();
+    let (all, of_batch) = (DocumentFilter::default(), DocumentFilter { status: None, batch: Some(batch) });
+    for n in [2, 5] {
+        store.delete_document(&c, &document(n)).await.expect("delete");
+    }
+    assert_eq!(documents(&all, page(2, false)).await.expect("a page"), names(&[3, 4]));
+    assert_eq!(documents(&all, page(2, true)).await.expect("a page"), names(&[1, 0]));
+    assert_eq!(documents(&all, page(5, true)).await.expect("a page"), names(&[4, 3, 1, 0]));
+    assert_eq!(documents(&of_batch, page(2, false)).await.expect("a page"), names(&[3]));
+    let before = Page { before: Some(files[2].0.clone()), ..first(9) };
+    assert_eq!(documents(&all, before).await.expect("a page"), names(&[0, 1]));
+    // What was never in this list is not known to it.
+    assert!(matches!(documents(&of_batch, page(5, false)).await, Err(StoreError::Cursor { .. })));
+    let elsewhere = store.documents_page(&other, all.clone(), page(2, false)).await;
+    assert!(matches!(elsewhere, Err(StoreError::Cursor { .. })));
+
+    let sight = |owner: &str, collections: &[&CollectionId]| Sight::Of {
+        owner: owner.into(),
+        collections: collections.iter().map(|c| (*c).clone()).collect(),
+    };
+    let listed = async |sight: &Sight, page: Page| {
+        let found = store.files(sight, None, page).await;
+        found.map(|part| part.items.into_iter().map(|f| f.id.0).collect::<Vec<_>>())
+    };
+    // Who saw it through the collection alone.
+    assert_eq!(listed(&sight("them", &[&c]), page(2, true)).await.expect("a page"), names(&[1, 0]));
+    store.delete_file(&files[3]).await.expect("delete");
+    for of in [&Sight::Everything, &sight("me", &[]), &sight("them", &[&c])] {
+        let found = listed(of, page(3, true)).await.expect("a page");
+        assert!(names(&[2, 1, 0]).ends_with(&found[found.len() - 2..]), "{of:?}: {found:?}");
+    }
+    for of in [sight("them", &[]), sight("them", &[&other])] {
+        assert!(matches!(listed(&of, page(3, true)).await, Err(StoreError::Cursor { .. })));
+    }
+    // One that came back has its new place, and one that came later is not passed over.
+    let later = file(store, Some("me"), b"later").await.id;
+    assert_eq!(listed(&Sight::Everything, page(5, false)).await.expect("a page"), [later.0]);
+    store.attach(attaching(&c, &[&files[2]])).await.expect("attach");
+    assert_eq!(documents(&all, page(4, false)).await.expect("a page"), names(&[2]));
+
+    let numbers: Vec<i64> =
+        store.collections().await.expect("collections").into_iter().map(|c| c.number).collect();
+    assert_eq!(store.departed_collection(&other, None).await.expect("a look"), None);
+    store.delete_collection(&other).await.expect("delete");
+    assert_eq!(store.departed_collection(&other, None).await.expect("a look"), Some(numbers[1]));
+    assert_eq!(store.departed_collection(&other, Some("key_1")).await.expect("a look"), None);
+    store.delete_collection(&c).await.expect("delete");
+    assert!(matches!(documents(&all, page(2, false)).await, Err(StoreError::Cursor { .. })));
 }
 
 async fn pages_meet_without_gap_or_repetition(store: &dyn Store) {

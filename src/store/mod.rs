@@ -8,6 +8,7 @@
 //!   revision can be read back in order; an index that applied them all stands at that revision.
 //! - **A store that was put back to an older state has another identity**, so that revisions and ids which had another
 //!   meaning in the time that was lost are never taken for those of now.
+//! - **A place outlives its element**: a page may begin or end at what left the list within the last days.
 //! - **Reading back is one transaction**: what was deleted is absent, whatever an index still says.
 //!
 //! This module is a leaf: it knows no other room of the crate.
@@ -118,6 +119,9 @@ pub trait Store: Send + Sync {
     async fn collections(&self) -> Result<Vec<CollectionRecord>>;
     /// One collection as it is now.
     async fn collection(&self, id: &CollectionId) -> Result<CollectionRecord>;
+    /// The number of a collection that was removed within the last days, for a key that saw it, or with `None` for who
+    /// sees all.
+    async fn departed_collection(&self, id: &CollectionId, key: Option<&str>) -> Result<Option<i64>>;
     /// Replaces what may change of a collection. The revision stays.
     async fn update_collection(&self, id: &CollectionId, update: CollectionUpdate) -> Result<()>;
     /// Removes a collection with everything in it, and blobs that nothing else needs.

@@ -6,6 +6,7 @@ mod bodies;
 mod citations;
 mod concurrent_uploads;
 mod connections;
+mod cursors;
 mod disconnects;
 mod doctor;
 mod documents;

@@ -28,6 +28,11 @@ impl Store for SqliteStore {
         self.read(move |t| collections::one(t, &id)).await
     }
 
+    async fn departed_collection(&self, id: &CollectionId, key: Option<&str>) -> Result<Option<i64>> {
+        let (id, key) = (id.clone(), key.map(str::to_owned));
+        self.read(move |t| collections::departed(t, &id, key.as_deref())).await
+    }
+
     async fn update_collection(&self, id: &CollectionId, update: CollectionUpdate) -> Result<()> {
         let id = id.clone();
         self.write(move |t, _| collections::update(t, &id, &update)).await

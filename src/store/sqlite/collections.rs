@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::departed::{self, Departed, EVERYBODY};
 use super::{fresh_id, not_found};
 use crate::store::*;
 use crate::system::now;
@@ -74,6 +75,11 @@ pub(super) fn one(t: &Transaction<'_>, id: &CollectionId) -> Result<CollectionRe
     t.prepare_cached(&format!("{COLUMNS} WHERE id = ?1 AND doomed = 0"))?
         .query_row([&id.0], record)
         .map_err(|e| not_found(e, "collection"))
+}
+
+pub(super) fn departed(t: &Transaction<'_>, id: &CollectionId, key: Option<&str>) -> Result<Option<i64>> {
+    let departed = Departed { list: "vector_stores", viewers: vec![key.unwrap_or(EVERYBODY)] };
+    departed::place(t, &departed, &id.0)
 }
 
 pub(super) fn update(t: &Transaction<'_>, id: &CollectionId, update: &CollectionUpdate) -> Result<()> {

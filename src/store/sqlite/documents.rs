@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::departed::{Departed, EVERYBODY};
 use super::pages::{self, Listed};
 use super::{files, fresh_id, not_found, quotas, raise_revision};
 use crate::store::blobs::Blobs;
@@ -84,7 +85,9 @@ pub(super) fn page(
     filter: &DocumentFilter,
     page: &Page,
 ) -> Result<Paged<DocumentRecord>> {
+    let viewer = filter.batch.as_ref().map_or(EVERYBODY, |batch| &batch.0);
     let list = Listed {
+        departed: Departed { list: &collection.0, viewers: vec![viewer] },
         columns: COLUMNS,
         all: "d.collection = :collection AND (:batch IS NULL OR EXISTS (
                 SELECT 1 FROM batch_documents m WHERE m.batch = :batch AND m.document = d.key))",

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::departed::{Departed, EVERYBODY};
 use super::pages::{self, Listed};
 use super::{documents, fresh_id, not_found, quotas};
 use crate::store::blobs::Blobs;
@@ -110,8 +111,16 @@ pub(super) fn page(
     page: &Page,
 ) -> Result<Paged<FileRecord>> {
     let (seen, owner, collections) = seen(sight)?;
-    let (all, filter) = (format!("{seen} AND {ALIVE}"), "(:purpose IS NULL OR f.purpose = :purpose)");
-    let list = Listed { columns: COLUMNS, all: &all, filter, id: "f.id", order: "f.rowid" };
+    let filter = format!("({ALIVE} AND (:purpose IS NULL OR f.purpose = :purpose))");
+    let viewers = match sight {
+        Sight::Everything => vec![EVERYBODY],
+        Sight::Of { owner, collections } => {
+            [owner.as_str()].into_iter().chain(collections.iter().map(|c| c.0.as_str())).collect()
+        }
+    };
+    let departed = Departed { list: "files", viewers };
+    let list =
+        Listed { columns: COLUMNS, all: seen, filter: &filter, id: "f.id", order: "f.rowid", departed };
     let params: pages::Params<'_> =
         &[(":owner", &owner), (":collections", &collections), (":purpose", &purpose)];
     pages::read(t, &list, params, page, record)

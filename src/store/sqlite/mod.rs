@@ -9,6 +9,7 @@ mod changes;
 mod collections;
 mod copies;
 mod database;
+mod departed;
 mod documents;
 mod files;
 mod inspect;

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, ToSql, Transaction};
 
+use super::departed::{self, Departed};
 use crate::store::{Page, Paged, Result, StoreError};
 
 /// Named parameters of a list's conditions.
@@ -16,6 +17,8 @@ pub(super) struct Listed<'a> {
     pub filter: &'a str,
     pub id: &'a str,
     pub order: &'a str,
+    /// What left it, whose places still hold.
+    pub departed: Departed<'a>,
 }
 
 /// Reads a page. [`StoreError::Cursor`] if it begins or ends at what the list does not have.
@@ -26,11 +29,14 @@ pub(super) fn read<T>(
     page: &Page,
     record: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Paged<T>> {
-    let after = page.after.as_deref().map(|id| place(t, list, params, ("after", id))).transpose()?;
-    let before = page.before.as_deref().map(|id| place(t, list, params, ("before", id))).transpose()?;
+    let (later, earlier) = if page.descending { ("<", ">") } else { (">", "<") };
+    let bound = |end, id: &Option<String>, side| match id {
+        Some(id) => place(t, list, params, (end, id), side).map(Some),
+        None => Ok(None),
+    };
+    let (after, before) = (bound("after", &page.after, later)?, bound("before", &page.before, earlier)?);
     // A page that only ends somewhere is read from its end.
     let backwards = after.is_none() && before.is_some();
-    let (later, earlier) = if page.descending { ("<", ">") } else { (">", "<") };
     let direction = if page.descending == backwards { "ASC" } else { "DESC" };
     let Listed { columns, all, filter, order, .. } = list;
     let mut statement = t.prepare_cached(&format!(
@@ -51,19 +57,26 @@ pub(super) fn read<T>(
     Ok(Paged { items, has_more })
 }
 
+/// Where the elements begin that stand on one side of an id: above or below this.
 fn place(
     t: &Transaction<'_>,
     list: &Listed<'_>,
     params: Params<'_>,
     (end, id): (&'static str, &str),
+    side: &str,
 ) -> Result<i64> {
-    let Listed { columns, all, filter, id: column, order } = list;
+    let Listed { columns, all, filter, id: column, order, departed } = list;
     let from = columns.find("FROM ").map_or("", |at| &columns[at..]);
     // The filter is named for its parameters, and lets everything pass.
     let mut statement = t.prepare_cached(&format!(
         "SELECT {order} {from} WHERE {all} AND ({filter} OR 1) AND {column} = :id"
     ))?;
     let both = [params, &[(":id", &id)]].concat();
-    let place = statement.query_row(&both[..], |row| row.get(0)).optional()?;
-    place.ok_or_else(|| StoreError::Cursor { end, id: id.to_owned() })
+    if let Some(place) = statement.query_row(&both[..], |row| row.get(0)).optional()? {
+        return Ok(place);
+    }
+    let place = departed::place(t, departed, id)?;
+    let place = place.ok_or_else(|| StoreError::Cursor { end, id: id.to_owned() })?;
+    // What stands there now came later.
+    Ok(if side == ">" { place - 1 } else { place })
 }

@@ -209,6 +209,56 @@ const STEPS: &[&str] = &[
     ALTER TABLE collections ADD COLUMN doomed INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE collections ADD COLUMN removals_since INTEGER NOT NULL DEFAULT 0;
     ",
+    // 5: what left a list keeps its place for a while: clients go on from the last id that they saw, also where they deleted
+    // it. `list` is files, vector_stores or a collection; `viewer` who saw it there: '' for who sees the whole list, else
+    // a key, a collection or a batch. A later step that makes one of these tables anew has to make its triggers anew.
+    "
+    CREATE TABLE departed (
+        number  INTEGER PRIMARY KEY,
+        list    TEXT NOT NULL,
+        id      TEXT NOT NULL,
+        viewer  TEXT NOT NULL,
+        place   INTEGER NOT NULL,
+        at      INTEGER NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX departed_by_id ON departed (list, id, viewer);
+    CREATE TRIGGER departed_are_few AFTER INSERT ON departed BEGIN
+        DELETE FROM departed WHERE number <= new.number - 200000;
+        DELETE FROM departed WHERE at <= new.at - 604800
+            AND number IN (SELECT number FROM departed ORDER BY number LIMIT 8);
+    END;
+    -- Not where the collection goes with all of its documents: then there is no list.
+    CREATE TRIGGER documents_depart BEFORE DELETE ON documents
+        WHEN EXISTS (SELECT 1 FROM collections WHERE id = old.collection AND doomed = 0) BEGIN
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            VALUES (old.collection, old.file, '', old.key, unixepoch());
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            SELECT old.collection, old.file, batch, old.key, unixepoch() FROM batch_documents WHERE document = old.key;
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            SELECT 'files', id, old.collection, rowid, unixepoch() FROM files WHERE id = old.file;
+    END;
+    CREATE TRIGGER files_depart BEFORE DELETE ON files BEGIN
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            VALUES ('files', old.id, '', old.rowid, unixepoch());
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            SELECT 'files', old.id, old.owner, old.rowid, unixepoch() WHERE old.owner IS NOT NULL;
+    END;
+    CREATE TRIGGER collections_depart BEFORE DELETE ON collections BEGIN
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            VALUES ('vector_stores', old.id, '', old.rowid, unixepoch());
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            SELECT 'vector_stores', old.id, key, old.rowid, unixepoch() FROM grants WHERE collection = old.id;
+    END;
+    CREATE TRIGGER collections_are_doomed AFTER UPDATE OF doomed ON collections WHEN new.doomed > old.doomed BEGIN
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            VALUES ('vector_stores', old.id, '', old.rowid, unixepoch());
+        INSERT OR REPLACE INTO departed (list, id, viewer, place, at)
+            SELECT 'vector_stores', old.id, key, old.rowid, unixepoch() FROM grants WHERE collection = old.id;
+    END;
+    CREATE TRIGGER collections_departed AFTER DELETE ON collections BEGIN
+        DELETE FROM departed WHERE list = old.id;
+    END;
+    ",
 ];
 
 /// The format version of a database; 0 for an empty one.
