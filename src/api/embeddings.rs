@@ -21,7 +21,7 @@ use crate::access::Scope;
 use crate::app::App;
 use crate::embed::{EmbedError, Embedded, Embeddings, Side};
 use crate::openai::{
-    EmbeddingsList, EmbeddingsRequest, InputType, RequestError, embeddings_model, parse_body,
+    Cut, EmbeddingsList, EmbeddingsRequest, InputType, RequestError, embeddings_model, parse_body,
 };
 
 pub async fn create(
@@ -92,7 +92,19 @@ async fn embed(embeddings: &Embeddings, body: &[u8]) -> Result<Response, ApiErro
         InputType::Query => Side::Query,
         InputType::Document => Side::Passage,
     };
-    let Embedded { vectors, tokens } = embeddings.embed_whole(side, request.texts).await?;
+    let window = info.window();
+    let most = match request.cut {
+        None => None,
+        Some(Cut::Window) => Some(window),
+        Some(Cut::Tokens(most)) => match usize::try_from(most) {
+            Ok(most) if most <= window => Some(most),
+            _ => {
+                let message = format!("truncate_prompt_tokens is {most}, but {} reads at most {window}: send -1 for that", info.name);
+                return Err(RequestError::value("truncate_prompt_tokens", message).into());
+            }
+        },
+    };
+    let Embedded { vectors, tokens } = embeddings.embed_texts(side, request.texts, most).await?;
     // Thousands of vectors are megabytes of digits.
     let write = move || {
         let list = EmbeddingsList::new(&info.name, vectors, tokens, request.encoding_format);

@@ -169,11 +169,17 @@ impl Embeddings {
         self.embed(Urgency::InTurn, texts.into_iter().map(|text| Text::Written(Side::Passage, text))).await
     }
 
-    /// One vector for each text, none of them cut; [`EmbedError::NotReady`] while the model is loaded. Questions of
-    /// searches go first. Dropping the future takes what is not yet computed out of the queue.
-    pub async fn embed_whole(&self, side: Side, texts: Vec<String>) -> Result<Embedded, EmbedError> {
+    /// One vector for each text, none of them cut, or with `most` of its first so many tokens; [`EmbedError::NotReady`]
+    /// while the model is loaded. Questions of searches go first. Dropping the future takes what is not yet computed out
+    /// of the queue.
+    pub async fn embed_texts(
+        &self,
+        side: Side,
+        texts: Vec<String>,
+        most: Option<usize>,
+    ) -> Result<Embedded, EmbedError> {
         let info = self.info()?;
-        let encoded = tokio::task::spawn_blocking(move || encode_whole(&info, side, &texts));
+        let encoded = tokio::task::spawn_blocking(move || encode(&info, side, &texts, most));
         let encoded = encoded.await.unwrap_or_else(|error| Err(EmbedError::Failed(error.to_string())))?;
         let tokens = encoded.iter().map(Vec::len).sum();
         let vectors = self.embed(Urgency::InTurn, encoded.into_iter().map(Text::Encoded)).await?;
@@ -199,10 +205,19 @@ impl Embeddings {
     }
 }
 
-fn encode_whole(info: &ModelInfo, side: Side, texts: &[String]) -> Result<Vec<Vec<u32>>, EmbedError> {
+fn encode(
+    info: &ModelInfo,
+    side: Side,
+    texts: &[String],
+    most: Option<usize>,
+) -> Result<Vec<Vec<u32>>, EmbedError> {
     let mut encoded = Vec::with_capacity(texts.len());
     for (place, text) in texts.iter().enumerate() {
-        match info.encode_whole(side, text).map_err(|error| EmbedError::Failed(error.to_string()))? {
+        let whole = match most {
+            None => info.encode_whole(side, text),
+            Some(most) => info.encode_first(side, text, most).map(Whole::Fits),
+        };
+        match whole.map_err(|error| EmbedError::Failed(error.to_string()))? {
             Whole::Fits(ids) => encoded.push(ids),
             Whole::TooLong { tokens, at_least } => {
                 let (of, window) = (texts.len(), info.window());

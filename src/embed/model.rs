@@ -75,6 +75,16 @@ impl ModelInfo {
         self.tokens.encode_whole(self.prefix(side), text)
     }
 
+    /// The ids of a text with its side's prefix, at most so many of them.
+    pub fn encode_first(
+        &self,
+        side: Side,
+        text: &str,
+        most: usize,
+    ) -> Result<Vec<u32>, tokenizers::Error> {
+        self.tokens.encode_first(self.prefix(side), text, most)
+    }
+
     fn prefix(&self, side: Side) -> &str {
         match side {
             Side::Query => &self.query_prefix,

@@ -84,6 +84,17 @@ impl Tokens {
         Ok(Whole::TooLong { tokens, at_least: counted.len() < text.len() })
     }
 
+    /// The same for a text that is cut: its first tokens, up to `most` with the special ones, or to the window.
+    pub fn encode_first(&self, prefix: &str, text: &str, most: usize) -> Result<Vec<u32>, tokenizers::Error> {
+        let ids = self.bare(prefix, clip(text, MOST_COUNTED))?;
+        let most = most.min(self.window);
+        let room = most.saturating_sub(self.before.len() + self.after.len());
+        let mut ids = [&self.before, &ids[..ids.len().min(room)], &self.after].concat();
+        // Less than the special tokens alone.
+        ids.truncate(most);
+        Ok(ids)
+    }
+
     fn bare(&self, prefix: &str, text: &str) -> Result<Vec<u32>, tokenizers::Error> {
         let encoding = match prefix {
             "" => self.tokenizer.encode_fast(text, false)?,
@@ -177,6 +188,22 @@ mod tests {
         let hidden = format!("{}cats", " ".repeat(MOST_COUNTED));
         let counted = tokens.encode_whole("", &hidden).expect("encodes");
         assert_eq!(counted, Whole::TooLong { tokens: 2, at_least: true });
+    }
+
+    #[test]
+    fn a_text_is_cut_at_a_number_of_tokens_and_keeps_its_beginning() {
+        let tokens = tokens(6);
+        let whole = tokens.encode("", "cats sit").expect("encodes");
+        let first = |most, text: &str| tokens.encode_first("", text, most).expect("encodes");
+        assert_eq!(first(6, "cats sit"), whole);
+        assert_eq!(first(4, "cats sit on mats and cats"), whole);
+        assert_eq!(first(3, "cats sit"), [whole[0], whole[1], whole[3]]);
+        assert_eq!((first(2, "cats"), first(1, "cats")), (vec![whole[0], whole[3]], vec![whole[0]]));
+        let long = "cats sit on mats and cats sit on mats";
+        assert_eq!((first(99, long), first(6, long).len()), (tokens.encode("", long).expect("encodes"), 6));
+        assert_eq!(tokens.encode_first("query : ", long, 5).expect("encodes").len(), 5);
+        // Blanks are no tokens.
+        assert_eq!(first(3, &format!("{}cats", " ".repeat(10_000))), first(3, "cats"));
     }
 
     #[test]

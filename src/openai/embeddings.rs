@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::request::{self, Body, Fields, RequestError, list, text};
+use super::request::{self, Body, Fields, RequestError, list, text, whole};
 
 /// OpenAI's limit of texts in one request.
 const MOST_TEXTS: usize = 2048;
@@ -27,6 +27,15 @@ pub enum InputType {
     Document,
 }
 
+/// Where a text that is too long is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// At what the model reads.
+    Window,
+    /// After so many tokens, special ones included.
+    Tokens(u64),
+}
+
 /// A request that was checked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct EmbeddingsRequest {
@@ -35,6 +44,8 @@ pub struct EmbeddingsRequest {
     pub input_type: InputType,
     /// Length of the vectors, where the client insists on one.
     pub dimensions: Option<u64>,
+    /// Texts are cut only where that is asked for: their first tokens are read.
+    pub cut: Option<Cut>,
 }
 
 /// The model that a body asks for. `None` where that cannot be read.
@@ -63,7 +74,22 @@ impl Body for EmbeddingsRequest {
                 _ => InputType::Document,
             },
             dimensions: fields.whole("dimensions", 1..=MOST_DIMENSIONS)?,
+            cut: cut(fields)?,
         })
+    }
+}
+
+/// vLLM's field: -1 is the window, and of models for embeddings the first tokens stay.
+fn cut(fields: &mut Fields) -> request::Result<Option<Cut>> {
+    const FIELD: &str = "truncate_prompt_tokens";
+    match fields.take(FIELD) {
+        None => Ok(None),
+        Some(number) if number.as_f64() == Some(-1.0) => Ok(Some(Cut::Window)),
+        Some(number) if number.as_f64().is_some_and(|number| number < 1.0) => {
+            let message = format!("'{FIELD}' must be -1, for as many as the model reads, or 1 or more");
+            Err(RequestError::value(FIELD, message))
+        }
+        Some(number) => whole(&number, FIELD, 1..=u64::from(u32::MAX)).map(|most| Some(Cut::Tokens(most))),
     }
 }
 
@@ -155,6 +181,7 @@ mod tests {
             encoding_format: EncodingFormat::Float,
             input_type: InputType::Document,
             dimensions: None,
+            cut: None,
         };
         for body in [
             r#"{"model":"m","input":"a"}"#,
@@ -169,8 +196,13 @@ mod tests {
             encoding_format: EncodingFormat::Base64,
             input_type: InputType::Query,
             dimensions: Some(3),
+            cut: None,
         };
         assert_eq!(parse(full), Ok(expected));
+        for (number, cut) in [("-1", Some(Cut::Window)), ("7", Some(Cut::Tokens(7))), ("8.0", Some(Cut::Tokens(8))), ("null", None)] {
+            let body = format!(r#"{{"model":"m","input":"a","truncate_prompt_tokens":{number}}}"#);
+            assert_eq!(parse(&body).expect(&body).cut, cut);
+        }
     }
 
     #[test]
@@ -197,6 +229,10 @@ mod tests {
             (with(r#""input":"a","dimensions":"3""#), "dimensions", "whole number"),
             (with(r#""input":"a","user":1"#), "user", "a string"),
             (with(r#""input":"a","truncate":true"#), "truncate", "not known"),
+            (with(r#""input":"a","truncate_prompt_tokens":0"#), "truncate_prompt_tokens", "must be -1"),
+            (with(r#""input":"a","truncate_prompt_tokens":-2"#), "truncate_prompt_tokens", "must be -1"),
+            (with(r#""input":"a","truncate_prompt_tokens":1.5"#), "truncate_prompt_tokens", "whole number"),
+            (with(r#""input":"a","truncate_prompt_tokens":"-1""#), "truncate_prompt_tokens", "whole number"),
         ] {
             let error = parse(&body).expect_err(&body);
             assert_eq!(error.param, param, "{body}");

@@ -25,7 +25,7 @@ mod vector_stores;
 pub use ascii::ascii;
 pub use attributes::{AttributeValue, Attributes, Metadata};
 pub use chat::{ChatRequest, ChatRequestError, Edits, ResponseParts, Role, SentTools, Turn};
-pub use embeddings::{EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
+pub use embeddings::{Cut, EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
 pub use error::{ErrorBody, ErrorDetail};
 pub use file_search::{FileSearch, Ranking, SearchRequest};
 pub use files::{FileFields, FileObject, FileUpload, Purpose};

@@ -117,11 +117,13 @@ async fn what_cannot_be_embedded_is_refused_by_its_field() {
         ),
         (json!({"input": "cats", "input_type": "classification"}), "input_type", "invalid_value", "query"),
         (
-            json!({"input": "cats", "truncate_prompt_tokens": 4}),
+            json!({"input": "cats", "truncate_prompt_tokens": 65}),
             "truncate_prompt_tokens",
-            "unknown_parameter",
-            "not known",
+            "invalid_value",
+            "reads at most 64",
         ),
+        (json!({"input": "cats", "truncate_prompt_tokens": 0}), "truncate_prompt_tokens", "invalid_value", "-1"),
+        (json!({"input": "cats", "truncate": 4}), "truncate", "unknown_parameter", "not known"),
     ] {
         let reply = ask(&world, "/v1/embeddings", fields).await;
         let message = reply.error(400, code);
@@ -137,6 +139,26 @@ async fn what_cannot_be_embedded_is_refused_by_its_field() {
     let target = "/c/nothing/v1/embeddings";
     ask(&world, target, json!({"input": "cats"})).await.error(404, "collection_not_found");
     assert!(world.upstream.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_cut_where_that_is_asked_for() {
+    let world = world("", json!({})).await;
+    let long = "cats ".repeat(200);
+    let embed = async |input: Value, most: Value| {
+        let reply = ask(&world, "/v1/embeddings", json!({"input": input, "truncate_prompt_tokens": most})).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        (vectors(&reply), reply.json()["usage"]["prompt_tokens"].as_u64().expect("a number"))
+    };
+    let (cut, tokens) = embed(json!([format!("dogs {long}"), "cats"]), json!(-1)).await;
+    let (as_much, _) = embed(json!([format!("dogs {}", "cats ".repeat(61)), "cats"]), Value::Null).await;
+    assert_eq!(tokens, 64 + 3);
+    // The beginning stays.
+    cut.iter().zip(&as_much).for_each(|(a, b)| assert_near(a, b));
+    let ((few, tokens), (same, _)) =
+        (embed(json!("dogs and cats sit on mats"), json!(4)).await, embed(json!("dogs and"), json!(64)).await);
+    assert_eq!(tokens, 4);
+    assert_near(&few[0], &same[0]);
 }
 
 #[tokio::test]

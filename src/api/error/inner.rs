@@ -165,7 +165,7 @@ impl From<EmbedError> for ApiError {
                 let param = if of == 1 { "input".to_owned() } else { format!("input[{place}]") };
                 let least = if at_least { "at least " } else { "" };
                 let message = format!(
-                    "'{param}' has {least}{tokens} tokens, but the model reads at most {window}: split it"
+                    "'{param}' has {least}{tokens} tokens, but the model reads at most {window}: split it, or send truncate_prompt_tokens: -1 to have what is too long cut"
                 );
                 Self::bad_request("context_length_exceeded", message).with_param(&param)
             }
