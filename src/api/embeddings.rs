@@ -52,7 +52,7 @@ pub async fn create_of(
 }
 
 /// Turns the caller of a route of ours into one of the relay, which is known to be meant only once the body was read.
-fn may_relay(Caller(access, ..): Caller<Chat>) -> Result<Caller<Relay>, ApiError> {
+pub(super) fn may_relay(Caller(access, ..): Caller<Chat>) -> Result<Caller<Relay>, ApiError> {
     if access.may(Scope::Relay) {
         Ok(Caller(access, PhantomData))
     } else {
@@ -99,7 +99,10 @@ async fn embed(embeddings: &Embeddings, body: &[u8]) -> Result<Response, ApiErro
         Some(Cut::Tokens(most)) => match usize::try_from(most) {
             Ok(most) if most <= window => Some(most),
             _ => {
-                let message = format!("truncate_prompt_tokens is {most}, but {} reads at most {window}: send -1 for that", info.name);
+                let message = format!(
+                    "truncate_prompt_tokens is {most}, but {} reads at most {window}: send -1 for that",
+                    info.name
+                );
                 return Err(RequestError::value("truncate_prompt_tokens", message).into());
             }
         },

@@ -133,6 +133,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "no_relevant_passages", message)
     }
 
+    /// No such model for this caller.
+    pub fn unknown_model(id: &str) -> Self {
+        let message = format!("no model '{id}': GET /v1/models lists them");
+        Self::new(StatusCode::NOT_FOUND, "model_not_found", message).with_param("model")
+    }
+
     /// No such trace for this caller.
     pub fn unknown_trace(id: &str) -> Self {
         let message = format!("no trace '{id}': traces are kept for an hour at most");

@@ -52,6 +52,8 @@ pub fn routes(app: Arc<App>) -> Router {
             post(embeddings::create_of).fallback(relay::everything_else_of),
         )
         .route("/v1/models", get(models::list).fallback(relay::everything_else))
+        // Ids may hold slashes.
+        .route("/v1/models/{*model}", get(models::one).fallback(relay::everything_else))
         // Files, collections and their documents, as OpenAI has them.
         .route(
             "/v1/files",

@@ -1,17 +1,18 @@
-//! `GET /v1/models`: upstream's, each of them with each collection, and the embedding model that we answer for.
+//! `GET /v1/models` and one of them: upstream's, each with each collection, and the embedding model that we answer for.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State as Shared;
-use axum::response::Response;
+use axum::extract::{Request, State as Shared};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
 
-use super::ApiError;
-use super::params::{Caller, Chat};
+use super::embeddings::may_relay;
+use super::params::{Caller, Chat, Path};
+use super::{ApiError, relay as relay_to};
 use crate::app::App;
 use crate::embed::State;
 use crate::upstream::full;
@@ -25,19 +26,13 @@ pub async fn list(
     Caller(access, ..): Caller<Chat>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let mut headers = relay::request_headers(headers);
-    // The list is read here.
-    headers.remove(http::header::ACCEPT_ENCODING);
-    let upstream = app.upstream.send(Method::GET, "/models", headers, full(Bytes::new())).await?;
+    let mut response = upstreams(&app, headers).await?;
     let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.label()).collect();
-    let mut response = relay::response(upstream, &[]);
     let own = own_model(&app);
     if (collections.is_empty() && own.is_none()) || !response.status().is_success() {
         return Ok(response);
     }
-    let body = std::mem::take(response.body_mut());
-    let body = Limited::new(body, LONGEST_LIST).collect().await;
-    let body = body.map_err(|error| app.upstream.broken(&*error))?.to_bytes();
+    let body = whole(&app, &mut response).await?;
     let mut list = openai::with_collections(&body, &collections).map_or(body, Bytes::from);
     if let Some((name, since)) = own {
         list = openai::with_own_model(&list, name, since).map_or(list, Bytes::from);
@@ -45,6 +40,53 @@ pub async fn list(
     response.headers_mut().remove(CONTENT_LENGTH);
     *response.body_mut() = Body::from(list);
     Ok(response)
+}
+
+/// One model: the embedding model, and a model of the LLM server's with a collection behind it, as the list shows them;
+/// every other is the LLM server's to tell of.
+pub async fn one(
+    Shared(app): Shared<Arc<App>>,
+    caller: Caller<Chat>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if let Some((name, since)) = own_model(&app).filter(|(name, _)| *name == id) {
+        return Ok(json(openai::own_model(name, since)));
+    }
+    let Some((model, collection)) = id.rsplit_once('@') else {
+        return relay_to::everything_else(Shared(app), may_relay(caller)?, request).await;
+    };
+    let mut response = upstreams(&app, request.headers().clone()).await?;
+    if !response.status().is_success() {
+        return Ok(response);
+    }
+    let list = whole(&app, &mut response).await?;
+    if let Some(model) = openai::find_model(&list, &id) {
+        return Ok(json(model.to_owned()));
+    }
+    let Some(model) = openai::find_model(&list, model) else {
+        return relay_to::everything_else(Shared(app), may_relay(caller)?, request).await;
+    };
+    // Unknown and forbidden are the same.
+    app.catalog.find(&caller.0, collection).map_err(|_| ApiError::unknown_model(&id))?;
+    openai::model_as(model, &id).map(json).ok_or_else(|| ApiError::unknown_model(&id))
+}
+
+/// The LLM server's list, to be read here.
+async fn upstreams(app: &App, headers: HeaderMap) -> Result<Response, ApiError> {
+    let mut headers = relay::request_headers(headers);
+    headers.remove(ACCEPT_ENCODING);
+    let answer = app.upstream.send(Method::GET, "/models", headers, full(Bytes::new())).await?;
+    Ok(relay::response(answer, &[]))
+}
+
+async fn whole(app: &App, response: &mut Response) -> Result<Bytes, ApiError> {
+    let body = Limited::new(std::mem::take(response.body_mut()), LONGEST_LIST).collect().await;
+    Ok(body.map_err(|error| app.upstream.broken(&*error))?.to_bytes())
+}
+
+fn json(json: String) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
 }
 
 /// The embedding model's name, and since when it is here in Unix seconds. One that could not be loaded is not listed.

@@ -76,12 +76,7 @@ impl ModelInfo {
     }
 
     /// The ids of a text with its side's prefix, at most so many of them.
-    pub fn encode_first(
-        &self,
-        side: Side,
-        text: &str,
-        most: usize,
-    ) -> Result<Vec<u32>, tokenizers::Error> {
+    pub fn encode_first(&self, side: Side, text: &str, most: usize) -> Result<Vec<u32>, tokenizers::Error> {
         self.tokens.encode_first(self.prefix(side), text, most)
     }
 

@@ -199,7 +199,12 @@ mod tests {
             cut: None,
         };
         assert_eq!(parse(full), Ok(expected));
-        for (number, cut) in [("-1", Some(Cut::Window)), ("7", Some(Cut::Tokens(7))), ("8.0", Some(Cut::Tokens(8))), ("null", None)] {
+        for (number, cut) in [
+            ("-1", Some(Cut::Window)),
+            ("7", Some(Cut::Tokens(7))),
+            ("8.0", Some(Cut::Tokens(8))),
+            ("null", None),
+        ] {
             let body = format!(r#"{{"model":"m","input":"a","truncate_prompt_tokens":{number}}}"#);
             assert_eq!(parse(&body).expect(&body).cut, cut);
         }

@@ -31,7 +31,7 @@ pub use file_search::{FileSearch, Ranking, SearchRequest};
 pub use files::{FileFields, FileObject, FileUpload, Purpose};
 pub use filter::{Comparison, Filter};
 pub use keys::{CreateKey, GrantKey, KeyLimits, KeyObject};
-pub use models::{read_models, with_collections, with_own_model};
+pub use models::{find_model, model_as, own_model, read_models, with_collections, with_own_model};
 pub use object::Object;
 pub use objects::*;
 pub use pages::{FILES, List, OBJECTS, PageLimits, PageQuery, QueryString};

@@ -37,6 +37,25 @@ pub fn read_models(body: &[u8]) -> Option<Vec<(String, Option<u64>)>> {
     Some(models.collect())
 }
 
+/// The JSON of the model of that id in a `/v1/models` body.
+pub fn find_model<'a>(body: &'a [u8], id: &str) -> Option<&'a str> {
+    let list: RawList<'a> = serde_json::from_slice(body).ok()?;
+    let is_it = |raw: &&RawValue| serde_json::from_str(raw.get()).is_ok_and(|model: RawModel| model.id == id);
+    list.data.into_iter().find(is_it).map(RawValue::get)
+}
+
+/// The JSON of a model under another id, with all else that is said of it.
+pub fn model_as(model: &str, id: &str) -> Option<String> {
+    let mut model: serde_json::Map<String, serde_json::Value> = serde_json::from_str(model).ok()?;
+    model.insert("id".to_owned(), id.into());
+    serde_json::to_string(&model).ok()
+}
+
+/// The JSON of a model of ours.
+pub fn own_model(id: &str, created: i64) -> String {
+    serde_json::json!({ "id": id, "object": "model", "created": created, "owned_by": "lastro" }).to_string()
+}
+
 /// Upstream's `/v1/models` body with `{model}@{collection}` added for each of both. Upstream's own bytes stay as they are.
 /// `None` if the body is not a model list.
 pub fn with_collections(body: &[u8], collections: &[String]) -> Option<Vec<u8>> {
@@ -46,12 +65,10 @@ pub fn with_collections(body: &[u8], collections: &[String]) -> Option<Vec<u8>> 
     let at = last.get().as_ptr() as usize - text.as_ptr() as usize + last.get().len();
     let mut added = String::new();
     for raw in &list.data {
-        let mut model: serde_json::Map<String, serde_json::Value> = serde_json::from_str(raw.get()).ok()?;
-        let id = model.get("id")?.as_str()?.to_owned();
+        let RawModel { id, .. } = serde_json::from_str(raw.get()).ok()?;
         for collection in collections {
-            model.insert("id".to_owned(), format!("{id}@{collection}").into());
             added.push(',');
-            added.push_str(&serde_json::to_string(&model).ok()?);
+            added.push_str(&model_as(raw.get(), &format!("{id}@{collection}"))?);
         }
     }
     Some([&body[..at], added.as_bytes(), &body[at..]].concat())
@@ -62,8 +79,7 @@ pub fn with_collections(body: &[u8], collections: &[String]) -> Option<Vec<u8>> 
 pub fn with_own_model(body: &[u8], id: &str, created: i64) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?;
     let list: RawList<'_> = serde_json::from_str(text).ok()?;
-    let ours = serde_json::json!({ "id": id, "object": "model", "created": created, "owned_by": "lastro" })
-        .to_string();
+    let ours = own_model(id, created);
     let span = |raw: &RawValue| {
         let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
         start..start + raw.get().len()
@@ -113,6 +129,16 @@ mod tests {
         assert_eq!(ids, ["qwen", "qwen@a", "qwen@b"]);
         let empty = br#"{"data":[]}"#;
         assert_eq!(with_collections(empty, &["a".into()]).as_deref(), Some(&empty[..]));
+    }
+
+    #[test]
+    fn a_model_is_found_by_its_id() {
+        let model = find_model(VLLM.as_bytes(), "qwen").expect("a model");
+        assert!(model.ends_with(r#" "big":123456789012345678901234567890}"#), "{model}");
+        assert_eq!((find_model(VLLM.as_bytes(), "qwe"), find_model(b"{}", "qwen")), (None, None));
+        let other: serde_json::Value =
+            serde_json::from_str(&model_as(model, "qwen@a/b").expect("a model")).expect("JSON");
+        assert_eq!((&other["id"], &other["max_model_len"]), (&"qwen@a/b".into(), &2048.into()));
     }
 
     #[test]

@@ -122,7 +122,12 @@ async fn what_cannot_be_embedded_is_refused_by_its_field() {
             "invalid_value",
             "reads at most 64",
         ),
-        (json!({"input": "cats", "truncate_prompt_tokens": 0}), "truncate_prompt_tokens", "invalid_value", "-1"),
+        (
+            json!({"input": "cats", "truncate_prompt_tokens": 0}),
+            "truncate_prompt_tokens",
+            "invalid_value",
+            "-1",
+        ),
         (json!({"input": "cats", "truncate": 4}), "truncate", "unknown_parameter", "not known"),
     ] {
         let reply = ask(&world, "/v1/embeddings", fields).await;
@@ -146,7 +151,8 @@ async fn what_is_too_long_is_cut_where_that_is_asked_for() {
     let world = world("", json!({})).await;
     let long = "cats ".repeat(200);
     let embed = async |input: Value, most: Value| {
-        let reply = ask(&world, "/v1/embeddings", json!({"input": input, "truncate_prompt_tokens": most})).await;
+        let reply =
+            ask(&world, "/v1/embeddings", json!({"input": input, "truncate_prompt_tokens": most})).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         (vectors(&reply), reply.json()["usage"]["prompt_tokens"].as_u64().expect("a number"))
     };
@@ -155,8 +161,10 @@ async fn what_is_too_long_is_cut_where_that_is_asked_for() {
     assert_eq!(tokens, 64 + 3);
     // The beginning stays.
     cut.iter().zip(&as_much).for_each(|(a, b)| assert_near(a, b));
-    let ((few, tokens), (same, _)) =
-        (embed(json!("dogs and cats sit on mats"), json!(4)).await, embed(json!("dogs and"), json!(64)).await);
+    let ((few, tokens), (same, _)) = (
+        embed(json!("dogs and cats sit on mats"), json!(4)).await,
+        embed(json!("dogs and"), json!(64)).await,
+    );
     assert_eq!(tokens, 4);
     assert_near(&few[0], &same[0]);
 }

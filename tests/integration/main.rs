@@ -27,6 +27,7 @@ mod keys;
 mod limits;
 mod logs;
 mod metrics;
+mod model_ids;
 mod models;
 mod openapi;
 mod pressure;
