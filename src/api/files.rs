@@ -129,6 +129,7 @@ fn object(file: FileRecord) -> Result<FileObject, ApiError> {
         expires_at: file.expires_at,
         filename: file.filename,
         purpose: Purpose::parse(&file.purpose).map_err(|error| ApiError::internal(&error))?,
-        status: "processed".to_owned(),
+        status: if file.failure.is_some() { "error" } else { "processed" }.to_owned(),
+        status_details: file.failure,
     })
 }

@@ -9,15 +9,22 @@ const SECONDS: std::ops::RangeInclusive<u64> = 3_600..=2_592_000;
 /// How long a file for a batch is kept where nothing is said.
 const BATCH_SECONDS: u64 = 2_592_000;
 
-/// What a file was uploaded for. Any of them can be attached to a vector store.
+/// What a file is for, also those that OpenAI makes itself: here whoever runs batches or trains beside the LLM server puts
+/// them. Any of them can be attached to a vector store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     #[serde(rename = "assistants")]
     Assistants,
+    #[serde(rename = "assistants_output")]
+    AssistantsOutput,
     #[serde(rename = "batch")]
     Batch,
+    #[serde(rename = "batch_output")]
+    BatchOutput,
     #[serde(rename = "fine-tune")]
     FineTune,
+    #[serde(rename = "fine-tune-results")]
+    FineTuneResults,
     #[serde(rename = "vision")]
     Vision,
     #[serde(rename = "user_data")]
@@ -27,15 +34,27 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 6] =
-        [Self::Assistants, Self::Batch, Self::FineTune, Self::Vision, Self::UserData, Self::Evals];
+    const ALL: [Self; 9] = [
+        Self::Assistants,
+        Self::AssistantsOutput,
+        Self::Batch,
+        Self::BatchOutput,
+        Self::FineTune,
+        Self::FineTuneResults,
+        Self::Vision,
+        Self::UserData,
+        Self::Evals,
+    ];
 
     /// As on the wire and in the store.
     pub fn name(self) -> &'static str {
         match self {
             Self::Assistants => "assistants",
+            Self::AssistantsOutput => "assistants_output",
             Self::Batch => "batch",
+            Self::BatchOutput => "batch_output",
             Self::FineTune => "fine-tune",
+            Self::FineTuneResults => "fine-tune-results",
             Self::Vision => "vision",
             Self::UserData => "user_data",
             Self::Evals => "evals",
@@ -139,8 +158,12 @@ pub struct FileObject {
     pub expires_at: Option<i64>,
     pub filename: String,
     pub purpose: Purpose,
-    /// `uploaded`, `processed` or `error`; OpenAI calls it deprecated and still requires it.
+    /// `processed`, or `error` where it could not be read into any collection; OpenAI calls it deprecated and still
+    /// requires it.
     pub status: String,
+    /// Why it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_details: Option<String>,
 }
 
 #[cfg(test)]
@@ -177,7 +200,7 @@ mod tests {
         for (fields, param) in [
             (&[][..], "purpose"),
             (&[("purpose", "everything")], "purpose"),
-            (&[("purpose", "assistants_output")], "purpose"),
+            (&[("purpose", "assistants-output")], "purpose"),
             (&[purpose, purpose], "purpose"),
             (&[purpose, ("colour", "red")], "colour"),
             (&[purpose, anchor], "expires_after.seconds"),

@@ -98,8 +98,22 @@ async fn files_exist_for_their_owner_and_through_collections(store: &dyn Store) 
     let foreign = NewAttachments { sight: sight(&[]), ..attaching(&c, &[&theirs.id]) };
     assert!(matches!(store.attach(foreign).await, Err(StoreError::UnknownFile(_))));
     store.attach(attaching(&c, &[&theirs.id])).await.expect("attach");
-    assert_eq!(ids(&sight(&[&c])).await, [mine.id, theirs.id]);
+    assert_eq!(ids(&sight(&[&c])).await, [mine.id.clone(), theirs.id.clone()]);
     assert_eq!(ids(&sight(&[])).await.len(), 1);
+    // That it could not be read is told to who sees where.
+    let other = collection(store).await;
+    store.attach(attaching(&c, &[&mine.id])).await.expect("attach");
+    let key = store.document(&c, &DocumentId(mine.id.0.clone())).await.expect("a document").key;
+    let failure = Failure { code: "no_text".into(), message: "It is empty.".into() };
+    store.fail_document(key, failure).await.expect("fail");
+    let told = async |sight: &Sight| store.file(sight, &mine.id).await.expect("a file").failure;
+    assert_eq!(told(&sight(&[&c])).await.as_deref(), Some("It is empty."));
+    assert_eq!(told(&Sight::Everything).await.as_deref(), Some("It is empty."));
+    assert_eq!((told(&sight(&[])).await, told(&sight(&[&other])).await), (None, None));
+    store.attach(attaching(&other, &[&mine.id])).await.expect("attach");
+    assert_eq!(told(&sight(&[&c, &other])).await, None, "it may still be read");
+    let page = store.files(&sight(&[&c]), None, first(9)).await.expect("files");
+    assert!(page.items[0].failure.is_some() && page.items[1].failure.is_none());
 }
 
 async fn a_place_outlives_its_element(store: &dyn Store) {

@@ -28,6 +28,8 @@ pub struct FileRecord {
     /// Seconds since 1970.
     pub created_at: i64,
     pub expires_at: Option<i64>,
+    /// Why it could not be read, where all of its documents failed that exist for who asks.
+    pub failure: Option<String>,
 }
 
 /// Which files exist for somebody.

@@ -186,6 +186,7 @@ pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Resul
         bytes: new.blob.bytes,
         created_at: now(),
         expires_at: None,
+        failure: None,
     };
     files::insert(t, blobs, new.blob, &file, false)?;
     let attachment = Attachment { file: file.id, attributes: None, chunking: None };

@@ -9,7 +9,11 @@ use crate::store::blobs::Blobs;
 use crate::store::*;
 use crate::system::now;
 
-const COLUMNS: &str = "SELECT f.id, f.owner, f.name, f.purpose, f.blob, b.bytes, f.created_at, f.expires_at
+/// A failure is told to who sees the document that failed: it may name what is the collection's alone.
+const COLUMNS: &str = "SELECT f.id, f.owner, f.name, f.purpose, f.blob, b.bytes, f.created_at, f.expires_at,
+        (SELECT iif(min(d.status = 'failed'), max(d.failure_message), NULL) FROM documents d WHERE d.file = f.id
+            AND (:collections = '' OR d.collection IN
+                (SELECT value FROM json_each(iif(:collections = '', '[]', :collections)))))
     FROM files f JOIN blobs b ON b.sha256 = f.blob";
 
 /// A file whose time is over is gone, whether it was removed already or not.
@@ -25,6 +29,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         bytes: row.get::<_, i64>(5)? as u64,
         created_at: row.get(6)?,
         expires_at: row.get(7)?,
+        failure: row.get(8)?,
     })
 }
 
@@ -86,6 +91,7 @@ pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewFile) -> Result<Fi
         bytes: new.blob.bytes,
         created_at,
         expires_at: new.expires_in.map(|seconds| created_at + i64::from(seconds)),
+        failure: None,
     };
     insert(t, blobs, new.blob, &file, true)?;
     Ok(file)

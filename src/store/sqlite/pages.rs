@@ -66,7 +66,7 @@ fn place(
     side: &str,
 ) -> Result<i64> {
     let Listed { columns, all, filter, id: column, order, departed } = list;
-    let from = columns.find("FROM ").map_or("", |at| &columns[at..]);
+    let from = columns.rfind("FROM ").map_or("", |at| &columns[at..]);
     // The filter is named for its parameters, and lets everything pass.
     let mut statement = t.prepare_cached(&format!(
         "SELECT {order} {from} WHERE {all} AND ({filter} OR 1) AND {column} = :id"
