@@ -129,7 +129,7 @@ def compared(theirs, ours, exceptions, behaviour):
     return table
 
 
-def markdown(table, version, digest):
+def markdown(table, version, digest, unseen):
     rows = [row for section in table.sections.values() for row in section]
     excepted = sum(reason is not None for *_, reason in rows)
     lines = [
@@ -151,6 +151,9 @@ def markdown(table, version, digest):
                 reasons.setdefault((place, field, reason), []).append(section)
     for (place, field, reason), sections in reasons.items():
         lines.append(f"| {'; '.join(sections)}, {place} | `{field or WHOLE_BODY}` | {reason} |")
+    lines += ["", "## Not seen", "", "`--check` looks for every field of an answer that is served in the answers of a running server, save for these.", "",
+              "| where | field | why |", "|---|---|---|"]
+    lines += [f"| {section}, {place} | `{field}` | {reason} |" for section, place, field, reason in unseen]
     for section, entries in table.sections.items():
         lines += ["", f"## {section}", "", "| where | field | type or values | |", "|---|---|---|---|"]
         for place, field, what, reason in entries:
@@ -161,20 +164,23 @@ def markdown(table, version, digest):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("specification", help="path or address of OpenAI's openapi.yaml, or of a JSON of it")
-    parser.add_argument("--check", metavar="URL", help="call this lastro, as in http://127.0.0.1:8080, with every parameter")
+    parser.add_argument("--check", metavar="URL", help="call this lastro, as in http://127.0.0.1:8080, with every parameter, and look for every field in its answers")
     options = parser.parse_args()
     document, digest = load(options.specification)
     theirs, ours = Description(document, "/v1"), Description(json.loads(OURS.read_text()))
     exceptions = json.loads(EXCEPTIONS.read_text())
     table = compared(theirs, ours, exceptions["fields"], exceptions["behaviour"])
-    TABLE.write_text(markdown(table, document["info"]["version"], digest))
+    TABLE.write_text(markdown(table, document["info"]["version"], digest, exceptions["unseen"]))
     rows = sum(map(len, table.sections.values()))
     print(f"{TABLE.relative_to(ROOT)}: {len(table.sections)} operations and parts, {rows} parameters and fields")
     problems = table.problems
     if options.check:
-        wanted = {(section, place, field) for section, entries in table.sections.items() for place, field, _, reason in entries
-                  if reason is None and place in ("path", "query", "body") and section.split(" ")[0] in ("GET", "POST", "DELETE")}
-        problems = problems + check.run(options.check.rstrip("/"), document, wanted)
+        wanted = {(section, place, field) for section, entries in table.sections.items() for place, field, _, reason in entries if reason is None}
+        unseen = exceptions["unseen"]
+        problems = problems + [f"exception for nothing: {entry}" for entry in unseen if tuple(entry[:3]) not in wanted]
+        wanted -= {tuple(entry[:3]) for entry in unseen}
+        sections = {theirs: f"{theirs}, {what}" for theirs, _, _, what in PARTS}
+        problems = problems + check.run(options.check.rstrip("/"), document, wanted, sections)
     for problem in problems:
         print(problem, file=sys.stderr)
     sys.exit(1 if problems else 0)

@@ -1,8 +1,10 @@
-"""A running lastro called with every parameter of the specification, and its answers held against the specification's schemas.
+"""A running lastro called with every parameter of the specification, its answers held against the specification's schemas, and every
+field of an answer that is said to be served seen in one.
 
 What is made here is deleted again. It needs the scopes chat and ingest: a key comes from LASTRO_KEY.
 """
 import itertools
+import json
 import os
 import re
 import time
@@ -14,7 +16,7 @@ DEADLINE = 120
 
 
 class Calls:
-    """Calls by operation: remembers what was exercised, and what answers broke the schema of."""
+    """Calls by operation: remembers what was exercised, what answers had in them, and what they broke of the schema."""
 
     def __init__(self, url, document):
         self.url, self.document, self.exercised, self.problems, self.made = url, document, set(), [], 0
@@ -46,6 +48,8 @@ class Calls:
     def hold(self, section, what, status, answer):
         """Checks an answer against the schema for its status."""
         method, path = section.split(" ")
+        if status == 200 and answer.headers.get("content-type", "").startswith("application/json"):
+            self.saw(section, answer.json())
         operation = self.document["paths"][path.removeprefix("/v1")][method.lower()]
         content = operation["responses"].get(str(status), {}).get("content", {}).get("application/json", {})
         schema = content.get("schema") if status == 200 else {"$ref": "#/components/schemas/ErrorResponse"}
@@ -55,6 +59,9 @@ class Calls:
         for error in itertools.islice(validator.iter_errors(answer.json()), 3):
             if not known(error):
                 self.problems.append(f"{what}: at {error.json_path}: {error.message[:200]}")
+
+    def saw(self, section, answer):
+        self.exercised |= {(section, "response", leaf) for leaf in leaves(answer, "")}
 
     def until(self, done, *call):
         """Calls until an answer satisfies."""
@@ -86,21 +93,23 @@ def leaves(value, path):
     yield path
 
 
-def run(url, document, wanted):
-    """Problems, as text. `wanted` are (section, place, field) that must be exercised."""
+def run(url, document, wanted, names):
+    """Problems, as text. `wanted` are (section, place, field) that must be exercised, or seen in an answer; `names` are the sections of
+    what chats and responses have of ours, by the name of the specification's schema."""
     calls = Calls(url, document)
     call, store_path, batch_path = calls.call, "/v1/vector_stores/{vector_store_id}", "/v1/vector_stores/{vector_store_id}/file_batches"
     made = [files(call)]
     stores(call)
     store = call("POST /v1/vector_stores", body={"name": "coverage"}).json()["id"]
     one, two, three = made[0][:3]
+    broken = call("POST /v1/files", form={"purpose": "user_data"}, file={"file": ("broken.pdf", b"%PDF-1.7 and nothing else")}).json()["id"]
     fixed = {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 100}}
     attributes = {"text": "a", "number": 1.5, "truth": True}
     call(f"POST {store_path}/files", store, body={"file_id": one, "attributes": attributes, "chunking_strategy": fixed})
     batch = call(f"POST {batch_path}", store, body={"file_ids": [two], "attributes": attributes, "chunking_strategy": fixed}).json()["id"]
     other = call(f"POST {batch_path}", store, body={"files": [
         {"file_id": three, "attributes": attributes, "chunking_strategy": fixed},
-        {"file_id": made[0][3], "attributes": None, "chunking_strategy": {"type": "auto"}}]}).json()["id"]
+        {"file_id": made[0][3], "attributes": None, "chunking_strategy": {"type": "auto"}}, {"file_id": broken}]}).json()["id"]
     for each in (batch, other):
         calls.until(lambda found: found["status"] == "completed", f"GET {batch_path}/{{batch_id}}", store, each)
     calls.until(lambda found: found["status"] == "completed", f"GET {store_path}/files/{{file_id}}", store, one)
@@ -110,20 +119,27 @@ def run(url, document, wanted):
         for status in ("in_progress", "completed", "failed", "cancelled"):
             call(section, *parts, query={"filter": status})
         pages(call, section, *parts)
-    call(f"POST {store_path}/files/{{file_id}}", store, one, body={"attributes": {**attributes, "text": "b"}})
+    for file in (one, broken):
+        call(f"POST {store_path}/files/{{file_id}}", store, file, body={"attributes": {**attributes, "text": "b"}})
+        call(f"GET {store_path}/files/{{file_id}}", store, file)
+        call("GET /v1/files/{file_id}", file)
+    call("GET /v1/files")
     call(f"GET {store_path}/files/{{file_id}}/content", store, one)
     search(call, f"POST {store_path}/search", store)
     embeddings(calls)
+    responses(calls, store, names)
     call(f"DELETE {store_path}/files/{{file_id}}", store, one)
     for missing in (f"GET {store_path}/files/{{file_id}}", f"DELETE {store_path}/files/{{file_id}}"):
         call(missing, store, one, status=404)
     call(f"DELETE {store_path}", store)
-    for file in made[0]:
+    for file in (*made[0], broken):
         call("DELETE /v1/files/{file_id}", file)
     call("GET /v1/files/{file_id}", one, status=404)
     unexercised = sorted(wanted - calls.exercised)
-    print(f"{calls.made} calls, {len(wanted) - len(unexercised)} of {len(wanted)} served parameters exercised, {len(calls.problems)} problems")
-    return calls.problems + [f"{' '.join(entry)}: is in the table and was not exercised" for entry in unexercised]
+    print(f"{calls.made} calls, {len(wanted) - len(unexercised)} of {len(wanted)} served parameters and fields exercised or seen, "
+          f"{len(calls.problems)} problems")
+    return calls.problems + [f"{' '.join(entry)}: is in the table and was not {'seen' if entry[1] == 'response' else 'exercised'}"
+                             for entry in unexercised]
 
 
 def pages(call, section, *parts):
@@ -164,6 +180,7 @@ def stores(call):
     pages(call, "GET /v1/vector_stores")
     section = "POST /v1/vector_stores/{vector_store_id}"
     call(section, made[0], body={"name": "second", "metadata": {"c": "d"}, "expires_after": {**expiry, "days": 1}})
+    call("GET /v1/vector_stores/{vector_store_id}", made[0])
     call(section, made[0], body={"name": None, "metadata": None, "expires_after": None})
     call(section, made[0], body={"name": 7}, status=400)
     for store in made:
@@ -200,6 +217,52 @@ def search(call, section, store):
     for body in ({"query": question, "rewrite_query": True}, {"query": question, "max_num_results": 51}, {"query": ""}, {},
                  {"query": question, "filters": {"type": "like", "key": "a", "value": "b"}}):
         call(section, store, body=body, status=400)
+
+
+def responses(calls, store, sections):
+    """Answers of the Responses API with a search in them: needs an LLM server behind, which any model of will do."""
+    listed = calls.session.get(calls.url + "/v1/models", timeout=DEADLINE)
+    models = [model["id"] for model in listed.json()["data"] if "@" not in model["id"] and model.get("owned_by") != "lastro"] \
+        if listed.status_code == 200 else []
+    if not models:
+        calls.problems.append("POST /v1/responses: not checked: start lastro in front of an LLM server")
+        return
+    compare = {"type": "eq", "key": "text", "value": "a"}
+    several = [{"type": "in", "key": "text", "value": ["a", 1]}, {"type": "gte", "key": "number", "value": 1}, {"type": "ne", "key": "truth", "value": False}]
+    whole = {"type": "file_search", "vector_store_ids": [store]}
+    chosen = {**whole, "max_num_results": 2, "ranking_options": {"ranker": "auto", "score_threshold": 0.1, "hybrid_search": {
+        "embedding_weight": 1, "text_weight": 2}}}
+    for tool in (whole, chosen, {**whole, "filters": compare}, {**chosen, "filters": {"type": "or", "filters": [compare, *several]}},
+                 {**whole, "filters": several[0]}, {**whole, "filters": {**compare, "value": 1}}, {**whole, "filters": {**compare, "value": True}}):
+        calls.exercised |= {(sections["FileSearchTool"], "body", leaf) for leaf in leaves(tool, "")}
+        for include in (["file_search_call.results"], []):
+            for stream in (False, True):
+                body = {"model": models[0], "input": "Which text is about lighthouses?", "tools": [tool], "include": include, "stream": stream,
+                        "max_output_tokens": 32}
+                answer = calls.session.post(calls.url + "/v1/responses", json=body, timeout=DEADLINE)
+                calls.made += 1
+                if answer.status_code != 200:
+                    calls.problems.append(f"POST /v1/responses {body}: {answer.status_code} {answer.text[:300]}"[:600])
+                    continue
+                events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")] if stream else []
+                for event in events:
+                    held(calls, sections, "".join(word.title() for word in re.split("[._]", event["type"])) + "Event", event)
+                response = events[-1]["response"] if stream else answer.json()
+                for item in response["output"]:
+                    held(calls, sections, "FileSearchToolCall", item if item["type"] == "file_search_call" else None)
+                    for part in item.get("content") or []:
+                        for annotation in part.get("annotations") or []:
+                            held(calls, sections, "FileCitationBody", annotation if annotation["type"] == "file_citation" else None)
+
+
+def held(calls, sections, name, value):
+    """Holds what is of a part of ours against its schema."""
+    if value is None or name not in sections:
+        return
+    calls.saw(sections[name], value)
+    schema = {"$ref": f"#/components/schemas/{name}", "components": calls.document["components"]}
+    for error in itertools.islice(jsonschema.Draft202012Validator(schema).iter_errors(value), 3):
+        calls.problems.append(f"{name}: at {error.json_path}: {error.message[:200]}")
 
 
 def embeddings(calls):
