@@ -7,7 +7,7 @@ mod standing;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -35,6 +35,9 @@ const HEAD_START: Duration = Duration::from_millis(100);
 
 /// How often uses are written down, and what is over its time is removed.
 const EXPIRY: Duration = Duration::from_secs(60);
+
+/// Least time between two passes that remove words of deleted documents from the indexes' files.
+const PURGE: Duration = Duration::from_secs(10);
 
 /// Everything that requests need.
 pub struct App {
@@ -119,7 +122,14 @@ impl App {
                 self.sync_folder(root).await;
             }
         };
-        tokio::join!(self.ingest.clone().run(), folder, models, self.expire(), self.keep_house());
+        tokio::join!(
+            self.ingest.clone().run(),
+            folder,
+            models,
+            self.expire(),
+            self.keep_house(),
+            self.purge()
+        );
     }
 
     /// Words first: the first questions are answered by them. The model takes a core while it is loaded, so it waits for
@@ -146,11 +156,24 @@ impl App {
         }
     }
 
+    /// Removes words of deleted documents from the indexes' files. Many deletions are followed by one pass, and passes take
+    /// a small share of the time.
+    async fn purge(&self) {
+        let mut pause = PURGE;
+        loop {
+            tokio::time::sleep(pause).await;
+            let began = Instant::now();
+            self.catalog.purge().await;
+            pause = PURGE.max(began.elapsed() * 10);
+        }
+    }
+
     /// Writes down what is only in memory. The last call.
     pub async fn close(&self) {
         if let Err(error) = self.catalog.write_uses().await {
             tracing::warn!(%error, "when collections were last used was not written down");
         }
+        self.catalog.close().await;
         if let Err(error) = self.store.settle().await {
             tracing::warn!(%error, "the database keeps its log, which the next start reads");
         }

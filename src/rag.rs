@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-use crate::collection::{Catalog, CollectionError, Hit, OnEmpty, Query, Scope, Settings, Timings, search};
+use crate::collection::{
+    By, Catalog, CollectionError, Hit, OnEmpty, Query, Scope, Settings, Timings, search,
+};
 use crate::openai::{ChatRequest, Edits, Ranking};
 use crate::prompt::{Budget, Passage, Template, Window, default_template, estimate_text, nothing_found};
 use crate::selection::{Selection, matching};
@@ -95,7 +97,7 @@ pub async fn ground(
 
     let limit = k.or_else(|| settings.iter().filter_map(|s| s.passages).max()).unwrap_or(defaults.passages);
     let query = followup::search_text(request.question(), &request.earlier_turns()).into_owned();
-    let (found, by_meaning, timings) =
+    let (found, by, timings) =
         best_passages(catalog, scopes, request.question(), &query, limit, &selection.ranking, deadline)
             .await?;
     grounded.query = Some(query);
@@ -117,7 +119,7 @@ pub async fn ground(
     match budget.fit(&found, &template).await {
         None => grounded.status = RagStatus::NoRoom,
         Some(woven) => {
-            grounded.status = if by_meaning { RagStatus::Hit } else { RagStatus::Lexical };
+            grounded.status = RagStatus::of(by);
             grounded.write(request, model, &woven.text, woven.passages);
         }
     }
@@ -185,7 +187,7 @@ async fn best_passages(
     limit: usize,
     ranking: &Ranking,
     deadline: Instant,
-) -> Result<(Vec<Passage>, bool, Timings), CollectionError> {
+) -> Result<(Vec<Passage>, By, Timings), CollectionError> {
     let searched = search(
         catalog,
         scopes,
@@ -206,7 +208,7 @@ async fn best_passages(
         found = outlines(catalog, scopes, meant, deadline).await?;
     }
     found.extend(searched.hits.iter().map(|hit| passages::from_hit(scopes, hit)));
-    Ok((found, searched.by_meaning, searched.timings))
+    Ok((found, searched.by, searched.timings))
 }
 
 /// Outlines of the documents, or of a hit's document alone.

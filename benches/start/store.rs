@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lastro::embed::{DeviceChoice, Embeddings};
-use lastro::store::{SqliteStore, Store};
+use lastro::store::{ChunkMark, SqliteStore, Store};
 
 use crate::filled::{COLLECTION, fill};
 use crate::process::{Place, Server, Settings};
@@ -79,7 +79,7 @@ async fn with_vectors(words: &Path, kept: &Path, model: &Path) -> Outcome<PathBu
     let store = SqliteStore::open(&part)?;
     let mut random = Random::new(1);
     for collection in store.collections().await? {
-        let chunks = store.chunk_changes(&collection.id, 0).await?.added;
+        let chunks = store.chunk_changes(&collection.id, ChunkMark::default(), usize::MAX).await?.added;
         for some in chunks.chunks(AT_ONCE) {
             let vectors = some.iter().map(|c| (c.id, unit(&mut random, info.dimensions))).collect();
             store.commit_vectors(&info.fingerprint, vectors).await?;
@@ -107,7 +107,14 @@ async fn for_python_chat(vectors: &Path, kept: &Path) -> Outcome<PathBuf> {
     let mut texts = Vec::new();
     let mut file = BufWriter::new(fs::File::create(part.join("vectors.f32"))?);
     for collection in store.collections().await?.iter().filter(|c| c.name == COLLECTION) {
-        texts.extend(store.chunk_changes(&collection.id, 0).await?.added.into_iter().map(|c| c.text));
+        texts.extend(
+            store
+                .chunk_changes(&collection.id, ChunkMark::default(), usize::MAX)
+                .await?
+                .added
+                .into_iter()
+                .map(|c| c.text),
+        );
         for (_, _, vector) in store.vector_changes(&collection.id, &fingerprint, 0, usize::MAX).await?.added {
             for value in vector {
                 file.write_all(&value.to_le_bytes())?;

@@ -16,6 +16,7 @@ use crate::openai::{
     Attributes, Place, QueryString, SearchItem, SearchPage, SearchRequest,
     VectorStoreSearchResultContentObject,
 };
+use crate::rag::RagStatus;
 use crate::selection::matching;
 use crate::store::StoreError;
 
@@ -47,6 +48,7 @@ pub async fn search(
     let label = scope.collection.label();
     let found = find(&app.catalog, &[scope], query).await?;
     watch::searched(&app, &record, label, &request.queries, &found, began);
+    let status = RagStatus::of(found.by).name();
     let items = found.hits.into_iter().map(|hit| item(hit, with_place));
     let page = SearchPage {
         object: "vector_store.search_results.page".to_owned(),
@@ -55,7 +57,6 @@ pub async fn search(
         has_more: false,
         next_page: None,
     };
-    let status = if found.by_meaning { "hit" } else { "lexical" };
     Ok(([("x-rag-status", status)], Json(page)).into_response())
 }
 

@@ -67,11 +67,7 @@ pub(super) fn searched(
     began: Instant,
 ) {
     let stages = one_after_the_other(found.timings.stages());
-    let status = match (found.hits.is_empty(), found.by_meaning) {
-        (true, _) => RagStatus::Empty,
-        (false, true) => RagStatus::Hit,
-        (false, false) => RagStatus::Lexical,
-    };
+    let status = if found.hits.is_empty() { RagStatus::Empty } else { RagStatus::of(found.by) };
     record.retrieved(Retrieval {
         status: status.name(),
         collections: vec![collection],

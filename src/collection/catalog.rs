@@ -1,18 +1,19 @@
 //! All collections of the data folder, behind the caller's [`Access`].
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::runs::UnderWay;
+use super::words::blocking;
 use super::{Collection, CollectionError, Embedder, Settings, is_handle};
 use crate::access::{Access, Keys, Scope};
 use crate::index::LexicalIndex;
 use crate::store::{
-    CollectionId, CollectionUpdate, DocumentId, DocumentRecord, FileId, NewCollection, Origin, Sight, Store,
-    StoreError,
+    BatchId, BatchRecord, CollectionId, CollectionUpdate, DocumentId, DocumentRecord, FileId, NewCollection,
+    Origin, Sight, Store, StoreError,
 };
 
 /// A collection to be made.
@@ -37,16 +38,18 @@ pub struct Change {
     pub expires_days: Option<Option<u32>>,
 }
 
-/// The collections. Searching and changing them goes through here.
+/// The collections. Searching and changing them goes through here. Cheap to clone.
+#[derive(Clone)]
 pub struct Catalog {
-    store: Arc<dyn Store>,
-    embedder: Arc<dyn Embedder>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) embedder: Arc<dyn Embedder>,
     /// Told of collections that are gone.
     keys: Arc<Keys>,
-    indexes: PathBuf,
-    open: Arc<RwLock<BTreeMap<CollectionId, Arc<Collection>>>>,
+    pub(super) indexes: Arc<Path>,
+    pub(super) open: Arc<RwLock<BTreeMap<CollectionId, Arc<Collection>>>>,
     /// One at a time creates or deletes: the store and what is open change together.
     changing: Arc<tokio::sync::Mutex<()>>,
+    pub(super) under_way: UnderWay,
 }
 
 impl Catalog {
@@ -62,7 +65,15 @@ impl Catalog {
             open.insert(record.id.clone(), Arc::new(Collection::new(&record, &indexes)?));
         }
         let (open, changing) = (Arc::new(RwLock::new(open)), Arc::default());
-        Ok(Self { store, embedder, keys, indexes, open, changing })
+        Ok(Self {
+            store,
+            embedder,
+            keys,
+            indexes: indexes.into(),
+            open,
+            changing,
+            under_way: UnderWay::default(),
+        })
     }
 
     /// The store behind it.
@@ -180,7 +191,7 @@ impl Catalog {
         };
         let (store, open, indexes) = (self.store.clone(), self.open.clone(), self.indexes.clone());
         let access = access.clone();
-        to_its_end(async move {
+        self.to_its_end(async move {
             let record = store.create_collection(new).await?;
             let collection = Arc::new(Collection::new(&record, &indexes)?);
             // Before anybody can find it.
@@ -237,14 +248,14 @@ impl Catalog {
         let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
         let keys = self.keys.clone();
         let (collection, folder) = (collection.clone(), self.indexes.join(&collection.id.0));
-        to_its_end(async move {
+        self.to_its_end(async move {
             let _one_at_a_time = changing.lock().await;
             store.delete_collection(&collection.id).await?;
             // First: a default that nobody finds is taken for an error.
             keys.forget(&collection.id.0);
             open.write().remove(&collection.id);
-            collection.discard_lexical().await?;
-            super::open::blocking(move || LexicalIndex::remove(&folder)).await
+            collection.discard_words().await?;
+            blocking(move || LexicalIndex::remove(&folder)).await
         })
         .await
     }
@@ -273,27 +284,49 @@ impl Catalog {
         collection: &Collection,
         document: &DocumentId,
     ) -> Result<(), CollectionError> {
-        self.store.delete_document(&collection.id, document).await?;
-        self.follow(collection).await;
-        Ok(())
+        let (catalog, collection, document) = (self.clone(), collection.id.clone(), document.clone());
+        self.to_its_end(async move {
+            catalog.store.delete_document(&collection, &document).await?;
+            catalog.follow(&collection).await;
+            Ok(())
+        })
+        .await
     }
 
     /// Brings the indexes up to a change that is committed already, and stands whatever becomes of them: what they
     /// still name is not read back, and the next sync brings them up.
-    async fn follow(&self, collection: &Collection) {
-        if let Err(error) = self.sync(collection).await {
+    async fn follow(&self, collection: &CollectionId) {
+        let Some(collection) = self.by_id(collection) else { return };
+        if let Err(error) = self.sync(&collection).await {
             tracing::warn!(%error, collection = collection.label(), "the indexes lag behind for now");
         }
     }
 
     /// Removes a file, and every document of it.
     pub async fn delete_file(&self, file: &FileId) -> Result<(), CollectionError> {
-        for collection in self.store.delete_file(file).await? {
-            if let Some(collection) = self.by_id(&collection) {
-                self.follow(&collection).await;
+        let (catalog, file) = (self.clone(), file.clone());
+        self.to_its_end(async move {
+            for collection in catalog.store.delete_file(&file).await? {
+                catalog.follow(&collection).await;
             }
-        }
-        Ok(())
+            Ok(())
+        })
+        .await
+    }
+
+    /// Cancels what of a batch is in progress.
+    pub async fn cancel_batch(
+        &self,
+        collection: &Collection,
+        batch: &BatchId,
+    ) -> Result<BatchRecord, CollectionError> {
+        let (catalog, collection, batch) = (self.clone(), collection.id.clone(), batch.clone());
+        self.to_its_end(async move {
+            let cancelled = catalog.store.cancel_batch(&collection, &batch).await?;
+            catalog.follow(&collection).await;
+            Ok(cancelled)
+        })
+        .await
     }
 
     /// Writes down when collections were used.
@@ -321,60 +354,14 @@ impl Catalog {
         for id in &expired.collections {
             let Some(collection) = self.by_id(id) else { continue };
             self.store.expire_collection(id).await?;
-            self.sync(&collection).await?;
+            self.follow(id).await;
             tracing::info!(collection = collection.label(), "expired: its documents were removed");
         }
         Ok(())
-    }
-
-    /// Brings a collection's indexes up to the store. A damaged index is rebuilt.
-    pub async fn sync(&self, collection: &Collection) -> Result<(), CollectionError> {
-        self.sync_words(collection).await?;
-        match self.embedder.model() {
-            Some(model) => unless_deleted(collection.sync_meaning(&*self.store, model).await),
-            None => Ok(()),
-        }
-    }
-
-    /// The same with the words alone, for who cannot wait until the vectors are read.
-    pub(super) async fn sync_words(&self, collection: &Collection) -> Result<(), CollectionError> {
-        match collection.sync_words(&*self.store).await {
-            Err(CollectionError::Index(error)) => {
-                collection.rebuild_lexical().await?;
-                tracing::warn!(%error, collection = collection.label(), "index is rebuilt");
-                unless_deleted(collection.sync_words(&*self.store).await)
-            }
-            done => unless_deleted(done),
-        }
-    }
-
-    /// Brings all collections up to the store; one that fails is logged and does not stop the rest.
-    pub async fn sync_all(&self) {
-        let all: Vec<_> = self.open.read().values().cloned().collect();
-        for collection in all {
-            if let Err(error) = self.sync(&collection).await {
-                tracing::error!(%error, collection = collection.label(), "collection could not be indexed");
-            }
-        }
     }
 
     /// The open collection of this id.
     pub fn by_id(&self, id: &CollectionId) -> Option<Arc<Collection>> {
         self.open.read().get(id).cloned()
     }
-}
-
-/// A collection may be deleted while somebody is on the way to it.
-fn unless_deleted(synced: Result<(), CollectionError>) -> Result<(), CollectionError> {
-    match synced {
-        Err(CollectionError::Store(StoreError::NotFound(_))) => Ok(()),
-        synced => synced,
-    }
-}
-
-/// Runs steps that belong together even if whoever asked for them leaves half-way.
-async fn to_its_end<T: Send + 'static>(
-    steps: impl Future<Output = Result<T, CollectionError>> + Send + 'static,
-) -> Result<T, CollectionError> {
-    tokio::spawn(steps).await.map_err(|e| CollectionError::Worker(e.to_string()))?
 }

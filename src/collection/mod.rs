@@ -3,15 +3,22 @@
 mod catalog;
 mod embedder;
 mod fusion;
+mod legs;
+mod meaning;
 mod open;
+mod runs;
 mod search;
 mod settings;
+mod upkeep;
+mod words;
 
 pub use catalog::{Catalog, Change, New};
 pub use embedder::{Embedder, EmbedderError, EmbeddingModel};
 pub use open::{Collection, Expiry, is_handle, with_headings};
-pub use search::{Found, Hit, Query, Scope, Timings, search};
+pub use search::{By, Found, Hit, Query, Scope, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};
+
+use std::sync::Arc;
 
 use crate::index::IndexError;
 use crate::store::StoreError;
@@ -50,6 +57,9 @@ pub enum CollectionError {
     /// An index said no.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The indexes could not be brought up to the store, which has it all: all who waited for that have the same cause.
+    #[error("the indexes lag behind the store: {0}")]
+    Lagging(Arc<CollectionError>),
     /// The deadline for retrieval passed.
     #[error("retrieval did not finish in time")]
     Deadline,
@@ -63,7 +73,11 @@ impl CollectionError {
     pub fn io_kind(&self) -> Option<std::io::ErrorKind> {
         match self {
             Self::Index(IndexError::Io(source)) => Some(source.kind()),
+            Self::Lagging(cause) => cause.io_kind(),
             _ => None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,18 @@
-//! One open collection: its settings, and its two indexes brought up to the store.
+//! One open collection: its settings, and its two indexes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 
+use super::meaning::Meaning;
+use super::runs::Runs;
+use super::words::Words;
 use super::{CollectionError, EmbeddingModel, Settings};
-use crate::index::{
-    ExactScan, IndexError, LexicalBatch, LexicalIndex, LexicalRow, VectorBatch, VectorIndex, VectorRow,
-};
+use crate::index::LexicalIndex;
 use crate::store::{CollectionId, CollectionRecord, Origin, Store};
 use crate::system::now;
-
-/// Bringing an index up to date is bounded only by work, not by a waiting client.
-const APPLY_DEADLINE: Duration = Duration::from_secs(600);
-/// Vectors read at a time: all of a large collection would be in memory twice.
-const VECTORS_AT_ONCE: usize = 4096;
 
 /// A collection that can be searched. Its indexes may lag behind the store and never lie:
 /// what they find is read back from the store before it is shown.
@@ -33,13 +28,13 @@ pub struct Collection {
     /// When it was last asked or changed, which is written down now and then.
     used: AtomicI64,
     written_use: AtomicI64,
-    folder: PathBuf,
     described: RwLock<Described>,
-    indexes: RwLock<Indexes>,
-    /// One at a time brings the lexical index up to date.
-    syncing_words: tokio::sync::Mutex<()>,
-    /// And one at a time the vectors: who needs the words does not wait for these.
-    syncing_meaning: tokio::sync::Mutex<()>,
+    pub(super) words: Words,
+    pub(super) meaning: Meaning,
+    /// What brings the words up to date.
+    pub(super) words_runs: Runs,
+    /// And what the vectors: who needs the words does not wait for these.
+    pub(super) meaning_runs: Runs,
 }
 
 struct Described {
@@ -77,25 +72,6 @@ pub struct Expiry {
 
 const SECONDS_OF_A_DAY: i64 = 86_400;
 
-#[derive(Clone, Default)]
-struct Indexes {
-    lexical: Option<Lexical>,
-    dense: Option<Dense>,
-}
-
-#[derive(Clone)]
-struct Lexical {
-    index: Arc<LexicalIndex>,
-    language: Option<String>,
-    revision: u64,
-}
-
-#[derive(Clone)]
-pub(super) struct Dense {
-    pub index: Arc<dyn VectorIndex>,
-    pub model: Arc<EmbeddingModel>,
-}
-
 impl Collection {
     pub(super) fn new(record: &CollectionRecord, indexes: &Path) -> Result<Self, CollectionError> {
         Ok(Self {
@@ -106,11 +82,11 @@ impl Collection {
             created_at: record.created_at,
             used: AtomicI64::new(record.last_active_at),
             written_use: AtomicI64::new(record.last_active_at),
-            folder: LexicalIndex::folder(indexes, &record.id.0),
             described: RwLock::new(Described::of(record)?),
-            indexes: RwLock::default(),
-            syncing_words: tokio::sync::Mutex::default(),
-            syncing_meaning: tokio::sync::Mutex::default(),
+            words: Words::new(LexicalIndex::folder(indexes, &record.id.0)),
+            meaning: Meaning::default(),
+            words_runs: Runs::default(),
+            meaning_runs: Runs::default(),
         })
     }
 
@@ -183,23 +159,20 @@ impl Collection {
         }
     }
 
-    pub(super) fn lexical(&self) -> Option<Arc<LexicalIndex>> {
-        self.indexes.read().lexical.as_ref().map(|l| l.index.clone())
-    }
-
-    /// The vectors, if they are of this model and there are any.
-    pub(super) fn dense(&self, model: &EmbeddingModel) -> Option<Dense> {
-        let dense = self.indexes.read().dense.clone()?;
-        (dense.model.fingerprint == model.fingerprint && !dense.index.is_empty()).then_some(dense)
-    }
-
-    /// Brings the lexical index to the store's revision, opening or rebuilding it where needed. That takes milliseconds
-    /// where the vectors may take seconds.
-    pub(super) async fn sync_words(&self, store: &dyn Store) -> Result<(), CollectionError> {
-        let _one_at_a_time = self.syncing_words.lock().await;
+    /// Brings the words to the store's revision. That takes milliseconds where the vectors may take seconds.
+    pub(super) async fn follow_words(&self, store: &dyn Store) -> Result<(), CollectionError> {
         let record = store.collection(&self.id).await?;
-        *self.described.write() = Described::of(&record)?;
-        self.sync_lexical(store, &record).await
+        self.describe(&record)?;
+        self.words.follow(store, &record).await
+    }
+
+    /// Brings the vectors of a model to the store's revision.
+    pub(super) async fn follow_meaning(
+        &self,
+        store: &dyn Store,
+        model: Arc<EmbeddingModel>,
+    ) -> Result<(), CollectionError> {
+        self.meaning.follow(store, &self.id, model).await
     }
 
     /// Takes over what the store says of it, without looking at the indexes.
@@ -209,112 +182,10 @@ impl Collection {
         Ok(())
     }
 
-    /// Throws the lexical index away, so that the next [`Self::sync`] builds it from the store.
-    pub(super) async fn discard_lexical(&self) -> Result<(), CollectionError> {
-        let _one_at_a_time = self.syncing_words.lock().await;
-        self.indexes.write().lexical = None;
-        let folder = self.folder.clone();
-        blocking(move || LexicalIndex::remove(&folder)).await
-    }
-
-    /// The same where it is damaged. An index that could not be written for want of room is none: it stays.
-    pub(super) async fn rebuild_lexical(&self) -> Result<(), CollectionError> {
-        let folder = self.folder.clone();
-        blocking(move || LexicalIndex::check_room(&folder)).await?;
-        self.discard_lexical().await
-    }
-
-    async fn sync_lexical(
-        &self,
-        store: &dyn Store,
-        record: &CollectionRecord,
-    ) -> Result<(), CollectionError> {
-        let current = self.indexes.read().lexical.clone();
-        let mut lexical = match current {
-            Some(lexical) if lexical.language == record.language && lexical.revision <= record.revision => {
-                lexical
-            }
-            _ => self.open_lexical(record).await?,
-        };
-        if lexical.revision < record.revision {
-            let changes = store.chunk_changes(&self.id, lexical.revision).await?;
-            let batch = LexicalBatch {
-                revision: changes.revision,
-                removed: changes.removed,
-                added: changes
-                    .added
-                    .into_iter()
-                    .map(|chunk| LexicalRow {
-                        chunk: chunk.id,
-                        document: chunk.document,
-                        text: with_headings(&chunk.headings, &chunk.text),
-                    })
-                    .collect(),
-            };
-            lexical.revision = batch.revision;
-            // A revision raised by vectors alone changes no word: nothing to write.
-            if !batch.removed.is_empty() || !batch.added.is_empty() {
-                let index = lexical.index.clone();
-                blocking(move || index.apply(&batch)).await?;
-            }
-        }
-        self.indexes.write().lexical = Some(lexical);
-        Ok(())
-    }
-
-    async fn open_lexical(&self, record: &CollectionRecord) -> Result<Lexical, CollectionError> {
-        // The old one lets go of its files first.
-        self.indexes.write().lexical = None;
-        let (folder, language, newest) = (self.folder.clone(), record.language.clone(), record.revision);
-        let (index, revision) = blocking({
-            let language = language.clone();
-            move || {
-                let index = LexicalIndex::open(&folder, language.as_deref())?;
-                let revision = index.revision()?;
-                if revision <= newest {
-                    return Ok((index, revision));
-                }
-                // Ahead of the store: it belongs to another past.
-                drop(index);
-                LexicalIndex::remove(&folder)?;
-                Ok((LexicalIndex::open(&folder, language.as_deref())?, 0))
-            }
-        })
-        .await?;
-        Ok(Lexical { index: Arc::new(index), language, revision })
-    }
-
-    /// Brings the vectors of a model to the store's revision. Those that are read for the first time are searched once
-    /// all of them are there: a part of them would hide what the rest would find.
-    pub(super) async fn sync_meaning(
-        &self,
-        store: &dyn Store,
-        model: Arc<EmbeddingModel>,
-    ) -> Result<(), CollectionError> {
-        let _one_at_a_time = self.syncing_meaning.lock().await;
-        let newest = store.collection(&self.id).await?.revision;
-        let current = self.indexes.read().dense.clone();
-        let dense = match current {
-            Some(dense)
-                if dense.model.fingerprint == model.fingerprint && dense.index.revision() <= newest =>
-            {
-                dense
-            }
-            _ => Dense { index: Arc::new(ExactScan::new(model.dimensions)), model: model.clone() },
-        };
-        while dense.index.revision() < newest {
-            let since = dense.index.revision();
-            let changes = store.vector_changes(&self.id, &model.fingerprint, since, VECTORS_AT_ONCE).await?;
-            let added = changes
-                .added
-                .into_iter()
-                .map(|(chunk, document, vector)| VectorRow { chunk, document, vector })
-                .collect();
-            let batch = VectorBatch { revision: changes.revision, removed: changes.removed, added };
-            dense.index.apply(batch, Instant::now() + APPLY_DEADLINE).await?;
-        }
-        self.indexes.write().dense = Some(dense);
-        Ok(())
+    /// Deletes the words for good, once nobody works on them.
+    pub(super) async fn discard_words(&self) -> Result<(), CollectionError> {
+        let _nobody_else = self.words_runs.pause().await;
+        self.words.discard().await
     }
 }
 
@@ -333,16 +204,6 @@ pub fn with_headings(headings: &[String], text: &str) -> String {
         return text.to_owned();
     }
     format!("{}\n{text}", headings.join(" > "))
-}
-
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
-) -> Result<T, CollectionError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => Ok(result?),
-        // tantivy panics on some damaged files.
-        Err(error) => Err(IndexError::Damaged(error.to_string()).into()),
-    }
 }
 
 #[cfg(test)]

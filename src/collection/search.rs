@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, try_join_all};
+use futures_util::future::try_join_all;
 
 use super::fusion::{self, Fused};
+use super::legs::{self, Legs, Ranking};
 use super::{Catalog, Collection, CollectionError, EmbeddingModel};
-use crate::index::{Filter, IndexError, Scored};
+use crate::index::Scored;
 use crate::store::{ChunkId, ChunkRecord, DocumentKey};
 
-/// How deep each ranking is read before fusing.
-const DEPTH: usize = 100;
 /// A chunk with the question's words may be this much less alike in meaning than the floor.
 const WORDS_MARGIN: f32 = 0.05;
 
@@ -74,9 +73,21 @@ impl Timings {
 pub struct Found {
     /// Best first.
     pub hits: Vec<Hit>,
-    /// False when words alone answered.
-    pub by_meaning: bool,
+    pub by: By,
     pub timings: Timings,
+}
+
+/// Which legs answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct By {
+    /// False when meaning alone answered, somewhere.
+    pub words: bool,
+    /// False when words alone answered.
+    pub meaning: bool,
+}
+
+impl By {
+    const BOTH: Self = Self { words: true, meaning: true };
 }
 
 type Key = (usize, ChunkId);
@@ -84,17 +95,17 @@ type Key = (usize, ChunkId);
 /// One text's ranking, best first.
 struct Ranked {
     ranking: Vec<(Key, Fused)>,
-    by_meaning: bool,
+    by: By,
     timings: Timings,
 }
 
 /// Searches the scopes together: their hits are pooled and normalised once.
 pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
     if scopes.iter().all(|scope| scope.documents.as_ref().is_some_and(BTreeSet::is_empty)) {
-        return Ok(Found { hits: Vec::new(), by_meaning: true, timings: Timings::default() });
+        return Ok(Found { hits: Vec::new(), by: By::BOTH, timings: Timings::default() });
     }
     let ranked = query.texts.iter().map(|text| rank(catalog, scopes, query, text));
-    let Ranked { mut ranking, by_meaning, timings } = best_of(try_join_all(ranked).await?);
+    let Ranked { mut ranking, by, timings } = best_of(try_join_all(ranked).await?);
     if let Some(threshold) = query.threshold {
         ranking.retain(|(_, fused)| fused.score >= threshold);
     }
@@ -102,13 +113,13 @@ pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Re
     ranking.truncate(query.limit + query.limit / 2 + 8);
     let mut hits = read_back(catalog, scopes, &ranking, query.deadline).await?;
     hits.truncate(query.limit);
-    Ok(Found { hits, by_meaning, timings })
+    Ok(Found { hits, by, timings })
 }
 
 /// Several rankings as one: of a chunk that is in several, where it scores best.
 fn best_of(mut all: Vec<Ranked>) -> Ranked {
-    let mut first =
-        all.pop().unwrap_or(Ranked { ranking: Vec::new(), by_meaning: false, timings: Timings::default() });
+    let nothing = || Ranked { ranking: Vec::new(), by: By::BOTH, timings: Timings::default() };
+    let mut first = all.pop().unwrap_or_else(nothing);
     if all.is_empty() {
         return first;
     }
@@ -120,7 +131,8 @@ fn best_of(mut all: Vec<Ranked>) -> Ranked {
                 *entry = fused;
             }
         }
-        first.by_meaning &= ranked.by_meaning;
+        first.by.words &= ranked.by.words;
+        first.by.meaning &= ranked.by.meaning;
         // They ran side by side.
         first.timings.embed = first.timings.embed.max(ranked.timings.embed);
         first.timings.lexical = first.timings.lexical.max(ranked.timings.lexical);
@@ -137,44 +149,36 @@ async fn rank(
     query: Query<'_>,
     text: &str,
 ) -> Result<Ranked, CollectionError> {
-    let mut timings = Timings::default();
-    let embedding = async {
-        let started = Instant::now();
-        let vector =
-            tokio::time::timeout_at(query.deadline.into(), catalog.embedder().embed_question(text)).await;
-        (vector, started.elapsed())
-    };
-    let words = async {
-        let started = Instant::now();
-        let legs = scopes.iter().enumerate();
-        let found =
-            try_join_all(legs.map(|(number, scope)| lexical(catalog, number, scope, text, query.deadline)))
-                .await;
-        (found, started.elapsed())
-    };
-    let ((vector, embed), (lexical, lexical_time)) = join(embedding, words).await;
-    timings.lexical = lexical_time;
-    let lexical = lexical?.concat();
-    let mut by_meaning = BTreeMap::new();
-    let mut dense = Vec::new();
-    match (vector, catalog.embedder().model()) {
-        (Err(_), _) => return Err(CollectionError::Deadline),
-        (Ok(Ok(vector)), Some(model)) => {
-            timings.embed = Some(embed);
-            let started = Instant::now();
-            let vector: Arc<[f32]> = vector.into();
-            for (number, scope) in scopes.iter().enumerate() {
-                if let Some(found) = dense_leg(scope, &model, vector.clone(), query.deadline).await? {
-                    by_meaning.insert(number, model.clone());
-                    dense.extend(found.into_iter().map(|s| ((number, s.chunk), s.score)));
-                }
-            }
-            timings.dense = Some(started.elapsed());
-        }
-        (Ok(Ok(_)), None) | (Ok(Err(super::EmbedderError::NotReady)), _) => {}
-        (Ok(Err(error)), _) => tracing::warn!(%error, "words alone answer"),
+    let Legs { words, words_took, meaning } = legs::ask(catalog, scopes, text, query.deadline).await;
+    let mut timings = Timings { lexical: words_took, ..Timings::default() };
+    let mut model = None;
+    let mut words = words.unwrap_or_default().into_iter();
+    let mut vectors = Vec::new().into_iter();
+    if let Some(meaning) = meaning {
+        (timings.embed, timings.dense) = (meaning.embed, meaning.dense);
+        (model, vectors) = (meaning.model, meaning.found.into_iter());
     }
-    let weight = |key: &Key| match by_meaning.get(&key.0) {
+    let (mut lexical, mut dense) = (Vec::new(), Vec::new());
+    let mut answered = Vec::with_capacity(scopes.len());
+    for (number, scope) in scopes.iter().enumerate() {
+        let words = words.next().unwrap_or(Err(CollectionError::Deadline));
+        let meaning = vectors.next().flatten();
+        let by = By { words: words.is_ok(), meaning: matches!(meaning, Some(Ok(_))) };
+        for (leg, failed) in [("words", words.as_ref().err()), ("meaning", failure(&meaning))] {
+            let Some(error) = failed.filter(|_| by.words || by.meaning) else { continue };
+            tracing::warn!(%error, leg, collection = scope.collection.label(), "the other leg answers alone");
+        }
+        let keyed = |found: Vec<Scored>| found.into_iter().map(move |s| ((number, s.chunk), s.score));
+        match (words, meaning) {
+            (Err(error), None | Some(Err(_))) => return Err(error),
+            (words, meaning) => {
+                lexical.extend(words.into_iter().flat_map(keyed));
+                dense.extend(meaning.into_iter().flatten().flat_map(keyed));
+            }
+        }
+        answered.push(by);
+    }
+    let weight = |key: &Key| match model.as_ref().filter(|_| answered[key.0].meaning) {
         None => 0.0,
         Some(model) => query.dense_weight.unwrap_or_else(|| {
             let collection = &scopes[key.0].collection;
@@ -183,15 +187,21 @@ async fn rank(
         }),
     };
     let mut ranking = fusion::fuse(&lexical, &dense, weight);
-    ranking.retain(|(key, fused)| match by_meaning.get(&key.0) {
+    ranking.retain(|(key, fused)| match model.as_ref().filter(|_| answered[key.0].meaning) {
         // Nothing but words can find there.
         None => true,
         Some(model) => {
-            weighs(query.dense_weight, fused)
+            // What has no weight is left out, unless nothing else could find there.
+            (!answered[key.0].words || weighs(query.dense_weight, fused))
                 && (!query.floor || is_relevant(&scopes[key.0].collection, model, fused))
         }
     });
-    Ok(Ranked { ranking, by_meaning: !by_meaning.is_empty(), timings })
+    let by = By { words: answered.iter().all(|by| by.words), meaning: answered.iter().any(|by| by.meaning) };
+    Ok(Ranked { ranking, by, timings })
+}
+
+fn failure(meaning: &Option<Ranking>) -> Option<&CollectionError> {
+    meaning.as_ref().and_then(|found| found.as_ref().err())
 }
 
 /// Whether a ranking that has any weight found it.
@@ -212,59 +222,6 @@ fn is_relevant(collection: &Collection, model: &EmbeddingModel, fused: &Fused) -
         (None, Some(dense)) => dense >= floor,
         (None, None) => false,
     }
-}
-
-async fn lexical(
-    catalog: &Catalog,
-    number: usize,
-    scope: &Scope,
-    text: &str,
-    deadline: Instant,
-) -> Result<Vec<(Key, f32)>, CollectionError> {
-    let found = match lexical_once(catalog, scope, text, deadline).await {
-        Err(CollectionError::Index(IndexError::Damaged(error))) => {
-            tracing::warn!(error, collection = scope.collection.label(), "lexical index is rebuilt");
-            scope.collection.rebuild_lexical().await?;
-            lexical_once(catalog, scope, text, deadline).await?
-        }
-        found => found?,
-    };
-    Ok(found.into_iter().map(|s| ((number, s.chunk), s.score)).collect())
-}
-
-async fn lexical_once(
-    catalog: &Catalog,
-    scope: &Scope,
-    text: &str,
-    deadline: Instant,
-) -> Result<Vec<Scored>, CollectionError> {
-    if scope.collection.lexical().is_none() {
-        tokio::time::timeout_at(deadline.into(), catalog.sync_words(&scope.collection))
-            .await
-            .map_err(|_| CollectionError::Deadline)??;
-    }
-    let Some(index) = scope.collection.lexical() else { return Ok(Vec::new()) };
-    let (text, filter) = (text.to_owned(), filter(scope));
-    let work = super::open::blocking(move || index.search(&text, DEPTH, &filter));
-    tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| CollectionError::Deadline)?
-}
-
-async fn dense_leg(
-    scope: &Scope,
-    model: &EmbeddingModel,
-    vector: Arc<[f32]>,
-    deadline: Instant,
-) -> Result<Option<Vec<Scored>>, CollectionError> {
-    let Some(dense) = scope.collection.dense(model) else { return Ok(None) };
-    match dense.index.search(vector, DEPTH, filter(scope), deadline).await {
-        Ok(found) => Ok(Some(found)),
-        Err(IndexError::Deadline) => Err(CollectionError::Deadline),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn filter(scope: &Scope) -> Filter {
-    scope.documents.clone().map_or(Filter::Everything, Filter::Documents)
 }
 
 async fn read_back(

@@ -188,7 +188,7 @@ impl VectorIndex for ExactScan {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
 ) -> Result<T, IndexError> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| IndexError::Damaged(format!("a worker died: {e}")))?
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|ended| Err(IndexError::of_worker(ended)))
 }
 
 #[cfg(test)]

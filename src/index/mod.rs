@@ -30,9 +30,23 @@ pub enum IndexError {
     /// The files do not read as an index: it is to be rebuilt.
     #[error("damaged index: {0}")]
     Damaged(String),
-    /// The folder could not be read or written.
+    /// Somebody else writes to it: it is as good as before.
+    #[error("the index is being written by somebody else")]
+    Busy,
+    /// The folder cannot be used, or the machine has no room, memory, file or thread for it now: it is as good as before.
     #[error("index files: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl IndexError {
+    /// A worker that died, as tantivy's do on some damaged files; or one that was not begun, since the process ends.
+    pub fn of_worker(ended: tokio::task::JoinError) -> Self {
+        if ended.is_panic() {
+            Self::Damaged(format!("a worker died: {ended}"))
+        } else {
+            Self::Io(std::io::Error::new(std::io::ErrorKind::Interrupted, ended))
+        }
+    }
 }
 
 /// Which chunks may be found.

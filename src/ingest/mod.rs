@@ -158,8 +158,7 @@ impl Ingest {
         collection: &Collection,
         batch: &BatchId,
     ) -> Result<BatchRecord, CollectionError> {
-        let cancelled = self.catalog.store().cancel_batch(&collection.id, batch).await?;
-        self.catalog.sync(collection).await?;
+        let cancelled = self.catalog.cancel_batch(collection, batch).await?;
         self.tell();
         Ok(cancelled)
     }

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use super::Grounded;
-use crate::collection::Timings;
+use crate::collection::{By, Timings};
 use crate::openai::ascii;
 use crate::prompt::Passage;
 
@@ -17,6 +17,8 @@ pub enum RagStatus {
     Hit,
     /// Passages found by words alone.
     Lexical,
+    /// Passages found by meaning alone, since the words could not be searched.
+    Dense,
     /// Nothing relevant.
     Empty,
     /// No room for a passage in the model's window.
@@ -28,11 +30,21 @@ pub enum RagStatus {
 }
 
 impl RagStatus {
+    /// Of passages that a search found.
+    pub fn of(by: By) -> Self {
+        match by {
+            By { words: false, .. } => Self::Dense,
+            By { meaning: false, .. } => Self::Lexical,
+            By { .. } => Self::Hit,
+        }
+    }
+
     /// As in `X-RAG-Status`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hit => "hit",
             Self::Lexical => "lexical",
+            Self::Dense => "dense",
             Self::Empty => "empty",
             Self::NoRoom => "no_room",
             Self::Off => "off",

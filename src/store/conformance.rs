@@ -55,6 +55,10 @@ async fn add(store: &dyn Store, collection: &CollectionId, bytes: &[u8]) -> Adde
     store.add_document(new).await.expect("add")
 }
 
+async fn all_changes(store: &dyn Store, collection: &CollectionId, since: Revision) -> ChunkChanges {
+    store.chunk_changes(collection, ChunkMark::at(since), ALL).await.expect("changes")
+}
+
 pub(super) async fn store<S, F>(empty: impl Fn() -> F)
 where
     S: Store,
@@ -64,6 +68,7 @@ where
     equal_bytes_are_one_document(&empty().await).await;
     a_document_goes_through_its_stages(&empty().await).await;
     changes_are_told_since_a_revision_and_ids_are_never_used_twice(&empty().await).await;
+    chunks_are_told_in_parts_that_end_within_revisions(&empty().await).await;
     vectors_of_deleted_chunks_are_dropped(&empty().await).await;
     many_vectors_are_told_by_whole_revisions(&empty().await).await;
     reading_back_keeps_order_and_to_its_limits(&empty().await).await;
@@ -137,16 +142,17 @@ async fn changes_are_told_since_a_revision_and_ids_are_never_used_twice(store: &
     let c = collection(store, "c").await;
     let document = add(store, &c.id, b"one").await.document;
     store.commit_chunks(document.key, read(&["alpha", "beta"]), Quotas::default()).await.expect("commit");
-    let first = store.chunk_changes(&c.id, 0).await.expect("changes");
+    let first = all_changes(store, &c.id, 0).await;
     assert_eq!(first.added.len(), 2);
-    assert!(first.revision > 0 && first.removed.is_empty());
+    let revision = first.until.revision;
+    assert!(revision > 0 && first.removed.is_empty() && !first.more);
     let ids: Vec<_> = first.added.iter().map(|a| a.id).collect();
     let vectors = ids.iter().map(|id| (*id, vec![0.5, -0.5])).collect();
     store.commit_vectors("f", vectors).await.expect("vectors");
     assert_eq!(store.vectors_of(vec![document.key], "f").await.expect("a count"), [ids.len() as u32]);
     assert_eq!(store.vectors_of(vec![document.key], "other").await.expect("a count"), [0]);
-    let vectors = store.vector_changes(&c.id, "f", first.revision, ALL).await.expect("changes");
-    assert!(vectors.revision > first.revision);
+    let vectors = store.vector_changes(&c.id, "f", revision, ALL).await.expect("changes");
+    assert!(vectors.revision > revision);
     assert_eq!(vectors.added[0], (ids[0], document.key, vec![0.5, -0.5]));
     assert!(store.vector_changes(&c.id, "other", 0, ALL).await.expect("changes").added.is_empty());
 
@@ -155,11 +161,57 @@ async fn changes_are_told_since_a_revision_and_ids_are_never_used_twice(store: &
     assert_eq!((after.removed, after.added.len()), (ids.clone(), 0));
     let document = add(store, &c.id, b"one").await.document;
     store.commit_chunks(document.key, read(&["gamma"]), Quotas::default()).await.expect("commit");
-    let last = store.chunk_changes(&c.id, first.revision).await.expect("changes");
+    let last = all_changes(store, &c.id, revision).await;
     assert_eq!(last.removed, ids);
     assert!(last.added.iter().all(|a| !ids.contains(&a.id)));
-    let anew = store.chunk_changes(&c.id, 0).await.expect("changes");
+    let anew = all_changes(store, &c.id, 0).await;
     assert_eq!((anew.removed.len(), anew.added.len()), (0, 1));
+}
+
+async fn chunks_are_told_in_parts_that_end_within_revisions(store: &dyn Store) {
+    let c = collection(store, "c").await;
+    let texts: Vec<String> = (0..40).map(|n| format!("text {n}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let first = add(store, &c.id, b"one").await.document;
+    store.commit_chunks(first.key, read(&texts), Quotas::default()).await.expect("commit");
+    let second = add(store, &c.id, b"two").await.document;
+    store.commit_chunks(second.key, read(&["alpha", "beta"]), Quotas::default()).await.expect("commit");
+    let whole = all_changes(store, &c.id, 0).await;
+    let all: Vec<ChunkId> = whole.added.iter().map(|chunk| chunk.id).collect();
+    assert_eq!(
+        (all.len(), whole.until),
+        (42, ChunkMark::at(store.collection(&c.id).await.expect("one").revision))
+    );
+    for most in [0, 1, 1_000, 2_000, 100_000] {
+        let (mut mark, mut told, mut parts) = (ChunkMark::default(), Vec::new(), 0);
+        loop {
+            let part = store.chunk_changes(&c.id, mark, most).await.expect("a part");
+            let ids: Vec<ChunkId> = part.added.iter().map(|chunk| chunk.id).collect();
+            assert!(!ids.is_empty() && part.removed.is_empty());
+            assert!(most > 1 || ids.len() == 1, "{ids:?}");
+            (mark, parts) = (part.until, parts + 1);
+            told.extend(ids);
+            // What is claimed is there: going on from it as a whole revision leaves nothing out.
+            let claimed = ChunkMark::at(mark.revision);
+            let rest = store.chunk_changes(&c.id, claimed, ALL).await.expect("the rest").added;
+            assert!(all.iter().all(|id| told.contains(id) || rest.iter().any(|chunk| chunk.id == *id)));
+            if !part.more {
+                break;
+            }
+        }
+        assert_eq!((&told, mark), (&all, whole.until), "{most}");
+        assert!(parts > 1 || most == 100_000, "{parts} parts of {most}");
+    }
+
+    // What goes while parts are told is told as removed, be it told before or not.
+    let part = store.chunk_changes(&c.id, ChunkMark::default(), 1_000).await.expect("a part");
+    assert!(part.more && part.added.len() < 40);
+    store.delete_document(&c.id, &first.id).await.expect("delete");
+    let rest = store.chunk_changes(&c.id, part.until, ALL).await.expect("the rest");
+    assert_eq!(rest.added.iter().map(|chunk| chunk.id).collect::<Vec<_>>(), all[40..]);
+    assert_eq!((rest.removed, rest.more), (all[..40].to_vec(), false));
+    let again = store.chunk_changes(&c.id, rest.until, ALL).await.expect("nothing");
+    assert_eq!((again.added.len(), again.removed.len(), again.until), (0, 0, rest.until));
 }
 
 async fn vectors_of_deleted_chunks_are_dropped(store: &dyn Store) {
@@ -217,8 +269,7 @@ async fn reading_back_keeps_order_and_to_its_limits(store: &dyn Store) {
     let (c, other) = (collection(store, "c").await, collection(store, "other").await);
     let document = add(store, &c.id, b"one").await.document;
     store.commit_chunks(document.key, read(&["alpha", "beta"]), Quotas::default()).await.expect("commit");
-    let ids: Vec<_> =
-        store.chunk_changes(&c.id, 0).await.expect("changes").added.iter().map(|a| a.id).collect();
+    let ids: Vec<_> = all_changes(store, &c.id, 0).await.added.iter().map(|a| a.id).collect();
     let asked = [ids[1], 9_999, ids[0]];
     let found = store.read_chunks(&c.id, &asked, soon()).await.expect("read");
     assert_eq!(found.iter().map(|f| f.id).collect::<Vec<_>>(), [ids[1], ids[0]]);

@@ -70,9 +70,9 @@ async fn a_file_stands_alone_and_in_many_collections(store: &dyn Store) {
     store.attach(attaching(&one, &[&kept.id])).await.expect("attach");
     let key = store.document(&one, &document).await.expect("a document").key;
     store.commit_chunks(key, read(&["beta"]), Quotas::default()).await.expect("chunks");
-    let before = store.chunk_changes(&one, 0).await.expect("changes");
+    let before = store.chunk_changes(&one, ChunkMark::default(), usize::MAX).await.expect("changes");
     assert_eq!(store.delete_file(&kept.id).await.expect("delete"), std::slice::from_ref(&one));
-    let after = store.chunk_changes(&one, before.revision).await.expect("changes");
+    let after = store.chunk_changes(&one, before.until, usize::MAX).await.expect("changes");
     assert_eq!(after.removed, [before.added[0].id], "its documents are gone from the indexes");
     assert!(matches!(store.file(&Sight::Everything, &kept.id).await, Err(StoreError::UnknownFile(_))));
     assert!(path.exists(), "the other file needs the bytes");

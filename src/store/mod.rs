@@ -219,8 +219,15 @@ pub trait Store: Send + Sync {
     /// Commits vectors. Those of chunks that were deleted meanwhile are dropped.
     async fn commit_vectors(&self, fingerprint: &str, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<()>;
 
-    /// What happened to the chunks after `since`.
-    async fn chunk_changes(&self, collection: &CollectionId, since: Revision) -> Result<ChunkChanges>;
+    /// What happened to the chunks after `since`, in the order of revisions and ids. It ends once the texts take more than
+    /// `most_bytes`, also within a revision, and the next call goes on from `until`: at least one chunk is told where
+    /// there is one. What was removed is told no later than what came in the same revision.
+    async fn chunk_changes(
+        &self,
+        collection: &CollectionId,
+        since: ChunkMark,
+        most_bytes: usize,
+    ) -> Result<ChunkChanges>;
     /// What happened to the vectors of one fingerprint after `since`, in the order of revisions. Where that is more than
     /// `most` vectors, it is the first revisions that hold so many, each of them whole, and the next call has the rest.
     async fn vector_changes(

@@ -28,11 +28,13 @@ impl From<CollectionError> for ApiError {
             CollectionError::Synced(_) => Self::new(StatusCode::CONFLICT, "synced_collection", message),
             CollectionError::Settings(_) => Self::bad_request("invalid_settings", message),
             CollectionError::Store(error) => error.into(),
-            CollectionError::Index(_) | CollectionError::Worker(_) => match error.io_kind() {
-                Some(kind) if is_full(kind) => full_disk(&message),
-                Some(_) => storage_unavailable(&message),
-                None => Self::internal(&message),
-            },
+            CollectionError::Index(_) | CollectionError::Lagging(_) | CollectionError::Worker(_) => {
+                match error.io_kind() {
+                    Some(kind) if is_full(kind) => full_disk(&message),
+                    Some(_) => storage_unavailable(&message),
+                    None => Self::internal(&message),
+                }
+            }
             CollectionError::Deadline => {
                 tracing::warn!("a search passed its deadline");
                 Self::rag_unavailable()

@@ -214,9 +214,14 @@ impl Store for SqliteStore {
         self.write(move |t, _| changes::commit_vectors(t, &fingerprint, &vectors)).await
     }
 
-    async fn chunk_changes(&self, collection: &CollectionId, since: Revision) -> Result<ChunkChanges> {
+    async fn chunk_changes(
+        &self,
+        collection: &CollectionId,
+        since: ChunkMark,
+        most_bytes: usize,
+    ) -> Result<ChunkChanges> {
         let collection = collection.clone();
-        self.read(move |t| changes::of_chunks(t, &collection, since)).await
+        self.read(move |t| changes::of_chunks(t, &collection, since, most_bytes)).await
     }
 
     async fn vector_changes(

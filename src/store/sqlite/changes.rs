@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{collections, raise_revision};
+use super::{collections, headings, raise_revision};
 use crate::store::*;
+
+/// What a row takes in memory beside its texts.
+const ROW_BYTES: usize = 128;
 
 pub(super) fn without_vector(
     t: &Transaction<'_>,
@@ -107,10 +110,6 @@ fn removed(
     since: Revision,
     until: Revision,
 ) -> Result<Vec<ChunkId>> {
-    // An index at revision 0 holds nothing that could have been removed.
-    if since == 0 {
-        return Ok(Vec::new());
-    }
     let mut statement = t.prepare_cached(
         "SELECT chunk FROM removals WHERE collection = ?1 AND revision > ?2 AND revision <= ?3
          ORDER BY revision, chunk",
@@ -123,22 +122,46 @@ fn removed(
 pub(super) fn of_chunks(
     t: &Transaction<'_>,
     collection: &CollectionId,
-    since: Revision,
+    since: ChunkMark,
+    most_bytes: usize,
 ) -> Result<ChunkChanges> {
-    let revision = collections::one(t, collection)?.revision;
+    let newest = collections::one(t, collection)?.revision;
+    let (revision, id) = since.part.unwrap_or((since.revision, i64::MAX as u64));
+    // In the order of the index, whose entries end in the id: nothing is sorted, and nothing is read beyond the part.
     let mut statement = t.prepare_cached(
-        "SELECT id, document, headings, text FROM chunks WHERE collection = ?1 AND revision > ?2 ORDER BY id",
+        "SELECT id, document, headings, text, revision FROM chunks
+         WHERE collection = ?1 AND revision >= ?2 AND (revision > ?2 OR id > ?3) ORDER BY revision, id",
     )?;
-    let rows = statement.query_map(params![collection.0, since as i64], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?))
-    })?;
-    let added = rows
-        .map(|row| {
-            let (id, document, headings, text) = row?;
-            Ok(IndexedChunk { id: id as u64, document, headings: strings(&headings)?, text })
-        })
-        .collect::<Result<_>>()?;
-    Ok(ChunkChanges { revision, removed: removed(t, collection, since, revision)?, added })
+    let mut rows = statement.query(params![collection.0, revision as i64, id as i64])?;
+    let (mut added, mut bytes, mut last) = (Vec::new(), 0, None);
+    let mut more = false;
+    while let Some(row) = rows.next()? {
+        if bytes >= most_bytes && last.is_some() {
+            more = true;
+            break;
+        }
+        let chunk = IndexedChunk {
+            id: row.get::<_, i64>(0)? as u64,
+            document: row.get(1)?,
+            text: row.get(3)?,
+            headings: strings(&row.get::<_, String>(2)?)?,
+        };
+        bytes += ROW_BYTES + chunk.text.len() + chunk.headings.iter().map(String::len).sum::<usize>();
+        last = Some((row.get::<_, i64>(4)? as u64, chunk.id));
+        added.push(chunk);
+    }
+    // Within a revision only what is before it is told whole.
+    let until = match last {
+        Some((revision, id)) if more => {
+            ChunkMark { revision: since.revision.max(revision.saturating_sub(1)), part: Some((revision, id)) }
+        }
+        _ => ChunkMark::at(newest),
+    };
+    let told = until.part.map_or(newest, |(revision, _)| revision);
+    // What holds nothing yet holds nothing that could have been removed.
+    let empty = since == ChunkMark::default();
+    let removed = if empty { Vec::new() } else { removed(t, collection, since.revision, told)? };
+    Ok(ChunkChanges { until, removed, added, more })
 }
 
 pub(super) fn of_vectors(
@@ -176,9 +199,13 @@ pub(super) fn of_vectors(
         }
         added.push((id, row.get(1)?, values.iter().map(|b| f32::from_le_bytes(*b)).collect()));
     }
-    Ok(VectorChanges { revision, removed: removed(t, collection, since, revision)?, added })
+    // An index at revision 0 holds nothing that could have been removed.
+    let removed = if since == 0 { Vec::new() } else { removed(t, collection, since, revision)? };
+    Ok(VectorChanges { revision, removed, added })
 }
 
+/// A chunk's headings. Those that were committed before there were bounds are cut.
 pub(super) fn strings(json: &str) -> Result<Vec<String>> {
-    serde_json::from_str(json).map_err(|e| StoreError::Damaged(e.to_string()))
+    let headings = serde_json::from_str(json).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    Ok(headings::bounded(headings))
 }

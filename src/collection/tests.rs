@@ -1,0 +1,302 @@
+//! Indexing and search over a real store, with an embedder that can be late or broken.
+
+use std::fs;
+use std::future::pending;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::access::{Access, Keys};
+use crate::store::{
+    CollectionUpdate, DocumentKey, DocumentRecord, NewChunk, NewDocument, Outline, Quotas, ReadDocument,
+    SqliteStore, Store,
+};
+
+/// What embedding a question comes to.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Question {
+    #[default]
+    NoModel,
+    Answers,
+    /// A vector that the index does not take.
+    Unusable,
+    Fails,
+    Never,
+}
+
+struct Play(Question);
+
+fn model() -> EmbeddingModel {
+    EmbeddingModel { fingerprint: "f".into(), dimensions: 2, floor: 0.1, languages: None }
+}
+
+#[async_trait]
+impl Embedder for Play {
+    fn model(&self) -> Option<Arc<EmbeddingModel>> {
+        (self.0 != Question::NoModel).then(|| Arc::new(model()))
+    }
+
+    async fn embed_question(&self, _text: &str) -> Result<Vec<f32>, EmbedderError> {
+        match self.0 {
+            Question::NoModel => Err(EmbedderError::NotReady),
+            Question::Answers => Ok(vec![1.0, 0.0]),
+            Question::Unusable => Ok(vec![1.0; 3]),
+            Question::Fails => Err(EmbedderError::Failed("a broken model".into())),
+            Question::Never => pending().await,
+        }
+    }
+}
+
+/// A data folder with a collection.
+struct World {
+    data: PathBuf,
+    store: SqliteStore,
+    catalog: Catalog,
+    collection: Arc<Collection>,
+}
+
+impl World {
+    async fn new(question: Question) -> Self {
+        let data = tempfile::tempdir().expect("a folder").keep();
+        let store = SqliteStore::open(&data).expect("a store");
+        let catalog = catalog_of(&store, &data, question).await;
+        let new = New { name: "manual".into(), ..New::default() };
+        let collection = catalog.create(&Access::everything(), new).await.expect("a collection");
+        Self { data, store, catalog, collection }
+    }
+
+    /// The same folder, opened by another process.
+    async fn reopened(self, question: Question) -> Self {
+        let Self { data, store, catalog, collection } = self;
+        let id = collection.id.clone();
+        drop((store, catalog, collection));
+        let store = SqliteStore::open(&data).expect("a store");
+        let catalog = catalog_of(&store, &data, question).await;
+        let collection = catalog.by_id(&id).expect("the collection");
+        Self { data, store, catalog, collection }
+    }
+
+    async fn add(&self, texts: &[&str]) -> DocumentRecord {
+        let bytes = texts.join("\n");
+        let blob = self.store.staging().stage(bytes.as_bytes()).await.expect("staged");
+        let new = NewDocument {
+            collection: self.collection.id.clone(),
+            filename: "a.txt".into(),
+            blob,
+            owner: None,
+            quotas: Quotas::default(),
+        };
+        let document = self.store.add_document(new).await.expect("added").document;
+        let outline = Outline { title: None, opening: String::new(), headings: vec![] };
+        let chunks = texts.iter().map(|text| chunk(text)).collect();
+        let read = ReadDocument { chunks, outline, language: None, pages: None };
+        self.store.commit_chunks(document.key, read, Quotas::default()).await.expect("committed");
+        document
+    }
+
+    async fn embed(&self, document: DocumentKey) {
+        let chunks = self.store.chunks_without_vector("f", Some(document), 0, 100).await.expect("chunks");
+        let vectors = chunks.iter().map(|chunk| (chunk.id, vec![1.0, 0.0])).collect();
+        self.store.commit_vectors("f", vectors).await.expect("committed");
+    }
+
+    async fn search(&self, question: &str, within: Duration) -> Result<Found, CollectionError> {
+        let scope = Scope { collection: self.collection.clone(), documents: None };
+        let query = Query {
+            texts: &[question],
+            limit: 10,
+            deadline: Instant::now() + within,
+            floor: true,
+            threshold: None,
+            dense_weight: None,
+        };
+        search(&self.catalog, &[scope], query).await
+    }
+
+    async fn found(&self, question: &str) -> (Vec<String>, By) {
+        let found = self.search(question, MINUTE).await.expect("found");
+        (found.hits.into_iter().map(|hit| hit.chunk.chunk.text).collect(), found.by)
+    }
+
+    fn index(&self) -> PathBuf {
+        self.data.join("indexes").join(&self.collection.id.0).join("lexical")
+    }
+
+    /// Says whether the index was built anew.
+    fn number(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(self.index()).expect("an index").ino()
+    }
+}
+
+async fn catalog_of(store: &SqliteStore, data: &Path, question: Question) -> Catalog {
+    let keys = Arc::new(Keys::new([], false).expect("keys"));
+    Catalog::open(Arc::new(store.clone()), Arc::new(Play(question)), keys, data.join("indexes"))
+        .await
+        .expect("a catalog")
+}
+
+fn chunk(text: &str) -> NewChunk {
+    NewChunk {
+        text: text.to_owned(),
+        page: None,
+        last_page: None,
+        headings: vec![],
+        start: 0,
+        end: text.len() as u64,
+        tokens: 3,
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const BOTH: By = By { words: true, meaning: true };
+const WORDS: By = By { words: true, meaning: false };
+const MEANING: By = By { words: false, meaning: true };
+
+/// Holds tantivy's lock, as a writer does.
+fn writer(index: &Path) -> impl Drop + use<> {
+    let index = tantivy::Index::open_in_dir(index).expect("an index");
+    index.writer_with_num_threads::<tantivy::TantivyDocument>(1, 20 << 20).expect("a writer")
+}
+
+#[tokio::test]
+async fn who_leaves_during_a_delete_leaves_an_index_that_follows() {
+    let world = World::new(Question::NoModel).await;
+    let document = world.add(&["ballast"; 400]).await;
+    world.add(&["keel"]).await;
+    world.catalog.sync(&world.collection).await.expect("synced");
+    let number = world.number();
+    for leave_after in [0, 1, 5] {
+        let delete = world.catalog.delete_document(&world.collection, &document.id);
+        let left = tokio::time::timeout(Duration::from_millis(leave_after), delete).await;
+        if left.is_ok() {
+            break;
+        }
+    }
+    world.catalog.sync(&world.collection).await.expect("it is never busy with itself");
+    assert_eq!(world.found("ballast").await.0, Vec::<String>::new());
+    assert_eq!(world.found("keel").await.0, ["keel"]);
+    assert_eq!(world.number(), number, "it was not built anew");
+    let index = world.collection.words.answering().expect("an index");
+    assert!(index.search("ballast", 9, &crate::index::Filter::Everything).expect("searched").is_empty());
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_written_now_is_kept_and_answers() {
+    let world = World::new(Question::NoModel).await;
+    world.add(&["ballast"]).await;
+    world.catalog.sync(&world.collection).await.expect("synced");
+    let number = world.number();
+    let other = writer(&world.index());
+    world.add(&["keel"]).await;
+    let lags = world.catalog.sync(&world.collection).await.expect_err("somebody else writes");
+    let CollectionError::Lagging(cause) = lags else { panic!("{lags}") };
+    assert!(matches!(*cause, CollectionError::Index(IndexError::Busy)), "{cause}");
+    assert_eq!(world.found("ballast").await, (vec!["ballast".to_owned()], WORDS));
+    drop(other);
+    world.catalog.sync(&world.collection).await.expect("synced");
+    assert_eq!(world.found("keel").await.0, ["keel"]);
+    assert_eq!(world.number(), number, "it was not built anew");
+}
+
+#[tokio::test]
+async fn a_damaged_index_is_built_anew_and_an_intact_one_is_not() {
+    let world = World::new(Question::NoModel).await;
+    world.add(&["ballast"]).await;
+    world.catalog.sync(&world.collection).await.expect("synced");
+    let number = world.number();
+    let world = world.reopened(Question::NoModel).await;
+    assert_eq!(world.found("ballast").await.0, ["ballast"]);
+    assert_eq!(world.number(), number);
+    for entry in fs::read_dir(world.index()).expect("files") {
+        let file = entry.expect("a file").path();
+        if file.extension().is_some_and(|e| e == "term") {
+            fs::write(file, "damaged").expect("written");
+        }
+    }
+    let world = world.reopened(Question::NoModel).await;
+    assert_eq!(world.found("ballast").await.0, ["ballast"]);
+    assert_ne!(world.number(), number);
+    let beside = fs::read_dir(world.index().parent().expect("a folder")).expect("files").count();
+    assert_eq!(beside, 1, "nothing else stays");
+}
+
+#[tokio::test]
+async fn an_index_of_another_store_is_built_anew() {
+    let (one, two) = (World::new(Question::NoModel).await, World::new(Question::NoModel).await);
+    for (world, text) in [(&one, "ballast"), (&two, "keel")] {
+        world.add(&[text]).await;
+        world.catalog.sync(&world.collection).await.expect("synced");
+    }
+    fs::remove_dir_all(one.index()).expect("removed");
+    fs::create_dir(one.index()).expect("a folder");
+    for entry in fs::read_dir(two.index()).expect("files") {
+        let file = entry.expect("a file");
+        fs::copy(file.path(), one.index().join(file.file_name())).expect("copied");
+    }
+    let one = one.reopened(Question::NoModel).await;
+    assert_eq!(one.found("keel").await.0, Vec::<String>::new());
+    assert_eq!(one.found("ballast").await.0, ["ballast"]);
+}
+
+#[tokio::test]
+async fn while_an_index_for_another_language_cannot_be_built_the_old_one_answers() {
+    let world = World::new(Question::NoModel).await;
+    world.add(&["As declarações"]).await;
+    world.catalog.sync(&world.collection).await.expect("synced");
+    // A file stands where the new one is to be built.
+    let blocked = world.index().with_extension("new");
+    fs::write(&blocked, "").expect("written");
+    let update = CollectionUpdate { language: Some("pt".into()), ..CollectionUpdate::default() };
+    world.store.update_collection(&world.collection.id, update).await.expect("updated");
+    world.add(&["O regulamento"]).await;
+    world.catalog.sync(&world.collection).await.expect_err("it is blocked");
+    assert_eq!(world.found("declarações").await.0, ["As declarações"]);
+    assert!(world.found("declaração").await.0.is_empty());
+    fs::remove_file(blocked).expect("removed");
+    world.catalog.sync(&world.collection).await.expect("synced");
+    assert_eq!(world.found("declaração").await.0, ["As declarações"]);
+    assert_eq!(world.found("regulamentos").await.0, ["O regulamento"]);
+}
+
+#[tokio::test]
+async fn without_words_meaning_answers_and_without_both_there_is_an_error() {
+    for (question, expected) in
+        [(Question::Answers, Some(MEANING)), (Question::NoModel, None), (Question::Unusable, None)]
+    {
+        let world = World::new(question).await;
+        let document = world.add(&["ballast"]).await;
+        world.embed(document.key).await;
+        // No index can be opened or built.
+        fs::create_dir_all(world.data.join("indexes")).expect("a folder");
+        fs::write(world.index().parent().expect("a folder"), "a file in its place").expect("written");
+        world.catalog.sync(&world.collection).await.expect_err("the words lag");
+        match (expected, world.search("ballast", MINUTE).await) {
+            (Some(by), Ok(found)) => assert_eq!((found.hits.len(), found.by), (1, by)),
+            (None, Err(error)) => assert!(error.io_kind().is_some(), "{error}"),
+            (_, other) => panic!("{other:?}"),
+        }
+        fs::remove_file(world.index().parent().expect("a folder")).expect("removed");
+        assert!(world.found("ballast").await.1.words, "it mends itself");
+    }
+}
+
+#[tokio::test]
+async fn where_meaning_fails_or_is_late_words_answer() {
+    for (question, expected, within) in [
+        (Question::Answers, BOTH, MINUTE),
+        (Question::Fails, WORDS, MINUTE),
+        (Question::Unusable, WORDS, MINUTE),
+        (Question::Never, WORDS, Duration::from_secs(2)),
+    ] {
+        let world = World::new(question).await;
+        let document = world.add(&["ballast"]).await;
+        world.embed(document.key).await;
+        world.catalog.sync(&world.collection).await.expect("synced");
+        let found = world.search("ballast", within).await.expect("an answer");
+        assert_eq!((found.hits.len(), found.by), (1, expected));
+    }
+}

@@ -1,0 +1,137 @@
+//! The upkeep of all indexes: that they follow the store, and that what was removed goes.
+
+use std::fs;
+use std::future::Future;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use super::words::blocking;
+use super::{Catalog, Collection, CollectionError};
+use crate::index::{IndexError, LexicalIndex};
+use crate::store::{CollectionId, StoreError};
+
+/// At a stop, for what is still under way. What it would have finished is made up for at the next start.
+const PATIENCE_AT_STOP: Duration = Duration::from_secs(5);
+
+impl Catalog {
+    /// Brings a collection's indexes up to the store, in a task of its own that who asked may leave: both, also where one
+    /// of them fails. Who asks while that is under way shares the next one with all others who do.
+    pub async fn sync(&self, collection: &Collection) -> Result<(), CollectionError> {
+        let words = self.sync_words(collection).await;
+        let meaning = self.sync_meaning(collection).await;
+        words.and(meaning)
+    }
+
+    /// The same with the words alone, for who cannot wait until the vectors are read.
+    pub(super) async fn sync_words(&self, collection: &Collection) -> Result<(), CollectionError> {
+        let Some(collection) = self.by_id(&collection.id) else { return Ok(()) };
+        let (store, synced) = (self.store.clone(), collection.clone());
+        let under_way = self.under_way.begin();
+        let work = move || async move {
+            let _under_way = under_way;
+            unless_deleted(synced.follow_words(&*store).await)
+        };
+        collection.words_runs.run(work).await.map_err(CollectionError::Lagging)
+    }
+
+    async fn sync_meaning(&self, collection: &Collection) -> Result<(), CollectionError> {
+        let Some(model) = self.embedder.model() else { return Ok(()) };
+        let Some(collection) = self.by_id(&collection.id) else { return Ok(()) };
+        let (store, synced) = (self.store.clone(), collection.clone());
+        let under_way = self.under_way.begin();
+        let work = move || async move {
+            let _under_way = under_way;
+            unless_deleted(synced.follow_meaning(&*store, model).await)
+        };
+        collection.meaning_runs.run(work).await.map_err(CollectionError::Lagging)
+    }
+
+    /// Brings all collections up to the store; one that fails is logged and does not stop the rest.
+    pub async fn sync_all(&self) {
+        if let Err(error) = self.remove_strangers().await {
+            tracing::warn!(%error, "indexes of deleted collections stay for now");
+        }
+        let all: Vec<_> = self.open.read().values().cloned().collect();
+        for collection in all {
+            if let Err(error) = self.sync(&collection).await {
+                tracing::error!(%error, collection = collection.label(), "collection could not be indexed");
+            }
+        }
+    }
+
+    /// Writes files anew that hold words of removed chunks, one collection after the other. Says whether there were any.
+    pub async fn purge(&self) -> bool {
+        let all: Vec<_> = self.open.read().values().cloned().collect();
+        let mut purged = false;
+        for collection in all.into_iter().filter(|collection| collection.words.holds_removed()) {
+            purged = true;
+            let label = collection.label();
+            let steps = async move {
+                let _nobody_else = collection.words_runs.pause().await;
+                collection.words.purge().await
+            };
+            if let Err(error) = self.to_its_end(steps).await {
+                tracing::warn!(%error, collection = label, "words of removed documents stay in a file for now");
+            }
+        }
+        purged
+    }
+
+    /// Ends what is under way, and leaves no file that holds words of removed chunks. The last call.
+    pub async fn close(&self) {
+        if tokio::time::timeout(PATIENCE_AT_STOP, self.under_way.nothing()).await.is_err() {
+            tracing::info!("indexing goes on at the next start");
+            return;
+        }
+        self.purge().await;
+    }
+
+    /// Removes indexes of collections that are no more: those of a process that ended while it deleted one.
+    async fn remove_strangers(&self) -> Result<(), CollectionError> {
+        let indexes = self.indexes.clone();
+        let names = blocking(move || {
+            let entries = match fs::read_dir(&*indexes) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+                read => read?,
+            };
+            let names = entries.map(|entry| Ok(entry?.file_name().into_string().unwrap_or_default()));
+            names.collect::<Result<Vec<_>, IndexError>>()
+        })
+        .await?;
+        // Whoever makes a collection lets it be found before its index is made.
+        let strangers =
+            names.into_iter().filter(|name| is_id(name) && self.by_id(&CollectionId(name.clone())).is_none());
+        for name in strangers {
+            let folder = self.indexes.join(&name);
+            blocking(move || LexicalIndex::remove(&folder)).await?;
+            tracing::info!(collection = name, "the index of a deleted collection was removed");
+        }
+        Ok(())
+    }
+
+    /// Runs steps that belong together even if whoever asked for them leaves half-way.
+    pub(super) async fn to_its_end<T: Send + 'static>(
+        &self,
+        steps: impl Future<Output = Result<T, CollectionError>> + Send + 'static,
+    ) -> Result<T, CollectionError> {
+        let under_way = self.under_way.begin();
+        let steps = async move {
+            let _under_way = under_way;
+            steps.await
+        };
+        tokio::spawn(steps).await.map_err(|e| CollectionError::Worker(e.to_string()))?
+    }
+}
+
+/// What the folder of a collection's indexes is called.
+fn is_id(name: &str) -> bool {
+    name.starts_with("vs_")
+}
+
+/// A collection may be deleted while somebody is on the way to it.
+fn unless_deleted(synced: Result<(), CollectionError>) -> Result<(), CollectionError> {
+    match synced {
+        Err(CollectionError::Store(StoreError::NotFound(_))) => Ok(()),
+        synced => synced,
+    }
+}

@@ -1,0 +1,136 @@
+//! The folder of a lexical index: what is opened, how a new one is built beside it, and how it takes its place.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use tantivy::Index;
+
+use super::super::IndexError;
+use super::{LexicalIndex, schema};
+
+/// Raised when the fields or the analysis change: an index of another format is rebuilt.
+const FORMAT: u32 = 2;
+/// The file that says what the index was made for. tantivy knows nothing of it.
+const MARKER: &str = "format";
+/// Bytes that a small index takes while it is written.
+const ROOM: usize = 1 << 20;
+
+/// What an index is made for.
+fn marker(store: &str, language: Option<&str>) -> String {
+    format!("lexical {FORMAT} {store} {}", language.unwrap_or("-"))
+}
+
+/// The language of an index of this format that was made for this store.
+fn language_of(text: &str, store: &str) -> Option<Option<String>> {
+    let language = text.strip_prefix(&marker(store, Some("")))?;
+    Some((language != "-").then(|| language.to_owned()))
+}
+
+impl LexicalIndex {
+    /// Where a collection's index lies under the folder of all indexes.
+    pub fn folder(indexes: &Path, collection: &str) -> PathBuf {
+        indexes.join(collection).join("lexical")
+    }
+
+    /// Opens the index in a folder, and compares its files with their checksums. None where there is none, or one of
+    /// another format or made from another store, which says nothing about this one.
+    pub fn open(folder: &Path, store: &str) -> Result<Option<Self>, IndexError> {
+        let text = match fs::read(folder.join(MARKER)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let Some(language) = language_of(&String::from_utf8_lossy(&text), store) else { return Ok(None) };
+        let index = Index::open_in_dir(folder)?;
+        let damaged = index.validate_checksum()?;
+        if let Some(path) = damaged.iter().next() {
+            return Err(IndexError::Damaged(format!("checksum of {}", path.display())));
+        }
+        let opened = Self::with(folder.to_owned(), index, language)?;
+        // What a process left that ended while it wrote.
+        opened.collect_garbage()?;
+        Ok(Some(opened))
+    }
+
+    /// Begins an empty index beside a folder. It takes the folder's place by [`Self::take_place`], and until then what
+    /// is there goes on answering.
+    pub fn begin_beside(folder: &Path, store: &str, language: Option<&str>) -> Result<Self, IndexError> {
+        let beside = beside(folder);
+        remove_folder(&beside)?;
+        fs::create_dir_all(&beside)?;
+        let index = Index::create_in_dir(&beside, schema().0)?;
+        let begun = Self::with(beside.clone(), index, language.map(str::to_owned))?;
+        fs::write(beside.join(MARKER), marker(store, language))?;
+        Ok(begun)
+    }
+
+    /// Puts an index that was begun beside a folder into its place. Who still searches in the old one finishes there.
+    pub fn take_place(self, folder: &Path) -> Result<Self, IndexError> {
+        let (beside, language) = (self.folder.clone(), self.language.clone());
+        drop(self);
+        let old = old(folder);
+        remove_folder(&old)?;
+        match fs::rename(folder, &old) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
+        // Killed here, the next start finds no index, and builds one.
+        fs::rename(&beside, folder)?;
+        let opened = Self::with(folder.to_owned(), Index::open_in_dir(folder)?, language)?;
+        remove_folder(&old)?;
+        Ok(opened)
+    }
+
+    /// Removes what a rebuild left that did not come to its end.
+    pub fn clear_leftovers(folder: &Path) -> Result<(), IndexError> {
+        remove_folder(&beside(folder))?;
+        remove_folder(&old(folder))
+    }
+
+    /// Deletes an index's folder, or all of a collection's.
+    pub fn remove(folder: &Path) -> Result<(), IndexError> {
+        remove_folder(folder)
+    }
+
+    /// Bytes of an index's files.
+    pub fn size(folder: &Path) -> Result<u64, IndexError> {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            read => read?,
+        };
+        let mut bytes = 0;
+        for entry in entries {
+            match entry?.metadata() {
+                Ok(file) => bytes += file.len(),
+                // Removed meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Whether an index could be built anew beside a folder now: an error of writing, where there is no room.
+    pub fn check_room(folder: &Path) -> Result<(), IndexError> {
+        let probe = folder.with_extension("probe");
+        fs::create_dir_all(probe.parent().unwrap_or(folder))?;
+        let written = fs::write(&probe, vec![0; ROOM]);
+        fs::remove_file(&probe)?;
+        Ok(written?)
+    }
+}
+
+fn beside(folder: &Path) -> PathBuf {
+    folder.with_extension("new")
+}
+
+fn old(folder: &Path) -> PathBuf {
+    folder.with_extension("old")
+}
+
+fn remove_folder(folder: &Path) -> Result<(), IndexError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,252 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+const STORE: &str = "a-store";
+
+fn row(chunk: u64, document: i64, text: &str) -> LexicalRow {
+    LexicalRow { chunk, document, text: text.to_owned() }
+}
+
+fn batch(revision: u64, added: Vec<LexicalRow>) -> LexicalBatch {
+    LexicalBatch { revision, removed: vec![], added }
+}
+
+fn removal(revision: u64, removed: &[u64]) -> LexicalBatch {
+    LexicalBatch { revision, removed: removed.to_vec(), added: vec![] }
+}
+
+fn begun(path: &Path, language: Option<&str>) -> Result<LexicalIndex, IndexError> {
+    LexicalIndex::begin_beside(path, STORE, language)?.take_place(path)
+}
+
+fn opened(path: &Path) -> Result<LexicalIndex, Box<dyn std::error::Error>> {
+    Ok(LexicalIndex::open(path, STORE)?.ok_or("no index")?)
+}
+
+fn found(index: &LexicalIndex, question: &str) -> Result<Vec<u64>, IndexError> {
+    let found = index.search(question, 10, &Filter::Everything)?;
+    Ok(found.iter().map(|s| s.chunk).collect())
+}
+
+/// All terms of all segments, whatever chunk they are of.
+fn terms(path: &Path) -> Result<BTreeSet<String>, Box<dyn std::error::Error>> {
+    let mut terms = BTreeSet::new();
+    let (_, fields) = schema();
+    let reader = Index::open_in_dir(path)?.reader()?;
+    for segment in reader.searcher().segment_readers() {
+        for field in [fields.stemmed, fields.folded] {
+            let words = segment.inverted_index(field)?;
+            let mut stream = words.terms().stream()?;
+            while stream.advance() {
+                terms.insert(String::from_utf8_lossy(stream.key()).into_owned());
+            }
+        }
+    }
+    Ok(terms)
+}
+
+fn files(path: &Path) -> Result<usize, std::io::Error> {
+    Ok(fs::read_dir(path)?.count())
+}
+
+#[test]
+fn changes_are_found_and_survive_reopening() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("lexical");
+    let index = begun(&path, Some("pt"))?;
+    assert_eq!(index.revision()?, 0);
+    let texts = vec![row(1, 1, "As declarações da universidade"), row(2, 2, "O regulamento do aluno")];
+    index.apply(&batch(3, texts))?;
+    assert_eq!(found(&index, "qual declaração?")?, [1]);
+    assert_eq!(found(&index, "declaracoes")?, [1]);
+    assert!(index.search("regulamento", 10, &Filter::Documents([1].into()))?.is_empty());
+    index.apply(&removal(4, &[1]))?;
+    drop(index);
+    let index = opened(&path)?;
+    assert_eq!((index.revision()?, index.language()), (4, Some("pt")));
+    assert!(found(&index, "declaração")?.is_empty());
+    assert_eq!(index.search("alunos", 10, &Filter::Documents([2].into()))?[0].chunk, 2);
+    Ok(())
+}
+
+#[test]
+fn what_says_nothing_about_this_store_is_not_opened() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("lexical");
+    assert!(LexicalIndex::open(&path, STORE)?.is_none(), "there is none");
+    begun(&path, None)?.apply(&batch(1, vec![row(1, 1, "ballast")]))?;
+    assert_eq!(opened(&path)?.language(), None);
+    assert!(LexicalIndex::open(&path, "another-store")?.is_none());
+    assert!(LexicalIndex::open(&path, "a")?.is_none());
+    // As they were before stores had identities.
+    fs::write(path.join("format"), "lexical 1 -")?;
+    assert!(LexicalIndex::open(&path, STORE)?.is_none());
+    Ok(())
+}
+
+#[test]
+fn damage_is_told_from_what_the_machine_lacks() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("lexical");
+    let index = begun(&path, Some("en"))?;
+    index.apply(&batch(1, vec![row(1, 1, "ballast")]))?;
+    // Somebody else writes.
+    let other = index.writer()?;
+    let busy = index.apply(&batch(2, vec![row(2, 1, "keel")]));
+    assert!(matches!(busy, Err(IndexError::Busy)), "{busy:?}");
+    assert_eq!((index.revision()?, found(&index, "ballast")?), (1, vec![1]));
+    drop(other);
+    index.apply(&batch(2, vec![row(2, 1, "keel")]))?;
+    drop(index);
+
+    for entry in fs::read_dir(&path)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|e| e == "idx" || e == "term") {
+            let mut bytes = fs::read(&file)?;
+            bytes.iter_mut().take(8).for_each(|b| *b ^= 0x55);
+            fs::write(&file, bytes)?;
+        }
+    }
+    let damaged = LexicalIndex::open(&path, STORE).err();
+    assert!(matches!(damaged, Some(IndexError::Damaged(_))), "{damaged:?}");
+    fs::remove_dir_all(&path)?;
+    fs::write(&path, "no folder")?;
+    let blocked = LexicalIndex::open(&path, STORE).err();
+    assert!(matches!(blocked, Some(IndexError::Io(_))), "{blocked:?}");
+    Ok(())
+}
+
+#[test]
+fn a_new_index_takes_the_place_of_one_that_answers_until_then() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("lexical");
+    let old = begun(&path, Some("en"))?;
+    old.apply(&batch(1, vec![row(1, 1, "ballast")]))?;
+    // A process that ended while it built one.
+    drop(LexicalIndex::begin_beside(&path, STORE, Some("pt"))?);
+    assert_eq!(opened(&path)?.language(), Some("en"));
+    let new = LexicalIndex::begin_beside(&path, STORE, Some("pt"))?;
+    new.apply(&batch(7, vec![row(1, 1, "ballast"), row(2, 1, "keel")]))?;
+    assert_eq!(found(&old, "ballast")?, [1]);
+    let new = new.take_place(&path)?;
+    assert_eq!(found(&old, "ballast")?, [1], "who has it open finishes there");
+    assert_eq!((found(&new, "keel")?, new.revision()?), (vec![2], 7));
+    new.apply(&removal(8, &[1]))?;
+    drop((old, new));
+    assert_eq!((opened(&path)?.revision()?, files(folder.path())?), (8, 1));
+
+    drop(LexicalIndex::begin_beside(&path, STORE, None)?);
+    fs::create_dir(folder.path().join("lexical.old"))?;
+    LexicalIndex::clear_leftovers(&path)?;
+    assert_eq!((opened(&path)?.revision()?, files(folder.path())?), (8, 1));
+    assert!(LexicalIndex::size(&path)? > 1_000);
+    Ok(())
+}
+
+#[test]
+fn a_part_that_is_applied_again_changes_nothing() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), None)?;
+    let part = batch(0, (1..=50).map(|chunk| row(chunk, 1, "ballast")).collect());
+    index.apply(&part)?;
+    assert_eq!(index.revision()?, 0, "no more is claimed than is there");
+    index.apply(&part)?;
+    index.apply(&batch(4, (40..=60).map(|chunk| row(chunk, 1, "ballast")).collect()))?;
+    let found = index.search("ballast", 1_000, &Filter::Everything)?;
+    let ids: BTreeSet<u64> = found.iter().map(|s| s.chunk).collect();
+    assert_eq!((found.len(), ids.len(), index.revision()?), (60, 60, 4));
+    Ok(())
+}
+
+#[test]
+fn words_of_removed_chunks_are_in_no_file_after_a_purge() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("lexical");
+    let index = begun(&path, None)?;
+    // One segment that loses a chunk, one that loses all, one that loses none.
+    index.apply(&batch(1, vec![row(1, 1, "zyxmarker ballast"), row(2, 2, "keel")]))?;
+    index.apply(&batch(2, vec![row(3, 1, "zyxmarker alone")]))?;
+    index.apply(&batch(3, vec![row(4, 2, "anchor")]))?;
+    assert!(terms(&path)?.contains("zyxmarker") && !index.holds_removed());
+    index.apply(&removal(4, &[1, 3]))?;
+    assert!(index.holds_removed());
+    // Somebody searches meanwhile.
+    let searcher = index.reader.searcher();
+    index.purge()?;
+    assert!(!index.holds_removed());
+    assert_eq!(terms(&path)?, ["anchor", "keel"].map(str::to_owned).into());
+    drop(searcher);
+    // No file is left that is not of the last commit: they would hold the words too.
+    let known = index.index.load_metas()?.list_segment_files();
+    for entry in fs::read_dir(&path)? {
+        let name = entry?.file_name();
+        let of_segment = name.to_string_lossy().split_once('.').is_some_and(|(stem, _)| stem.len() == 32);
+        assert!(!of_segment || known.contains(Path::new(&name)), "{name:?}");
+        let bytes = fs::read(path.join(&name))?;
+        assert!(!bytes.windows(9).any(|bytes| bytes == b"zyxmarker"), "{name:?}");
+    }
+    assert_eq!((found(&index, "keel")?, found(&index, "anchor")?), (vec![2], vec![4]));
+    assert_eq!(index.revision()?, 4);
+    index.purge()?;
+    index.apply(&removal(5, &[2, 4]))?;
+    index.purge()?;
+    assert_eq!(terms(&path)?, BTreeSet::new());
+    assert_eq!(opened(&path)?.revision()?, 5);
+    Ok(())
+}
+
+#[test]
+fn what_a_process_left_that_ended_while_it_wrote_is_removed_on_opening() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("lexical");
+    let index = begun(&path, None)?;
+    index.apply(&batch(1, vec![row(1, 1, "ballast")]))?;
+    let before = files(&path)?;
+    let mut writer = index.writer()?;
+    let mut document = tantivy::TantivyDocument::default();
+    document.add_text(index.fields.folded, "zyxmarker");
+    writer.add_document(document)?;
+    // Written, and not committed.
+    drop(writer.prepare_commit()?);
+    std::mem::forget(writer);
+    assert!(files(&path)? > before);
+    let copy = folder.path().join("copy");
+    fs::create_dir(&copy)?;
+    for entry in fs::read_dir(&path)? {
+        let entry = entry?;
+        fs::copy(entry.path(), copy.join(entry.file_name()))?;
+    }
+    opened(&copy)?;
+    assert_eq!(terms(&copy)?, ["ballast".to_owned()].into());
+    assert!(files(&copy)? <= before, "{} files", files(&copy)?);
+    Ok(())
+}
+
+#[test]
+fn room_is_looked_for_and_left() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    LexicalIndex::check_room(&folder.path().join("vs_1/lexical"))?;
+    assert_eq!(files(&folder.path().join("vs_1"))?, 0);
+    // A file stands where a folder is needed.
+    fs::write(folder.path().join("vs_2"), "")?;
+    let error = LexicalIndex::check_room(&folder.path().join("vs_2/lexical"));
+    assert!(matches!(error, Err(IndexError::Io(_))), "{error:?}");
+    Ok(())
+}
+
+#[test]
+fn hostile_questions_are_only_words() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("en"))?;
+    index.apply(&batch(1, vec![row(1, 1, "anchor chain")]))?;
+    for question in ["", "AND OR NOT", "chunk:1 *:*", "\"", "((((", "[* TO *]", &"x ".repeat(10_000)] {
+        assert!(index.search(question, 10, &Filter::Everything)?.is_empty(), "{question}");
+    }
+    assert_eq!(found(&index, "+anchor -chain \"")?, [1]);
+    Ok(())
+}
