@@ -21,7 +21,7 @@ async fn lastro(world: &World, arguments: &[&str]) -> Output {
 }
 
 /// What the doctor says, and whether all is well.
-async fn doctor(world: &World, more: &[&str]) -> (bool, String) {
+pub async fn doctor(world: &World, more: &[&str]) -> (bool, String) {
     let (upstream, data) = (format!("http://{}/v1", world.upstream.address), world.data());
     let data = data.to_str().expect("a path").to_owned();
     let mut arguments = vec!["doctor"];
