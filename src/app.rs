@@ -122,13 +122,15 @@ impl App {
                 self.sync_folder(root).await;
             }
         };
+        let indexes = self.catalog.catch_up(&self.config.ingest.pauses);
         tokio::join!(
             self.ingest.clone().run(),
             folder,
             models,
             self.expire(),
             self.keep_house(),
-            self.purge()
+            self.purge(),
+            indexes
         );
     }
 
@@ -189,6 +191,7 @@ impl App {
                 added = synced.added,
                 removed = synced.removed,
                 kept = synced.kept,
+                retried = synced.retried,
                 folder = %root.display(),
                 "collections synced"
             ),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::access::Terms;
 use crate::embed::DeviceChoice;
-use crate::ingest::{ExtractLimits, IngestSettings};
+use crate::ingest::{ExtractLimits, IngestSettings, PAUSES};
 use crate::rag::RagSettings;
 use crate::store::Quota;
 use crate::telemetry::TelemetrySettings;
@@ -179,7 +179,7 @@ impl Config {
                 bytes: most("collection_mib", o.collection_mib)?.map(|mib| mib << 20),
                 chunks: most("collection_chunks", o.collection_chunks)?,
             },
-            ingest: IngestSettings { limits: parsing, pdfium: o.pdfium, program },
+            ingest: IngestSettings { limits: parsing, pdfium: o.pdfium, program, pauses: PAUSES.to_vec() },
             keys: keys::read(&o.keys.unwrap_or_default())?,
             telemetry: TelemetrySettings {
                 log_requests: o.log_requests.unwrap_or(true),

@@ -7,6 +7,12 @@ pub fn now() -> i64 {
     seconds(SystemTime::now())
 }
 
+/// Milliseconds since 1970.
+pub fn now_in_milliseconds() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// A time in seconds since 1970; 0 where it is before.
 pub fn seconds(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)

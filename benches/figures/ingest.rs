@@ -79,7 +79,7 @@ async fn extract(place: &Place, path: &Path) -> Outcome<Text> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let limits = ExtractLimits::default();
     let extracted = child::extract_in_child(path, &name, &limits, place.pdfium.as_deref(), &place.program);
-    let extracted = extracted.await.map_err(|e| format!("{}: {}", path.display(), e.message()))?;
+    let extracted = extracted.await.map_err(|e| format!("{}: {e}", path.display()))?;
     let text: Vec<&str> = extracted.blocks.iter().map(|b| b.text.as_str()).collect();
     Ok(Text { pages: extracted.pages, text: text.join("\n") })
 }

@@ -119,7 +119,7 @@ pub async fn one(
     let collection = app.catalog.find(&access, &collection)?;
     let document = app.catalog.document(&collection, &document).await?;
     let embedded = embedded_chunks(&app, std::slice::from_ref(&document)).await?;
-    Ok(Json(object(&embedded, document)))
+    Ok(Json(object(&app, &embedded, document)))
 }
 
 pub async fn delete(
@@ -134,9 +134,22 @@ pub async fn delete(
     Ok(Json(Deleted::new(&document.id.0, "vector_store.document.deleted")))
 }
 
+/// A document of a synced folder too: its bytes stay those of the folder.
+pub async fn retry(
+    State(app): State<Arc<App>>,
+    Caller(access, ..): Caller<Ingest>,
+    Path((collection, document)): Path<(String, String)>,
+) -> Result<Json<DocumentObject>, ApiError> {
+    let collection = app.catalog.find_to_use(&access, &collection)?;
+    let document = app.catalog.document(&collection, &document).await?;
+    let document = app.ingest.retry(&collection, &document.id).await?;
+    let embedded = embedded_chunks(&app, std::slice::from_ref(&document)).await?;
+    Ok(Json(object(&app, &embedded, document)))
+}
+
 async fn objects(app: &App, documents: Vec<DocumentRecord>) -> Result<List<DocumentObject>, ApiError> {
     let embedded = embedded_chunks(app, &documents).await?;
-    let shown = documents.into_iter().map(|document| object(&embedded, document)).collect();
+    let shown = documents.into_iter().map(|document| object(app, &embedded, document)).collect();
     Ok(List::whole(shown, |d| &d.id))
 }
 
@@ -145,7 +158,8 @@ async fn embedded_chunks(
     app: &App,
     documents: &[DocumentRecord],
 ) -> Result<HashMap<DocumentKey, u32>, ApiError> {
-    let embedding = documents.iter().filter(|d| d.status == Status::InProgress && d.chunks > 0);
+    let goes_on = |d: &&DocumentRecord| d.status == Status::InProgress || d.warning.is_some();
+    let embedding = documents.iter().filter(|d| d.chunks > 0).filter(goes_on);
     let keys: Vec<DocumentKey> = embedding.map(|document| document.key).collect();
     // Without a model there is nothing to wait for.
     let Some(Ok(model)) = app.embeddings.as_ref().filter(|_| !keys.is_empty()).map(|e| e.info()) else {
@@ -155,7 +169,8 @@ async fn embedded_chunks(
     Ok(keys.into_iter().zip(counts).collect())
 }
 
-fn object(embedded: &HashMap<DocumentKey, u32>, document: DocumentRecord) -> DocumentObject {
+fn object(app: &App, embedded: &HashMap<DocumentKey, u32>, document: DocumentRecord) -> DocumentObject {
+    let warning = app.ingest.warning(&document);
     let status = match document.status {
         Status::InProgress => "in_progress",
         Status::Completed => "completed",
@@ -169,6 +184,7 @@ fn object(embedded: &HashMap<DocumentKey, u32>, document: DocumentRecord) -> Doc
         filename: document.filename,
         status: status.to_owned(),
         last_error: document.failure.map(|f| LastError { code: f.code, message: f.message }),
+        warning: warning.map(|w| LastError { code: w.code, message: w.message }),
         created_at: document.created_at,
         bytes: document.bytes,
         pages: document.pages,

@@ -87,6 +87,7 @@ pub fn routes(app: Arc<App>) -> Router {
             "/v1/vector_stores/{collection}/documents/{document}",
             get(documents::one).delete(documents::delete),
         )
+        .route("/v1/vector_stores/{collection}/documents/{document}/retry", post(documents::retry))
         // Keys.
         .route("/admin/keys", get(keys::list).post(keys::create))
         .route("/admin/keys/{key}", delete(keys::revoke))

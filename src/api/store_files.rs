@@ -15,7 +15,7 @@ use crate::collection::Collection;
 use crate::ingest::CHUNK_SIZES;
 use crate::openai::{
     Attributes, CONTENT_PAGE, Chunking, ChunkingStrategyResponse, ContentObject, ContentPage,
-    CreateVectorStoreFile, Deleted, List, OBJECTS, PageQuery, QueryString, StaticChunkingStrategy,
+    CreateVectorStoreFile, Deleted, LastError, List, OBJECTS, PageQuery, QueryString, StaticChunkingStrategy,
     UpdateVectorStoreFile, VectorStoreFileError, VectorStoreFileObject, VectorStoreFileStatus,
     last_error_code,
 };
@@ -32,7 +32,7 @@ pub async fn attach(
     let collection = to_fill(&app, &access, &collection)?;
     let attached = app.ingest.attach(&access, &collection, vec![attachment(new)?], false).await?;
     match attached.documents.into_iter().next() {
-        Some(document) => Ok(Json(object(document)?)),
+        Some(document) => Ok(Json(object(&app, document)?)),
         None => Err(ApiError::internal(&"a file was attached and no document came of it")),
     }
 }
@@ -53,7 +53,7 @@ pub async fn one(
     Path((collection, file)): Path<(String, String)>,
 ) -> Result<Json<VectorStoreFileObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
-    Ok(Json(object(app.store().document(&collection.id, &DocumentId(file)).await?)?))
+    Ok(Json(object(&app, app.store().document(&collection.id, &DocumentId(file)).await?)?))
 }
 
 pub async fn update(
@@ -67,7 +67,7 @@ pub async fn update(
     let attributes = json(&update.attributes)?;
     let document = app.store().set_attributes(&collection.id, &DocumentId(file), &attributes).await?;
     collection.touch();
-    Ok(Json(object(document)?))
+    Ok(Json(object(&app, document)?))
 }
 
 pub async fn delete(
@@ -129,7 +129,7 @@ pub(super) async fn page(
     };
     let filter = DocumentFilter { status, batch };
     let found = app.store().documents_page(&collection.id, filter, to_page(page)).await?;
-    let objects = found.items.into_iter().map(object).collect::<Result<_, _>>()?;
+    let objects = found.items.into_iter().map(|document| object(app, document)).collect::<Result<_, _>>()?;
     Ok(List::page(objects, found.has_more, |o: &VectorStoreFileObject| &o.id))
 }
 
@@ -159,7 +159,8 @@ fn json(attributes: &Attributes) -> Result<String, ApiError> {
     attributes.to_json().map_err(|error| ApiError::internal(&error))
 }
 
-fn object(document: DocumentRecord) -> Result<VectorStoreFileObject, ApiError> {
+fn object(app: &App, document: DocumentRecord) -> Result<VectorStoreFileObject, ApiError> {
+    let warning = app.ingest.warning(&document);
     let sizes = document.chunking.unwrap_or(CHUNK_SIZES);
     let tokens = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
     let strategy = StaticChunkingStrategy {
@@ -181,6 +182,7 @@ fn object(document: DocumentRecord) -> Result<VectorStoreFileObject, ApiError> {
         last_error: document
             .failure
             .map(|f| VectorStoreFileError { code: last_error_code(&f.code), message: f.message }),
+        warning: warning.map(|w| LastError { code: w.code, message: w.message }),
         chunking_strategy: ChunkingStrategyResponse::Static { r#static: strategy },
         attributes: Attributes::from_json(&document.attributes)
             .map_err(|error| ApiError::internal(&error))?,

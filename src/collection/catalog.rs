@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::lag::Lag;
 use super::runs::UnderWay;
 use super::words::blocking;
 use super::{Collection, CollectionError, Embedder, Settings, is_handle};
@@ -50,6 +51,7 @@ pub struct Catalog {
     /// One at a time creates or deletes: the store and what is open change together.
     changing: Arc<tokio::sync::Mutex<()>>,
     pub(super) under_way: UnderWay,
+    pub(super) lag: Arc<Lag>,
 }
 
 impl Catalog {
@@ -73,6 +75,7 @@ impl Catalog {
             open,
             changing,
             under_way: UnderWay::default(),
+            lag: Arc::default(),
         })
     }
 
@@ -294,8 +297,8 @@ impl Catalog {
     }
 
     /// Brings the indexes up to a change that is committed already, and stands whatever becomes of them: what they
-    /// still name is not read back, and the next sync brings them up.
-    async fn follow(&self, collection: &CollectionId) {
+    /// still name is not read back, and [`Self::catch_up`] brings them up.
+    pub async fn follow(&self, collection: &CollectionId) {
         let Some(collection) = self.by_id(collection) else { return };
         if let Err(error) = self.sync(&collection).await {
             tracing::warn!(%error, collection = collection.label(), "the indexes lag behind for now");

@@ -3,6 +3,7 @@
 mod catalog;
 mod embedder;
 mod fusion;
+mod lag;
 mod legs;
 mod meaning;
 mod open;

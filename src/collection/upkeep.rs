@@ -15,11 +15,14 @@ const PATIENCE_AT_STOP: Duration = Duration::from_secs(5);
 
 impl Catalog {
     /// Brings a collection's indexes up to the store, in a task of its own that who asked may leave: both, also where one
-    /// of them fails. Who asks while that is under way shares the next one with all others who do.
+    /// of them fails. Who asks while that is under way shares the next one with all others who do. Where one fails,
+    /// [`Self::catch_up`] tries again.
     pub async fn sync(&self, collection: &Collection) -> Result<(), CollectionError> {
         let words = self.sync_words(collection).await;
         let meaning = self.sync_meaning(collection).await;
-        words.and(meaning)
+        let synced = words.and(meaning);
+        self.lag.note(&collection.id, synced.is_err());
+        synced
     }
 
     /// The same with the words alone, for who cannot wait until the vectors are read.

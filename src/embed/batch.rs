@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use super::EmbedError;
 use super::model::{Model, Side};
 
-pub type Reply = Result<Vec<Vec<f32>>, EmbedError>;
+/// A vector for each text, or why it has none.
+pub type Reply = Vec<Result<Vec<f32>, EmbedError>>;
 
 /// A text to be computed.
 pub enum Text {
@@ -25,7 +26,7 @@ pub enum Text {
 /// Texts of one caller, answered all at once.
 pub struct Job {
     texts: VecDeque<Text>,
-    vectors: Vec<Vec<f32>>,
+    vectors: Reply,
     reply: oneshot::Sender<Reply>,
     _counted: Counted,
 }
@@ -43,74 +44,76 @@ impl Drop for Counted {
 }
 
 /// The next texts of the first jobs of a queue.
+#[derive(Default)]
 pub struct Batch {
     pub texts: Vec<Vec<u32>>,
-    /// How many texts are of each job, from the queue's front.
-    shares: Vec<usize>,
+    /// What is of each job, from the queue's front.
+    shares: Vec<Vec<Share>>,
     pub tokens: usize,
 }
 
+/// A text of a job.
+enum Share {
+    /// One of the batch's texts.
+    Computed,
+    /// It could not be tokenised.
+    Failed(EmbedError),
+}
+
 impl Batch {
-    /// Takes texts from the front of `jobs` up to `budget` tokens, at least one. Jobs without a
-    /// caller are dropped, and those whose text cannot be tokenised are answered.
+    /// Takes texts from the front of `jobs` up to `budget` tokens, at least one. Jobs without a caller are dropped.
     pub fn take(jobs: &mut VecDeque<Job>, model: &Model, budget: usize) -> Self {
         jobs.retain(|job| !job.reply.is_closed());
-        let mut batch = Batch { texts: Vec::new(), shares: Vec::new(), tokens: 0 };
+        let mut batch = Batch::default();
         let mut full = false;
         while !full && batch.shares.len() < jobs.len() {
             let at = batch.shares.len();
-            let before = batch.texts.len();
-            match batch.fill(&mut jobs[at], model, budget) {
-                Ok(more) => {
-                    full = !more;
-                    batch.shares.push(batch.texts.len() - before);
-                }
-                Err(error) => {
-                    batch.tokens -= batch.texts.drain(before..).map(|ids| ids.len()).sum::<usize>();
-                    if let Some(job) = jobs.remove(at) {
-                        job.answer(Err(error));
-                    }
-                }
-            }
+            full = !batch.fill(&mut jobs[at], model, budget);
         }
         batch
     }
 
     /// Takes texts of one job. False once the budget is used up.
-    fn fill(&mut self, job: &mut Job, model: &Model, budget: usize) -> Result<bool, EmbedError> {
+    fn fill(&mut self, job: &mut Job, model: &Model, budget: usize) -> bool {
+        let mut share = Vec::new();
+        let mut more = true;
         while let Some(text) = job.texts.pop_front() {
-            let ids = match text {
-                Text::Encoded(ids) => ids,
-                Text::Written(side, text) => catch(|| model.encode(side, &text).map_err(|e| e.to_string()))?,
+            let encoded = match text {
+                Text::Encoded(ids) => Ok(ids),
+                Text::Written(side, text) => catch(|| model.encode(side, &text).map_err(|e| e.to_string())),
             };
-            if !self.texts.is_empty() && self.tokens + ids.len() > budget {
-                job.texts.push_front(Text::Encoded(ids));
-                return Ok(false);
+            match encoded {
+                Ok(ids) if !self.texts.is_empty() && self.tokens + ids.len() > budget => {
+                    job.texts.push_front(Text::Encoded(ids));
+                    more = false;
+                    break;
+                }
+                Ok(ids) => {
+                    self.tokens += ids.len();
+                    self.texts.push(ids);
+                    share.push(Share::Computed);
+                }
+                Err(error) => share.push(Share::Failed(error)),
             }
-            self.tokens += ids.len();
-            self.texts.push(ids);
         }
-        Ok(true)
+        self.shares.push(share);
+        more
     }
 
     /// Computes the batch, and answers and removes the jobs that are complete. One that is not goes to the end of the
     /// queue: callers take turns, so that few texts need not wait for many.
     pub fn run(self, jobs: &mut VecDeque<Job>, model: &Model, pause: &mut dyn FnMut()) {
-        let result = catch(|| model.embed(&self.texts, pause).map_err(|e| e.to_string()));
-        let mut vectors = match &result {
-            Ok(vectors) => vectors.iter().cloned(),
-            Err(_) => [].iter().cloned(),
-        };
+        let mut vectors = compute(model, &self.texts, pause).into_iter();
         let mut unfinished = VecDeque::new();
-        for (mut job, share) in jobs.drain(..self.shares.len()).zip(&self.shares) {
-            job.vectors.extend(vectors.by_ref().take(*share));
-            match &result {
-                Err(error) => job.answer(Err(error.clone())),
-                Ok(_) if job.texts.is_empty() => {
-                    let vectors = std::mem::take(&mut job.vectors);
-                    job.answer(Ok(vectors));
-                }
-                Ok(_) => unfinished.push_back(job),
+        for (mut job, share) in jobs.drain(..self.shares.len()).zip(self.shares) {
+            let computed = share.into_iter().map(|text| match text {
+                Share::Computed => vectors.next().unwrap_or_else(|| Err(missing())),
+                Share::Failed(error) => Err(error),
+            });
+            job.vectors.extend(computed);
+            match job.texts.is_empty() {
+                true => job.answer(),
+                false => unfinished.push_back(job),
             }
         }
         jobs.append(&mut unfinished);
@@ -130,10 +133,29 @@ impl Job {
         Job { texts, vectors: Vec::new(), reply, _counted }
     }
 
-    fn answer(self, reply: Reply) {
+    fn answer(self) {
         // The caller may have left since; then nobody needs the answer.
-        let _left = self.reply.send(reply);
+        let _left = self.reply.send(self.vectors);
     }
+}
+
+/// The vectors of texts. Where those of all cannot be computed together, those of each half are: in the end only a text
+/// fails that fails by itself, and a batch too large for a device's memory becomes smaller ones.
+fn compute(model: &Model, texts: &[Vec<u32>], pause: &mut dyn FnMut()) -> Reply {
+    match catch(|| model.embed(texts, pause).map_err(|e| e.to_string())) {
+        Ok(vectors) => vectors.into_iter().map(Ok).collect(),
+        Err(error) if texts.len() <= 1 => texts.iter().map(|_| Err(error.clone())).collect(),
+        Err(_) => {
+            let (first, second) = texts.split_at(texts.len() / 2);
+            let mut vectors = compute(model, first, pause);
+            vectors.extend(compute(model, second, pause));
+            vectors
+        }
+    }
+}
+
+fn missing() -> EmbedError {
+    EmbedError::Failed("the model gave fewer vectors than there were texts".to_owned())
 }
 
 /// Runs `work`, a panic being an error as well.

@@ -30,10 +30,13 @@ pub use device::{DeviceChoice, gpu, has_gpu_driver};
 pub use model::{ModelError, ModelInfo, Side};
 pub use profile::Languages;
 
-use batch::Text;
+use batch::{Reply, Text};
 use model::Model;
 use queue::{Queue, Urgency};
 use tokens::Whole;
+
+/// What any model can embed.
+const PROBE: &str = "A plain sentence of a few words.";
 
 /// Where the model stands.
 #[derive(Clone)]
@@ -159,14 +162,25 @@ impl Embeddings {
         self.info()?;
         let text = Text::Written(Side::Query, text.to_owned());
         let mut vectors = self.embed(Urgency::First, [text]).await?;
-        vectors.pop().ok_or_else(|| EmbedError::Failed("no vector was computed".to_owned()))
+        vectors.pop().unwrap_or_else(|| Err(EmbedError::Failed("no vector was computed".to_owned())))
     }
 
-    /// One vector for each passage, in their order. Waits for the model. Dropping the future takes
-    /// what is not yet computed out of the queue.
-    pub async fn embed_passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    /// One vector for each passage, in their order, or why one has none: a text that cannot be embedded does not keep
+    /// the others from it. Waits for the model. Dropping the future takes what is not yet computed out of the queue.
+    pub async fn embed_passages(
+        &self,
+        texts: Vec<String>,
+    ) -> Result<Vec<Result<Vec<f32>, EmbedError>>, EmbedError> {
         self.ready().await?;
-        self.embed(Urgency::InTurn, texts.into_iter().map(|text| Text::Written(Side::Passage, text))).await
+        let texts = texts.into_iter().map(|text| Text::Written(Side::Passage, text));
+        self.embed(Urgency::InTurn, texts).await
+    }
+
+    /// Why a plain text cannot be embedded now, where that is so: then it is the model that does not work, and not a text.
+    pub async fn check(&self) -> Result<(), EmbedError> {
+        let probe = Text::Written(Side::Passage, PROBE.to_owned());
+        self.embed(Urgency::InTurn, [probe]).await?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(())
     }
 
     /// One vector for each text, none of them cut, or with `most` of its first so many tokens; [`EmbedError::NotReady`]
@@ -183,7 +197,7 @@ impl Embeddings {
         let encoded = encoded.await.unwrap_or_else(|error| Err(EmbedError::Failed(error.to_string())))?;
         let tokens = encoded.iter().map(Vec::len).sum();
         let vectors = self.embed(Urgency::InTurn, encoded.into_iter().map(Text::Encoded)).await?;
-        Ok(Embedded { vectors, tokens })
+        Ok(Embedded { vectors: vectors.into_iter().collect::<Result<_, _>>()?, tokens })
     }
 
     /// The model, once it is loaded.
@@ -199,9 +213,9 @@ impl Embeddings {
         &self,
         urgency: Urgency,
         texts: impl IntoIterator<Item = Text>,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+    ) -> Result<Reply, EmbedError> {
         let reply = self.shared.queue.add(urgency, texts);
-        reply.await.unwrap_or_else(|_| Err(EmbedError::Failed("the embedding thread has ended".to_owned())))
+        reply.await.map_err(|_| EmbedError::Failed("the embedding thread has ended".to_owned()))
     }
 }
 

@@ -197,8 +197,11 @@ async fn callers_get_their_own_vectors_in_order() {
     let none = embeddings.embed_passages(Vec::new());
     let (many, few, none) = tokio::join!(many, few, none);
     let all: Vec<_> = expected.iter().cycle().take(600).cloned().collect();
-    assert_same(&many.expect("embeds"), &all, 0.99999);
-    assert_same(&few.expect("embeds"), &expected, 0.99999);
+    let all_of = |reply: Result<Vec<Result<Vec<f32>, _>>, EmbedError>| {
+        reply.and_then(|vectors| vectors.into_iter().collect::<Result<Vec<_>, _>>()).expect("embeds")
+    };
+    assert_same(&all_of(many), &all, 0.99999);
+    assert_same(&all_of(few), &expected, 0.99999);
     assert!(none.expect("embeds").is_empty());
     let question = embeddings.embed_query(TEXTS[0]).await.expect("embeds");
     assert_same(&[question], &expected[..1], 0.99999);
@@ -217,8 +220,8 @@ async fn a_model_that_cannot_be_loaded_says_why_to_everyone() {
     assert!(matches!(embeddings.state(), State::Failed(_)));
 }
 
-#[tokio::test]
-async fn a_batch_that_fails_leaves_the_thread_alive() {
+/// A model that gives no vector of a text with "dogs" in it.
+fn model_without_dogs() -> tempfile::TempDir {
     let folder = tiny_model();
     let mut damaged = weights();
     let words = damaged.remove("embeddings.word_embeddings.weight").expect("is there");
@@ -228,11 +231,40 @@ async fn a_batch_that_fails_leaves_the_thread_alive() {
     let words = Tensor::cat(&[before, nan, after], 0).expect("joins");
     damaged.insert("embeddings.word_embeddings.weight".to_owned(), words);
     save(folder.path(), &damaged);
+    folder
+}
+
+#[tokio::test]
+async fn a_text_that_fails_leaves_the_thread_alive() {
+    let folder = model_without_dogs();
     let embeddings = Embeddings::start(folder.path().to_owned(), DeviceChoice::Cpu);
     embeddings.ready().await.expect("loads");
     let failed = embeddings.embed_query("dogs run").await.expect_err("fails");
     assert!(failed.to_string().contains("damaged"), "{failed}");
     assert_eq!(embeddings.embed_query("cats sat").await.expect("embeds").len(), 32);
+    embeddings.check().await.expect("the model works");
+}
+
+#[tokio::test]
+async fn a_text_fails_alone_and_not_with_its_batch() {
+    let folder = model_without_dogs();
+    let embeddings = Embeddings::start(folder.path().to_owned(), DeviceChoice::Cpu);
+    embeddings.ready().await.expect("loads");
+    // Any place in a batch, and any number of them.
+    for bad in [vec![0], vec![6], vec![3, 4], vec![0, 1, 2, 3, 4, 5, 6]] {
+        let texts = (0..7)
+            .map(|n| if bad.contains(&n) { "dogs run".to_owned() } else { "cats sat on mats".to_owned() });
+        let sound = vec!["the park".to_owned(); 5];
+        let (mixed, sound) = tokio::join!(
+            embeddings.embed_passages(texts.collect()),
+            // A caller in the same batch.
+            embeddings.embed_passages(sound)
+        );
+        let failed: Vec<usize> =
+            (0..).zip(mixed.expect("answered")).filter_map(|(n, v)| v.err().map(|_| n)).collect();
+        assert_eq!(failed, bad);
+        assert!(sound.expect("answered").iter().all(Result::is_ok), "{bad:?}");
+    }
 }
 
 #[derive(Deserialize)]

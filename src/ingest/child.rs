@@ -56,6 +56,29 @@ impl Default for ExtractLimits {
     }
 }
 
+/// Why a child gave no text.
+#[derive(Debug, thiserror::Error)]
+pub enum ChildError {
+    /// The file is at fault.
+    #[error(transparent)]
+    Document(#[from] ExtractError),
+    /// The stored file is not there.
+    #[error("the stored file is gone")]
+    Gone,
+    /// The machine is: no process, no descriptor, no memory for one, or a disk that does not read.
+    #[error("{0}")]
+    Machine(String),
+    /// The system killed the child, which keeps to limits of its own and does not die of those in this way.
+    #[error("the parser was killed")]
+    Killed,
+}
+
+/// How a child says that the machine would not let it work; numbers of `sysexits.h`.
+const NO_LIMITS: u8 = 71;
+const NO_INPUT: u8 = 74;
+/// How willingly a child is killed where memory runs out (`man 5 proc`): before the server, and before all else.
+const OOM_SCORE: &str = "1000";
+
 #[derive(Serialize, Deserialize)]
 struct Task {
     filename: String,
@@ -73,14 +96,16 @@ pub async fn extract_in_child(
     limits: &ExtractLimits,
     pdfium: Option<&Path>,
     program: &Path,
-) -> Result<Extracted, ExtractError> {
-    let broken = |what: &str, error: &dyn std::fmt::Display| {
-        tracing::error!(path = %path.display(), %error, "{what}");
-        crashed(&format!("{what}; see the server's log."))
+) -> Result<Extracted, ChildError> {
+    let machine = |what: &str| {
+        let place = path.display().to_string();
+        let what = what.to_owned();
+        move |error: std::io::Error| ChildError::Machine(format!("{what} ({place}): {error}"))
     };
     let file = match tokio::fs::File::open(path).await {
         Ok(file) => file.into_std().await,
-        Err(error) => return Err(broken("The stored file could not be opened", &error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(ChildError::Gone),
+        Err(error) => return Err(machine("the stored file could not be opened")(error)),
     };
     let task = Task {
         // Enough for the extension, which is all that matters of it.
@@ -97,8 +122,7 @@ pub async fn extract_in_child(
         memory_bytes: limits.memory_bytes,
         processor_seconds: limits.timeout.as_secs().saturating_add(1),
     };
-    let task =
-        serde_json::to_string(&task).map_err(|error| broken("The task could not be written", &error))?;
+    let task = serde_json::to_string(&task).map_err(|error| ChildError::Machine(error.to_string()))?;
     let mut command = Command::new(program);
     command.arg(COMMAND).env_clear().env(TASK_VARIABLE, task);
     command.envs(INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
@@ -108,9 +132,9 @@ pub async fn extract_in_child(
     // Each arena of glibc reserves 64 MiB of address space.
     command.env("MALLOC_ARENA_MAX", "1").env("RAYON_NUM_THREADS", "1");
     command.stdin(Stdio::from(file)).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| broken("The parser could not be started", &error))?;
+    let mut child = command.spawn().map_err(machine("the parser could not be started"))?;
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(crashed("The parser's output could not be read."));
+        return Err(ChildError::Machine("the parser has no output".to_owned()));
     };
     let answer_limit =
         limits.max_characters.saturating_mul(ANSWER_BYTES_PER_CHARACTER).saturating_add(ANSWER_BYTES);
@@ -120,20 +144,23 @@ pub async fn extract_in_child(
         (answer, complaint, child.wait().await)
     };
     let Ok((answer, complaint, status)) = tokio::time::timeout(limits.timeout, work).await else {
-        return Err(timeout());
+        return Err(timeout().into());
     };
-    let answer = answer.map_err(|error| broken("The parser's answer could not be read", &error))?;
-    let status = status.map_err(|error| broken("The parser's end could not be learnt", &error))?;
+    let answer = answer.map_err(machine("the parser's answer could not be read"))?;
+    let status = status.map_err(machine("the parser's end could not be learnt"))?;
     if !complaint.is_empty() {
         tracing::debug!(path = %path.display(), complaint, "the parser complained");
     }
-    let Some(answer) = answer else { return Err(extract::too_large(limits.max_characters)) };
+    let Some(answer) = answer else { return Err(extract::too_large(limits.max_characters).into()) };
     if !status.success() {
         tracing::warn!(path = %path.display(), %status, complaint, "the parser did not survive a file");
         return Err(cause_of_death(status, &complaint));
     }
-    serde_json::from_slice::<Result<Extracted, ExtractError>>(&answer)
-        .unwrap_or_else(|error| Err(broken("The parser's answer makes no sense", &error)))
+    let answer = serde_json::from_slice::<Result<Extracted, ExtractError>>(&answer);
+    answer.map(|extracted| extracted.map_err(ChildError::Document)).unwrap_or_else(|error| {
+        tracing::error!(path = %path.display(), %error, "the parser's answer makes no sense");
+        Err(crashed("The parser's answer makes no sense; see the server's log.").into())
+    })
 }
 
 async fn read_up_to(source: impl AsyncRead + Unpin, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
@@ -154,19 +181,23 @@ async fn read_tail(mut source: impl AsyncRead + Unpin) -> String {
     String::from_utf8_lossy(&tail).trim().to_owned()
 }
 
-fn cause_of_death(status: ExitStatus, complaint: &str) -> ExtractError {
+fn cause_of_death(status: ExitStatus, complaint: &str) -> ChildError {
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
     let signal: Option<i32> = None;
-    // Signal numbers 9 and 24 are SIGKILL (the system ran out of memory) and SIGXCPU on Linux and macOS.
-    match signal {
-        Some(24) => timeout(),
-        Some(9) => out_of_memory(),
-        _ if OUT_OF_MEMORY.iter().any(|words| complaint.contains(words)) => out_of_memory(),
-        _ => crashed(
-            "The file broke the parser. It may be damaged: open it and save it again, or export it to PDF.",
-        ),
+    // Signal numbers 9 and 24 are SIGKILL and SIGXCPU on Linux and macOS.
+    match (signal, status.code()) {
+        (Some(24), _) => timeout().into(),
+        (Some(9), _) => ChildError::Killed,
+        (_, Some(code)) if code == i32::from(NO_LIMITS) || code == i32::from(NO_INPUT) => {
+            ChildError::Machine(format!("the parser could not work: {complaint}"))
+        }
+        _ if OUT_OF_MEMORY.iter().any(|words| complaint.contains(words)) => out_of_memory().into(),
+        _ => {
+            let message = "The file broke the parser. It may be damaged: open it and save it again, or export it to PDF.";
+            crashed(message).into()
+        }
     }
 }
 
@@ -190,6 +221,7 @@ fn crashed(message: &str) -> ExtractError {
 
 /// The child: limits itself, reads the file on standard input, writes the result to standard output.
 pub fn child_main() -> ExitCode {
+    step_back();
     // The log of a library goes to standard error, whose tail the parent keeps; a second subscriber is no loss.
     let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).try_init();
     let task = std::env::var(TASK_VARIABLE).ok().and_then(|task| serde_json::from_str::<Task>(&task).ok());
@@ -199,29 +231,47 @@ pub fn child_main() -> ExitCode {
     };
     if let Err(error) = limit_self(&task) {
         tracing::error!(%error, "the limits of the parser could not be set");
-        return ExitCode::from(71);
+        return ExitCode::from(NO_LIMITS);
     }
     let parse = move || {
         let mut bytes = Vec::new();
         if let Err(error) = std::io::stdin().lock().read_to_end(&mut bytes) {
-            return Err(match error.kind() {
-                std::io::ErrorKind::OutOfMemory => out_of_memory(),
-                _ => crashed(&format!("The stored file could not be read: {error}.")),
-            });
+            return match error.kind() {
+                std::io::ErrorKind::OutOfMemory => Ok(Err(out_of_memory())),
+                _ => Err(error),
+            };
         }
         let options = ExtractOptions { pdfium: None, max_characters: task.max_characters };
-        catch_unwind(AssertUnwindSafe(|| extract::extract(&bytes, &task.filename, &options))).unwrap_or_else(
-            |_| Err(crashed("The file broke the parser. Open it and save it again, or export it to PDF.")),
-        )
+        let extracted = catch_unwind(AssertUnwindSafe(|| extract::extract(&bytes, &task.filename, &options)));
+        let broken = || crashed("The file broke the parser. Open it and save it again, or export it to PDF.");
+        Ok(extracted.unwrap_or_else(|_| Err(broken())))
     };
-    let answer = std::thread::Builder::new().name("parser".to_owned()).stack_size(STACK_BYTES).spawn(parse);
-    let Ok(Ok(answer)) = answer.map(std::thread::JoinHandle::join) else {
-        return ExitCode::FAILURE;
+    let parser = std::thread::Builder::new().name("parser".to_owned()).stack_size(STACK_BYTES).spawn(parse);
+    let answer = match parser.map(std::thread::JoinHandle::join) {
+        Ok(Ok(Ok(answer))) => answer,
+        Ok(Ok(Err(error))) => {
+            tracing::error!(%error, "the stored file could not be read");
+            return ExitCode::from(NO_INPUT);
+        }
+        Ok(Err(_)) => return ExitCode::FAILURE,
+        Err(error) => {
+            tracing::error!(%error, "the parser's thread could not be started");
+            return ExitCode::from(NO_LIMITS);
+        }
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let written =
         serde_json::to_writer(&mut out, &answer).map_err(std::io::Error::from).and_then(|()| out.flush());
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Gives the server precedence in the choice of whom to kill where memory runs out, as far as this process may. Nothing
+/// depends on it.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
+        tracing::debug!(%error, "the parser is killed no sooner than others");
+    }
 }
 
 /// Holds this process to what its task allows; the limits cannot be raised again.
@@ -255,26 +305,32 @@ fn address_space() -> u64 {
 mod tests {
     use super::*;
 
+    /// `document` and its code, or what else went wrong.
+    fn kind(error: &ChildError) -> &'static str {
+        match error {
+            ChildError::Document(error) => error.code(),
+            ChildError::Gone => "gone",
+            ChildError::Machine(_) => "machine",
+            ChildError::Killed => "killed",
+        }
+    }
+
     #[tokio::test]
     async fn a_program_that_is_not_ours_is_an_error_and_not_a_success() {
         let file = tempfile::NamedTempFile::new().expect("the test input is good");
         let limits = ExtractLimits { timeout: Duration::from_millis(300), ..ExtractLimits::default() };
-        for (program, code) in [
-            ("/bin/true", "parser_crashed"),
-            ("/bin/false", "parser_crashed"),
-            ("/nowhere", "parser_crashed"),
-        ] {
+        for (program, expected) in
+            [("/bin/true", "parser_crashed"), ("/bin/false", "parser_crashed"), ("/nowhere", "machine")]
+        {
             let error = extract_in_child(file.path(), "a.txt", &limits, None, Path::new(program))
                 .await
                 .expect_err("it cannot be read");
-            assert_eq!(error.code(), code, "{program}");
+            assert_eq!(kind(&error), expected, "{program}");
         }
     }
 
     #[tokio::test]
     async fn a_parser_that_hangs_is_stopped_and_one_that_floods_is_cut() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().expect("the test input is good");
         let limits = ExtractLimits {
             timeout: Duration::from_millis(700),
             max_characters: 10,
@@ -283,20 +339,42 @@ mod tests {
         for (script, code) in [
             ("exec sleep 30", "timeout"),
             ("exec /bin/cat /dev/zero", "too_large"),
-            ("kill -9 $$", "out_of_memory"),
+            ("kill -24 $$", "timeout"),
             ("kill -11 $$", "parser_crashed"),
         ] {
-            let program = folder.path().join(code);
-            std::fs::write(&program, format!("#!/bin/sh\nPATH=/bin:/usr/bin\n{script}\n"))
-                .expect("the test input is good");
-            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))
-                .expect("the test input is good");
             let started = std::time::Instant::now();
-            let error = extract_in_child(&program, "a.txt", &limits, None, &program)
-                .await
-                .expect_err("it cannot be read");
-            assert_eq!(error.code(), code, "{script}");
+            assert_eq!(end_of(script, &limits).await, code, "{script}");
             assert!(started.elapsed() < Duration::from_secs(5));
         }
+    }
+
+    #[tokio::test]
+    async fn what_the_machine_does_is_told_from_what_the_file_does() {
+        let limits = ExtractLimits::default();
+        for (script, what) in [
+            ("kill -9 $$", "killed"),
+            ("exit 71", "machine"),
+            ("exit 74", "machine"),
+            ("exit 1", "parser_crashed"),
+            ("echo memory allocation of 9 bytes failed >&2; kill -6 $$", "out_of_memory"),
+        ] {
+            assert_eq!(end_of(script, &limits).await, what, "{script}");
+        }
+        let missing = Path::new("/nowhere/at/all");
+        let error = extract_in_child(missing, "a.txt", &limits, None, Path::new("/bin/true")).await;
+        assert!(matches!(error, Err(ChildError::Gone)), "{error:?}");
+    }
+
+    /// How a child ends that is this script.
+    async fn end_of(script: &str, limits: &ExtractLimits) -> &'static str {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("the test input is good");
+        let program = folder.path().join("program");
+        std::fs::write(&program, format!("#!/bin/sh\nPATH=/bin:/usr/bin\n{script}\n"))
+            .expect("the test input is good");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))
+            .expect("the test input is good");
+        let ended = extract_in_child(&program, "a.txt", limits, None, &program).await;
+        kind(&ended.expect_err("it cannot be read"))
     }
 }

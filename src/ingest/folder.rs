@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Ingest;
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError, New, Settings, is_handle};
-use crate::store::Origin;
+use crate::store::{Origin, Status};
 
 /// Subfolders within a collection's folder are read this deep.
 const DEEPEST: usize = 16;
@@ -27,6 +27,8 @@ pub struct Synced {
     pub added: usize,
     pub removed: usize,
     pub kept: usize,
+    /// Of those kept: what had failed and is read once more.
+    pub retried: usize,
 }
 
 /// Why a folder could not be synced.
@@ -62,6 +64,7 @@ pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Res
                 total.added += synced.added;
                 total.removed += synced.removed;
                 total.kept += synced.kept;
+                total.retried += synced.retried;
             }
             Err(error) => tracing::error!(%error, folder = %folder.display(), "collection not synced"),
         }
@@ -108,6 +111,10 @@ async fn sync_one(
             Some((filename, _)) if *filename == document.filename => {
                 missing.remove(&document.sha256);
                 synced.kept += 1;
+                if document.status == Status::Failed {
+                    ingest.retry(&collection, &document.id).await?;
+                    synced.retried += 1;
+                }
             }
             _ => {
                 catalog.delete_document(&collection, &document.id).await?;

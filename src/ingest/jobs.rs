@@ -1,21 +1,31 @@
 //! The workers: one job after the other, from the store and back into it.
+//!
+//! Every job ends: its document is completed, or fails for a fault of its own, or, where the machine is at fault, is tried
+//! again after growing pauses and fails once there were enough of them. Meanwhile the others go on.
 
 mod embed;
 mod extract;
 mod language;
+mod settle;
+mod trouble;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use super::{Ingest, PAUSE_AFTER_ERROR};
-use crate::collection::CollectionError;
 use crate::embed::ModelInfo;
-use crate::store::{Failure, Job, Stage, StoreError};
+use crate::store::{CollectionId, Failure, Job, Stage, StoreError};
+use settle::Settlement;
+use trouble::Trouble;
 
 pub use extract::CHUNK_SIZES;
+pub(super) use settle::Debt;
 
-/// A document that takes the process down this often is given up.
-const MOST_ATTEMPTS: u32 = 3;
+/// Nobody sleeps longer than this: the clock may be set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 
 /// Why a job could not be finished.
 #[derive(Debug, thiserror::Error)]
@@ -23,14 +33,20 @@ enum JobError {
     /// The document is at fault: it fails with this.
     #[error("{}", .0.message)]
     Document(Failure),
-    /// The store or an index is: the job is tried again.
+    /// Something else is: the job is tried again.
     #[error(transparent)]
-    Collection(#[from] CollectionError),
+    Machine(#[from] Trouble),
+    /// The document was deleted, cancelled or begun anew meanwhile.
+    #[error("the document is gone")]
+    Gone,
 }
 
 impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
-        Self::Collection(error.into())
+        match error {
+            StoreError::NotFound(_) => Self::Gone,
+            error => Self::Machine(Trouble::Storage(error.into())),
+        }
     }
 }
 
@@ -39,73 +55,112 @@ fn failure(code: &str, message: impl Into<String>) -> JobError {
 }
 
 impl Ingest {
-    /// Takes jobs until dropped.
+    /// Takes jobs until told to stop, which gives the one in hand back.
     pub(super) async fn work(&self) {
-        let store = self.catalog.store();
-        loop {
-            match store.take_job().await {
+        let _counted = self.stop.working();
+        let mut stop = self.stop.watch();
+        while !stop.is_told() {
+            let in_debt = self.settle_debts().await;
+            // Not dropped half-way: a job that is taken is given back, or done.
+            let pause = match self.catalog.store().take_job().await {
                 Ok(Some(job)) => {
-                    self.finish(&job).await;
-                    self.tell();
+                    tokio::select! {
+                        biased;
+                        () = stop.told() => self.settle(&job.document, Settlement::GivenBack).await,
+                        () = self.take_turn(&job) => {}
+                    }
+                    continue;
                 }
-                Ok(None) => self.wake.notified().await,
+                Ok(None) if in_debt => PAUSE_AFTER_ERROR,
+                Ok(None) => self.until_next_job().await,
                 Err(error) => {
                     tracing::error!(%error, "no job could be taken");
-                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                    PAUSE_AFTER_ERROR
                 }
+            };
+            tokio::select! {
+                () = stop.told() => {}
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    async fn until_next_job(&self) -> Duration {
+        match self.catalog.store().until_next_job().await {
+            // Taken by somebody else in between, or in this millisecond.
+            Ok(Some(until)) => until.clamp(Duration::from_millis(1), LONGEST_SLEEP),
+            Ok(None) => LONGEST_SLEEP,
+            Err(error) => {
+                tracing::error!(%error, "it is not known when the next job is to be taken");
+                PAUSE_AFTER_ERROR
+            }
+        }
+    }
+
+    /// Works on a job; on the reading of a file that the process did not survive before, while no other is read, so that
+    /// the next death is not counted against an innocent.
+    async fn take_turn(&self, job: &Job) {
+        if job.stage == Stage::Embed {
+            return self.finish(job).await;
+        }
+        if job.attempts > 1 {
+            if let Ok(_alone) = self.reading.try_write() {
+                return self.finish(job).await;
+            }
+            self.settle(&job.document, Settlement::GivenBack).await;
+            let _nobody_reads = self.reading.write().await;
+        } else {
+            if let Ok(_beside_others) = self.reading.try_read() {
+                return self.finish(job).await;
+            }
+            self.settle(&job.document, Settlement::GivenBack).await;
+            let _no_suspect_is_read = self.reading.read().await;
         }
     }
 
     async fn finish(&self, job: &Job) {
-        let (store, document) = (self.catalog.store(), &job.document);
-        let outcome = match self.attempt(job).await {
+        let attempt = AssertUnwindSafe(self.attempt(job)).catch_unwind().await;
+        let id = &job.document.id.0;
+        let settlement = match attempt.unwrap_or_else(|_| Err(Trouble::Panic.into())) {
+            Ok(()) => return,
+            Err(JobError::Gone) => return self.waiting.tell(&job.document.id),
             Err(JobError::Document(failure)) => {
-                tracing::info!(document = document.id.0, code = failure.code, "document failed");
-                let failed = store.fail_document(document.key, failure).await.map_err(Into::into);
-                match failed {
-                    Ok(()) => {
-                        self.failed.fetch_add(1, Relaxed);
-                        self.sync(job).await
+                tracing::info!(document = id, code = failure.code, "document failed");
+                Settlement::Failed(failure)
+            }
+            Err(JobError::Machine(trouble)) => {
+                let pauses = &self.settings.pauses[..trouble.most_tries().min(self.settings.pauses.len())];
+                match (pauses.get(job.failures as usize), job.stage) {
+                    (Some(pause), _) => {
+                        tracing::warn!(error = %trouble, document = id, ?pause, "job is tried again");
+                        Settlement::Postponed(*pause)
                     }
-                    failed => failed,
+                    (None, Stage::Extract) => {
+                        tracing::error!(error = %trouble, document = id, "job is given up");
+                        Settlement::Failed(trouble.failure())
+                    }
+                    // It was read, and is found by its words.
+                    (None, Stage::Embed) => {
+                        tracing::error!(error = %trouble, document = id, "its vectors are given up for now");
+                        Settlement::Completed(Some(embed::not_all_vectors()), None)
+                    }
                 }
             }
-            outcome => outcome,
         };
-        match outcome {
-            // Deleted while it was worked on.
-            Ok(()) | Err(JobError::Collection(CollectionError::Store(StoreError::NotFound(_)))) => {}
-            Err(error) => {
-                tracing::error!(%error, document = document.id.0, "job is tried again");
-                tokio::time::sleep(PAUSE_AFTER_ERROR).await;
-                // Nothing else could be stored either, while the disk is full or away.
-                while let Err(error) = store.return_job(document.key).await {
-                    tracing::error!(%error, document = document.id.0, "job waits for the store");
-                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
-                }
-            }
-        }
+        self.settle(&job.document, settlement).await;
     }
 
     async fn attempt(&self, job: &Job) -> Result<(), JobError> {
-        if job.attempts > MOST_ATTEMPTS {
-            return Err(failure(
-                "parser_crashed",
-                "Reading this file stopped the server several times. Export it anew, for example as PDF, and upload that.",
-            ));
-        }
         match job.stage {
             Stage::Extract => self.extract(job).await,
             Stage::Embed => self.embed(job).await,
         }
     }
 
-    async fn sync(&self, job: &Job) -> Result<(), JobError> {
-        match self.catalog.by_id(&job.document.collection) {
-            Some(collection) => Ok(self.catalog.sync(&collection).await?),
-            None => Ok(()),
-        }
+    /// Brings the indexes up to what was committed. One that lags is not the document's fault.
+    async fn sync(&self, collection: &CollectionId) {
+        self.catalog.follow(collection).await;
     }
 
     /// The model, once it is known whether there is one.

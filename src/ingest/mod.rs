@@ -20,23 +20,29 @@ mod markdown;
 mod mend;
 mod outline;
 mod pdf;
+mod stop;
 mod text;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, RwLock};
 
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError};
 use crate::embed::Embeddings;
 use crate::store::{
     AddedDocument, Attached, Attachment, BatchId, BatchRecord, DocumentId, DocumentRecord, FileRecord,
-    NewAttachments, NewDocument, NewFile, Quotas, StagedBlob, Status, StoreError,
+    NewAttachments, NewDocument, NewFile, Quotas, StagedBlob, Warning,
 };
+use jobs::Debt;
+use stop::Stop;
+use waiting::Waiting;
 
 pub use child::ExtractLimits;
 pub use folder::{FolderError, Synced, files_below, sync_folder};
@@ -51,7 +57,25 @@ pub struct IngestSettings {
     pub pdfium: Option<PathBuf>,
     /// This program, which is started again to read a file.
     pub program: PathBuf,
+    /// The pauses before what failed through no fault of its own is tried again, one after the other.
+    pub pauses: Vec<Duration>,
 }
+
+/// Together about three hours: time to make room on a disk, or to mend a model.
+pub const PAUSES: [Duration; 12] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+    Duration::from_secs(300),
+    Duration::from_secs(600),
+    Duration::from_secs(600),
+    Duration::from_secs(600),
+    Duration::from_secs(900),
+    Duration::from_secs(1_800),
+    Duration::from_secs(1_800),
+    Duration::from_secs(3_600),
+];
 
 /// How much may be stored, for ingestion to ask.
 pub trait WhoMayHold: Send + Sync {
@@ -65,8 +89,14 @@ pub struct Ingest {
     embeddings: Option<Embeddings>,
     settings: IngestSettings,
     quotas: Arc<dyn WhoMayHold>,
+    /// There may be a job to take, or one to wait for.
     wake: Notify,
-    changed: watch::Sender<u64>,
+    stop: Stop,
+    waiting: Waiting,
+    /// What became of jobs and could not be written down yet.
+    debts: Mutex<Vec<Debt>>,
+    /// Held while a file is read; for one alone, while that is suspected to take the process down.
+    reading: RwLock<()>,
     completed: AtomicU64,
     failed: AtomicU64,
 }
@@ -86,9 +116,19 @@ impl Ingest {
         settings: IngestSettings,
         quotas: Arc<dyn WhoMayHold>,
     ) -> Self {
-        let (wake, changed) = (Notify::new(), watch::Sender::new(0));
-        let (completed, failed) = Default::default();
-        Self { catalog, embeddings, settings, quotas, wake, changed, completed, failed }
+        Self {
+            catalog,
+            embeddings,
+            settings,
+            quotas,
+            wake: Notify::new(),
+            stop: Stop::default(),
+            waiting: Waiting::default(),
+            debts: Mutex::default(),
+            reading: RwLock::default(),
+            completed: AtomicU64::default(),
+            failed: AtomicU64::default(),
+        }
     }
 
     /// Commits a document. When this returns it survives a crash.
@@ -159,39 +199,34 @@ impl Ingest {
         batch: &BatchId,
     ) -> Result<BatchRecord, CollectionError> {
         let cancelled = self.catalog.cancel_batch(collection, batch).await?;
-        self.tell();
+        self.waiting.tell_all();
         Ok(cancelled)
     }
 
-    /// The documents once none is in progress any more, or as they stand at the deadline. Deleted ones are left out.
-    pub async fn wait(
+    /// Begins again with a document that failed, tries at once one that waits after a failure, and computes the vectors
+    /// that a completed one is owed. Anything else is an error.
+    pub async fn retry(
         &self,
         collection: &Collection,
-        ids: &[DocumentId],
-        deadline: Instant,
-    ) -> Result<Vec<DocumentRecord>, CollectionError> {
-        let mut changes = self.changed.subscribe();
-        loop {
-            changes.mark_unchanged();
-            let mut documents = Vec::with_capacity(ids.len());
-            for id in ids {
-                match self.catalog.store().document(&collection.id, id).await {
-                    Err(StoreError::NotFound(_)) => {}
-                    document => documents.push(document?),
-                }
-            }
-            let busy = documents.iter().any(|d| d.status == Status::InProgress);
-            let changed = tokio::time::timeout_at(deadline.into(), changes.changed());
-            if !busy || changed.await.is_err() {
-                return Ok(documents);
-            }
-        }
+        document: &DocumentId,
+    ) -> Result<DocumentRecord, CollectionError> {
+        let document = self.catalog.store().retry_document(&collection.id, document).await?;
+        collection.touch();
+        self.wake.notify_one();
+        Ok(document)
     }
 
-    /// Works until dropped: the jobs of the last run, then what is submitted.
+    /// What is amiss with a document although nothing failed.
+    pub fn warning(&self, document: &DocumentRecord) -> Option<Warning> {
+        let lags = || document.chunks > 0 && self.catalog.lags(&document.collection);
+        document.warning.clone().or_else(|| lags().then(index_behind))
+    }
+
+    /// Works until dropped or stopped: the jobs of the last run, then what is submitted.
     pub async fn run(self: Arc<Self>) {
-        if let Err(error) = self.catalog.store().release_jobs().await {
+        while let Err(error) = self.catalog.store().release_jobs().await {
             tracing::error!(%error, "jobs of the last run could not be taken up");
+            tokio::time::sleep(PAUSE_AFTER_ERROR).await;
         }
         // Two, so that one document is read while another is embedded.
         tokio::join!(self.work(), self.work(), self.embed_the_rest());
@@ -202,8 +237,16 @@ impl Ingest {
         Ended { completed: self.completed.load(Relaxed), failed: self.failed.load(Relaxed) }
     }
 
-    fn tell(&self) {
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    /// Lets the workers give back what they are at: a stop is no failed attempt.
+    pub async fn stop(&self) {
+        self.stop.stop().await;
+    }
+}
+
+fn index_behind() -> Warning {
+    Warning {
+        code: "index_behind".to_owned(),
+        message: "The search index of this collection lags behind: this document may not be found yet. The server's log has the cause; the index is brought up by itself as soon as that is gone.".to_owned(),
     }
 }
 

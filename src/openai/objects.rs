@@ -51,6 +51,9 @@ pub struct VectorStoreFileObject {
     pub vector_store_id: String,
     pub status: VectorStoreFileStatus,
     pub last_error: Option<VectorStoreFileError>,
+    /// What is amiss although nothing failed. OpenAI has no such field, and it is there only where there is something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<LastError>,
     pub chunking_strategy: ChunkingStrategyResponse,
     pub attributes: Attributes,
 }
@@ -90,6 +93,9 @@ pub struct DocumentObject {
     /// `in_progress`, `completed` or `failed`.
     pub status: String,
     pub last_error: Option<LastError>,
+    /// What is amiss although nothing failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<LastError>,
     pub created_at: i64,
     /// Of the original.
     pub bytes: u64,
@@ -101,8 +107,8 @@ pub struct DocumentObject {
     pub language: Option<String>,
 }
 
-/// Why a document failed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Why a document failed, or what else is wrong with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastError {
     pub code: String,
     pub message: String,
@@ -175,6 +181,7 @@ mod tests {
                 code: last_error_code("encrypted_file"),
                 message: "It is encrypted.".into(),
             }),
+            warning: None,
             chunking_strategy: ChunkingStrategyResponse::Static { r#static: fixed },
             attributes: Attributes::default(),
         };

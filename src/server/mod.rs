@@ -56,6 +56,7 @@ pub async fn run(
         tracing::warn!(open = connections.count(), "answers that were still open are cut off");
         connections.close_all();
     }
+    app.ingest.stop().await;
     background.abort();
     app.close().await;
     Ok(())

@@ -43,11 +43,11 @@ pub(super) fn new_collection(name: &str) -> NewCollection {
     }
 }
 
-async fn collection(store: &dyn Store, name: &str) -> CollectionRecord {
+pub(super) async fn collection(store: &dyn Store, name: &str) -> CollectionRecord {
     store.create_collection(new_collection(name)).await.expect("create")
 }
 
-async fn add(store: &dyn Store, collection: &CollectionId, bytes: &[u8]) -> AddedDocument {
+pub(super) async fn add(store: &dyn Store, collection: &CollectionId, bytes: &[u8]) -> AddedDocument {
     let blob = store.staging().stage(bytes).await.expect("stage");
     let quotas = Quotas::default();
     let new =
@@ -122,7 +122,7 @@ async fn a_document_goes_through_its_stages(store: &dyn Store) {
     assert_eq!((job.stage, job.attempts, job.document.chunks), (Stage::Embed, 1, 2));
     store.return_job(document.key).await.expect("return");
     assert_eq!(store.take_job().await.expect("job").expect("again").attempts, 1);
-    store.complete_document(document.key).await.expect("complete");
+    store.complete_document(document.key, None, None).await.expect("complete");
     let document = store.document(&c.id, &document.id).await.expect("one");
     assert_eq!((document.status, document.pages), (Status::Completed, Some(2)));
 
@@ -222,6 +222,11 @@ async fn vectors_of_deleted_chunks_are_dropped(store: &dyn Store) {
     assert_eq!(waiting.len(), 2);
     assert_eq!(waiting[0].headings, ["Title", "Part"]);
     store.commit_vectors("f", vec![(waiting[0].id, vec![1.0])]).await.expect("vectors");
+    assert!(
+        store.chunks_without_vector("f", None, 0, 10).await.expect("waiting").is_empty(),
+        "a job is at them"
+    );
+    store.complete_document(document.key, None, None).await.expect("complete");
     assert_eq!(store.chunks_without_vector("f", None, 0, 10).await.expect("waiting"), waiting[1..]);
     assert!(store.chunks_without_vector("f", None, waiting[1].id, 10).await.expect("waiting").is_empty());
     store.delete_document(&c.id, &document.id).await.expect("delete");

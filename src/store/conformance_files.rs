@@ -230,7 +230,7 @@ async fn attaching_is_all_or_nothing_and_may_be_repeated(store: &dyn Store) {
     let document = &attached.documents[0];
     store.take_job().await.expect("jobs").expect("a job");
     store.commit_chunks(document.key, read(&["alpha"]), Quotas::default()).await.expect("chunks");
-    store.complete_document(document.key).await.expect("complete");
+    store.complete_document(document.key, None, None).await.expect("complete");
     let again = store.attach(attaching(&c, &[&known.id])).await.expect("again").documents.remove(0);
     assert_eq!(
         (again.key, again.status, again.attributes.as_str()),
@@ -253,7 +253,8 @@ async fn batches_are_counted_and_cancelled(store: &dyn Store) {
     assert_eq!((batch.counts.in_progress, batch.counts.total()), (2, 2));
     assert!(matches!(store.batch(&other, &batch.id).await, Err(StoreError::NotFound("batch"))));
     let done = &attached.documents[0];
-    store.complete_document(done.key).await.expect("complete");
+    store.commit_chunks(done.key, read(&["alpha"]), Quotas::default()).await.expect("chunks");
+    store.complete_document(done.key, None, None).await.expect("complete");
     let cancelled = store.cancel_batch(&c, &batch.id).await.expect("cancel");
     assert_eq!((cancelled.counts.completed, cancelled.counts.cancelled, cancelled.cancelled), (1, 1, true));
     let late = store.commit_chunks(attached.documents[1].key, read(&["late"]), Quotas::default()).await;

@@ -19,6 +19,8 @@ mod blobs;
 mod conformance;
 #[cfg(test)]
 mod conformance_files;
+#[cfg(test)]
+mod conformance_jobs;
 mod lock;
 mod records;
 mod room;
@@ -26,7 +28,7 @@ mod sqlite;
 mod trash;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -54,6 +56,9 @@ pub enum StoreError {
     /// The file is a document of a synced folder.
     #[error("the file belongs to a synced folder: remove it there")]
     Synced,
+    /// There is nothing to try again.
+    #[error("the document did not fail: there is nothing to try again")]
+    NotFailed,
     /// A key that is in force has the name.
     #[error("a key named '{0}' is in force already")]
     KeyNameTaken(String),
@@ -170,6 +175,12 @@ pub trait Store: Send + Sync {
     async fn add_document(&self, new: NewDocument) -> Result<AddedDocument>;
     /// One document by its public id.
     async fn document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord>;
+    /// Those of some documents that exist, in the order asked for, in one read.
+    async fn documents_of(
+        &self,
+        collection: &CollectionId,
+        ids: &[DocumentId],
+    ) -> Result<Vec<DocumentRecord>>;
     /// All documents of a collection, oldest first.
     async fn documents(&self, collection: &CollectionId) -> Result<Vec<DocumentRecord>>;
     /// Some documents of a collection.
@@ -192,21 +203,39 @@ pub trait Store: Send + Sync {
     /// Where uploads are written before they are committed.
     fn staging(&self) -> Staging;
 
-    /// Takes the oldest job that is not taken, and counts the attempt durably before returning it.
+    /// Takes the oldest job that is not taken and whose time has come, and counts the attempt durably before returning
+    /// it. What completed documents are owed comes after all that are in progress.
     async fn take_job(&self) -> Result<Option<Job>>;
-    /// Gives up all claims: after a start, the jobs of the last run are there to be taken again.
+    /// How long until the time of the first job comes that is not taken; zero where it has come.
+    async fn until_next_job(&self) -> Result<Option<Duration>>;
+    /// Gives up all claims: after a start, the jobs of the last run are there to be taken again, postponed ones too, and
+    /// what completed documents with a [`Warning`] are owed; not [`Warning::EMBEDDING_CRASHED`], which waits on.
     async fn release_jobs(&self) -> Result<()>;
     /// Puts a taken job back without counting the attempt.
     async fn return_job(&self, document: DocumentKey) -> Result<()>;
+    /// Puts a taken job back for a while: not the attempt is counted, but the failure.
+    async fn postpone_job(&self, document: DocumentKey, pause: Duration) -> Result<()>;
+    /// Begins again with what failed or was cancelled, tries at once what waits after a failure, and computes once more
+    /// the vectors that a completed document is owed. [`StoreError::NotFailed`] for any other document.
+    async fn retry_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord>;
     /// Commits what was read from a document. It stays in progress, and its job goes to [`Stage::Embed`].
     /// [`StoreError::NotFound`] if it was deleted or cancelled meanwhile.
     async fn commit_chunks(&self, document: DocumentKey, read: ReadDocument, quotas: Quotas) -> Result<()>;
     /// Marks a document as failed for a reason, and ends its job.
     async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()>;
-    /// Marks a document as completed, and ends its job.
-    async fn complete_document(&self, document: DocumentKey) -> Result<()>;
+    /// Marks a document as completed, and ends its job; or postpones it `again`, where vectors are owed.
+    async fn complete_document(
+        &self,
+        document: DocumentKey,
+        warning: Option<Warning>,
+        again: Option<Duration>,
+    ) -> Result<()>;
+    /// Notes that vectors of completed documents could not be computed, and makes jobs of them for later.
+    async fn owe_vectors(&self, documents: Vec<DocumentKey>, warning: Warning, pause: Duration)
+    -> Result<()>;
 
-    /// Chunks without a vector of this fingerprint whose id is above `after`, oldest first; of one document, or of all.
+    /// Chunks without a vector of this fingerprint whose id is above `after`, oldest first; of one document, or of all
+    /// that no job and no warning stands for.
     async fn chunks_without_vector(
         &self,
         fingerprint: &str,
@@ -216,7 +245,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<UnembeddedChunk>>;
     /// How many chunks of each of these documents have a vector of this fingerprint.
     async fn vectors_of(&self, documents: Vec<DocumentKey>, fingerprint: &str) -> Result<Vec<u32>>;
-    /// Commits vectors. Those of chunks that were deleted meanwhile are dropped.
+    /// Commits vectors, and forgets the attempts and failures of their documents' jobs. Those of chunks that were deleted
+    /// meanwhile are dropped.
     async fn commit_vectors(&self, fingerprint: &str, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<()>;
 
     /// What happened to the chunks after `since`, in the order of revisions and ids. It ends once the texts take more than

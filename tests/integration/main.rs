@@ -24,6 +24,7 @@ mod grounding;
 mod hostile_text;
 mod imports;
 mod interim;
+mod jobs;
 mod keys;
 mod limits;
 mod logs;

@@ -63,6 +63,8 @@ pub struct World {
     pub address: SocketAddr,
     folder: TempDir,
     options: String,
+    /// Settings that no option has.
+    adjust: fn(&mut Config),
     server: Option<Server>,
     /// The running server's local key, which may do everything.
     pub local_key: String,
@@ -105,6 +107,7 @@ impl World {
             address,
             folder,
             options: options.to_owned(),
+            adjust: |_| {},
             server: None,
             local_key: String::new(),
         }
@@ -131,7 +134,13 @@ impl World {
         };
         let mut config = Config::load(options, None).expect("settings");
         config.ingest.program = env!("CARGO_BIN_EXE_lastro").into();
+        (self.adjust)(&mut config);
         config
+    }
+
+    /// Changes what no option can, from the next start on.
+    pub fn adjust(&mut self, adjust: fn(&mut Config)) {
+        self.adjust = adjust;
     }
 
     /// Opens the app, waiting for the last one to let go of the folder.

@@ -53,6 +53,7 @@ impl From<StoreError> for ApiError {
             StoreError::UnknownFile(_) => Self::new(StatusCode::NOT_FOUND, "file_not_found", message),
             StoreError::Cursor { end, .. } => Self::bad_request("invalid_value", message).with_param(end),
             StoreError::Quota { .. } => Self::new(StatusCode::FORBIDDEN, "quota_exceeded", message),
+            StoreError::NotFailed => Self::new(StatusCode::CONFLICT, "document_not_failed", message),
             StoreError::Synced => Self::new(StatusCode::CONFLICT, "synced_collection", message),
             StoreError::KeyNameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
             StoreError::Deadline => Self::rag_unavailable(),

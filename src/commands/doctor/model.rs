@@ -53,9 +53,9 @@ async fn try_it(embeddings: &Embeddings) -> Result<(std::sync::Arc<ModelInfo>, u
     let loaded = started.elapsed().as_millis();
     let started = Instant::now();
     let text = "The ballast keeps the ship upright.".to_owned();
-    let vectors = embeddings.embed_passages(vec![text]).await.map_err(|error| error.to_string())?;
+    let mut vectors = embeddings.embed_passages(vec![text]).await.map_err(|error| error.to_string())?;
     let embedded = started.elapsed().as_millis();
-    let vector = vectors.first().ok_or("it computed no vector")?;
+    let vector = vectors.pop().ok_or("it computed no vector")?.map_err(|error| error.to_string())?;
     if vector.len() != info.dimensions {
         return Err(format!("its vector has {} dimensions instead of {}", vector.len(), info.dimensions));
     }

@@ -58,7 +58,7 @@ pub async fn check(config: &Config, report: &mut Report) {
         ),
         Err(error) => {
             let advice = "files cannot be read here: raise --parse-memory-mib and --parse-timeout, and look whether lastro may start a process";
-            report.fail("reading", error.message().to_owned(), advice);
+            report.fail("reading", error.to_string(), advice);
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::language::language;
+use super::trouble::Trouble;
 use super::{JobError, failure};
+use crate::collection::CollectionError;
 use crate::embed::ModelInfo;
 use crate::ingest::Ingest;
-use crate::ingest::child::extract_in_child;
+use crate::ingest::child::{ChildError, extract_in_child};
 use crate::ingest::chunking::{self, ApproximateTokens, ChunkSettings, Tokens, TooManyChunks};
 use crate::ingest::extract::Extracted;
 use crate::ingest::outline;
@@ -17,8 +19,18 @@ pub const CHUNK_SIZES: ChunkSizes = ChunkSizes { max_tokens: 256, overlap_tokens
 /// Left free in the model's window for the headings that are embedded with a chunk.
 const HEADING_TOKENS: usize = 32;
 
+/// A file whose reading takes the process down this often is given up. More than embedding may: both go on side by side,
+/// and a death is counted against both.
+const MOST_ATTEMPTS: u32 = 5;
+
 impl Ingest {
     pub(super) async fn extract(&self, job: &Job) -> Result<(), JobError> {
+        if job.attempts > MOST_ATTEMPTS {
+            return Err(failure(
+                "parser_crashed",
+                "The server stopped several times while it read this file. If something else stopped it, try this document again; otherwise export it anew, for example as PDF, and upload that.",
+            ));
+        }
         let (store, document) = (self.catalog.store(), &job.document);
         let path = store.blob_path(&document.sha256);
         let settings = &self.settings;
@@ -26,7 +38,15 @@ impl Ingest {
         let extracted =
             extract_in_child(&path, &document.filename, &settings.limits, pdfium, &settings.program)
                 .await
-                .map_err(|error| failure(error.code(), error.message()))?;
+                .map_err(|error| match error {
+                    ChildError::Document(error) => failure(error.code(), error.message()),
+                    ChildError::Gone => failure(
+                        "original_missing",
+                        "The original of this document is not in the server's data folder any more: upload the file again.",
+                    ),
+                    ChildError::Machine(cause) => Trouble::Parser(cause).into(),
+                    ChildError::Killed => Trouble::Killed.into(),
+                })?;
         let model = self.model().await;
         let (filename, chunking_model, sizes) =
             (document.filename.clone(), model.clone(), document.chunking.unwrap_or(CHUNK_SIZES));
@@ -34,23 +54,28 @@ impl Ingest {
             .await
             .map_err(|error| {
                 tracing::error!(%error, document = document.id.0, "chunking died");
-                failure("parser_crashed", "The text of this file could not be cut into passages.")
+                failure("parser_crashed", "The text of this file could not be cut into passages. Export it anew, for example as PDF, and upload that.")
             })?
             .map_err(|error| failure("too_large", error.to_string()))?;
         if read.chunks.is_empty() {
             return Err(failure("no_text", "There is no text in this file."));
         }
-        let language = read.language.clone();
+        // Before the job is anybody's again: nothing after that may fail it.
+        if let (Some(language), Some(collection)) = (&read.language, self.catalog.by_id(&document.collection))
+        {
+            self.catalog.note_language(&collection, language).await.map_err(|error| match error {
+                CollectionError::Store(error) => error.into(),
+                error => JobError::Machine(Trouble::Storage(error)),
+            })?;
+        }
         let quotas = self.quotas.of(document.owner.as_deref());
         store.commit_chunks(document.key, read, quotas).await.map_err(|error| match error {
             StoreError::Quota { .. } => failure("quota_exceeded", format!("Too many passages: {error}.")),
             error => error.into(),
         })?;
-        if let (Some(language), Some(collection)) = (language, self.catalog.by_id(&document.collection)) {
-            self.catalog.note_language(&collection, &language).await?;
-        }
         self.wake.notify_one();
-        self.sync(job).await
+        self.sync(&document.collection).await;
+        Ok(())
     }
 }
 

@@ -34,6 +34,7 @@ pub struct ChunkRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnembeddedChunk {
     pub id: ChunkId,
+    pub document: DocumentKey,
     pub headings: Vec<String>,
     pub text: String,
 }

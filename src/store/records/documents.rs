@@ -40,6 +40,20 @@ pub struct Failure {
     pub message: String,
 }
 
+/// What is amiss with a document that is completed all the same: a code for programs, a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    pub code: String,
+    pub message: String,
+}
+
+impl Warning {
+    /// Code where the model could not compute all vectors.
+    pub const EMBEDDING_FAILED: &str = "embedding_failed";
+    /// Code where the process did not survive computing them.
+    pub const EMBEDDING_CRASHED: &str = "embedding_crashed";
+}
+
 /// A document as it is stored.
 #[derive(Clone, Debug)]
 pub struct DocumentRecord {
@@ -51,6 +65,7 @@ pub struct DocumentRecord {
     pub bytes: u64,
     pub status: Status,
     pub failure: Option<Failure>,
+    pub warning: Option<Warning>,
     pub language: Option<String>,
     pub pages: Option<u32>,
     pub chunks: u32,

@@ -7,7 +7,7 @@ use super::{DocumentRecord, NewChunk, Outline};
 pub enum Stage {
     /// Read the original and cut it into chunks.
     Extract,
-    /// Compute the vectors that are missing, and bring the indexes up to the store.
+    /// Compute the vectors that are missing: of a document that is found by its words already, or is even completed.
     Embed,
 }
 
@@ -16,8 +16,11 @@ pub enum Stage {
 pub struct Job {
     pub document: DocumentRecord,
     pub stage: Stage,
-    /// Attempts at this stage, this one included.
+    /// Attempts since something was last committed, this one included; those that were given back or postponed are not
+    /// counted. More than a few mean that the process did not survive them.
     pub attempts: u32,
+    /// How often in a row it was postponed.
+    pub failures: u32,
 }
 
 /// What was read from a document.

@@ -1,13 +1,19 @@
 //! Each call of the store as one transaction on a thread that may block.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::Transaction;
 
 use super::{SqliteStore, batches, changes, collections, documents, files, jobs, keys, passages, quotas};
 use crate::store::*;
+use crate::system::now_in_milliseconds;
+
+/// The time after a pause, in milliseconds since 1970.
+fn after(pause: Duration) -> i64 {
+    now_in_milliseconds().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
+}
 
 #[async_trait]
 impl Store for SqliteStore {
@@ -127,6 +133,15 @@ impl Store for SqliteStore {
         self.read(move |t| documents::one(t, &collection, &id)).await
     }
 
+    async fn documents_of(
+        &self,
+        collection: &CollectionId,
+        ids: &[DocumentId],
+    ) -> Result<Vec<DocumentRecord>> {
+        let (collection, ids) = (collection.clone(), ids.to_vec());
+        self.read(move |t| documents::some(t, &collection, &ids)).await
+    }
+
     async fn documents(&self, collection: &CollectionId) -> Result<Vec<DocumentRecord>> {
         let collection = collection.clone();
         self.read(move |t| documents::all(t, &collection)).await
@@ -170,11 +185,26 @@ impl Store for SqliteStore {
     }
 
     async fn take_job(&self) -> Result<Option<Job>> {
-        self.write(|t, _| jobs::take(t)).await
+        self.write(|t, _| jobs::take(t, now_in_milliseconds())).await
     }
 
     async fn release_jobs(&self) -> Result<()> {
-        self.write(|t, _| Ok(t.execute("UPDATE jobs SET taken = 0", []).map(|_| ())?)).await
+        self.write(|t, _| jobs::release(t)).await
+    }
+
+    async fn until_next_job(&self) -> Result<Option<Duration>> {
+        let next = self.read(jobs::next).await?;
+        let until = |at: i64| u64::try_from(at.saturating_sub(now_in_milliseconds())).unwrap_or(0);
+        Ok(next.map(|at| Duration::from_millis(until(at))))
+    }
+
+    async fn postpone_job(&self, document: DocumentKey, pause: Duration) -> Result<()> {
+        self.write(move |t, _| jobs::postpone(t, document, after(pause))).await
+    }
+
+    async fn retry_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord> {
+        let (collection, id) = (collection.clone(), id.clone());
+        self.write(move |t, _| documents::retry(t, &collection, &id)).await
     }
 
     async fn return_job(&self, document: DocumentKey) -> Result<()> {
@@ -189,8 +219,22 @@ impl Store for SqliteStore {
         self.remove(move |t, _| jobs::fail(t, document, &failure)).await
     }
 
-    async fn complete_document(&self, document: DocumentKey) -> Result<()> {
-        self.remove(move |t, _| jobs::complete(t, document)).await
+    async fn complete_document(
+        &self,
+        document: DocumentKey,
+        warning: Option<Warning>,
+        again: Option<Duration>,
+    ) -> Result<()> {
+        self.remove(move |t, _| jobs::complete(t, document, warning.as_ref(), again.map(after))).await
+    }
+
+    async fn owe_vectors(
+        &self,
+        documents: Vec<DocumentKey>,
+        warning: Warning,
+        pause: Duration,
+    ) -> Result<()> {
+        self.write(move |t, _| jobs::owe_vectors(t, &documents, &warning, after(pause))).await
     }
 
     async fn chunks_without_vector(

@@ -1,14 +1,27 @@
 //! Vectors, and what changed since a revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{collections, headings, raise_revision};
 use crate::store::*;
 
 /// What a row takes in memory beside its texts.
 const ROW_BYTES: usize = 128;
+
+/// Chunks without a vector. Two statements: with one that means both, SQLite goes through all chunks for one document.
+pub(super) const OF_ONE_DOCUMENT: &str = "SELECT c.id, c.document, c.headings, c.text FROM chunks c
+    WHERE c.document = ?4 AND c.id > ?2
+        AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.fingerprint = ?1)
+    ORDER BY c.id LIMIT ?3";
+/// In the order of the chunks, whatever else SQLite might begin with: each call goes on where the last one ended.
+const OF_ALL: &str =
+    "SELECT c.id, c.document, c.headings, c.text FROM chunks c CROSS JOIN documents d ON d.key = c.document
+    WHERE c.id > ?2 AND d.warning_code IS NULL
+        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.document = c.document)
+        AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.fingerprint = ?1)
+    ORDER BY c.id LIMIT ?3";
 
 pub(super) fn without_vector(
     t: &Transaction<'_>,
@@ -17,20 +30,23 @@ pub(super) fn without_vector(
     after: ChunkId,
     limit: usize,
 ) -> Result<Vec<UnembeddedChunk>> {
-    let mut statement = t.prepare_cached(
-        "SELECT c.id, c.headings, c.text FROM chunks c
-         WHERE c.id > ?4 AND (?2 IS NULL OR c.document = ?2)
-           AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.fingerprint = ?1)
-         ORDER BY c.id LIMIT ?3",
-    )?;
-    let rows = statement.query_map(params![fingerprint, document, limit as i64, after as i64], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-    })?;
-    rows.map(|row| {
-        let (id, headings, text) = row?;
-        Ok(UnembeddedChunk { id: id as u64, headings: strings(&headings)?, text })
-    })
-    .collect()
+    let read = |row: &Row<'_>| {
+        Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+    };
+    let rows = match document {
+        Some(document) => t
+            .prepare_cached(OF_ONE_DOCUMENT)?
+            .query_map(params![fingerprint, after as i64, limit as i64, document], read)?
+            .collect::<rusqlite::Result<Vec<_>>>()?,
+        None => t
+            .prepare_cached(OF_ALL)?
+            .query_map(params![fingerprint, after as i64, limit as i64], read)?
+            .collect::<rusqlite::Result<Vec<_>>>()?,
+    };
+    let chunk = |(id, document, headings, text): (i64, _, String, _)| {
+        Ok(UnembeddedChunk { id: id as u64, document, headings: strings(&headings)?, text })
+    };
+    rows.into_iter().map(chunk).collect()
 }
 
 pub(super) fn vectors_of(
@@ -51,12 +67,14 @@ pub(super) fn commit_vectors(
     vectors: &[(ChunkId, Vec<f32>)],
 ) -> Result<()> {
     let mut revisions: BTreeMap<String, i64> = BTreeMap::new();
+    let mut documents: BTreeSet<DocumentKey> = BTreeSet::new();
     for (chunk, vector) in vectors {
-        let collection: Option<String> = t
-            .prepare_cached("SELECT collection FROM chunks WHERE id = ?1")?
-            .query_row([*chunk as i64], |row| row.get(0))
+        let found: Option<(String, DocumentKey)> = t
+            .prepare_cached("SELECT collection, document FROM chunks WHERE id = ?1")?
+            .query_row([*chunk as i64], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some(collection) = collection else { continue };
+        let Some((collection, document)) = found else { continue };
+        documents.insert(document);
         let revision = match revisions.get(&collection) {
             Some(revision) => *revision,
             None => {
@@ -71,6 +89,10 @@ pub(super) fn commit_vectors(
              ON CONFLICT (chunk, fingerprint) DO UPDATE SET vector = excluded.vector, revision = excluded.revision",
         )?
         .execute(params![*chunk as i64, fingerprint, collection, revision, bytes])?;
+    }
+    for document in documents {
+        t.prepare_cached("UPDATE jobs SET attempts = 0, failures = 0 WHERE document = ?1")?
+            .execute([document])?;
     }
     Ok(())
 }

@@ -11,13 +11,14 @@ use crate::system::now;
 
 const COLUMNS: &str = "SELECT d.key, f.id, d.collection, f.name, f.blob, b.bytes, d.status, d.failure_code,
         d.failure_message, d.language, d.pages, d.chunks, d.created_at, d.attributes, d.chunk_tokens, d.overlap_tokens,
-        d.owner
+        d.owner, d.warning_code, d.warning_message
     FROM documents d JOIN files f ON f.id = d.file JOIN blobs b ON b.sha256 = f.blob";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
     let status: String = row.get(6)?;
     let code: Option<String> = row.get(7)?;
     let message: Option<String> = row.get(8)?;
+    let (warning, warned): (Option<String>, Option<String>) = (row.get(17)?, row.get(18)?);
     let sizes = (row.get::<_, Option<u32>>(14)?, row.get::<_, Option<u32>>(15)?);
     Ok(DocumentRecord {
         key: row.get(0)?,
@@ -33,6 +34,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
             _ => Status::InProgress,
         },
         failure: code.map(|code| Failure { code, message: message.unwrap_or_default() }),
+        warning: warning.map(|code| Warning { code, message: warned.unwrap_or_default() }),
         language: row.get(9)?,
         pages: row.get(10)?,
         chunks: row.get(11)?,
@@ -165,6 +167,9 @@ pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Resul
     if let Some(document) = of_these_bytes(t, &collection.id, &new.blob.sha256)? {
         // Bytes that are known are written again all the same, where the file was lost.
         blobs.adopt(new.blob)?;
+        if document.status == Status::InProgress {
+            hurry(t, document.key)?;
+        }
         if matches!(document.status, Status::Failed | Status::Cancelled) {
             t.execute(
                 "UPDATE files SET name = ?2 WHERE id = ?1 AND standing = 0",
@@ -222,16 +227,56 @@ pub(super) fn insert(
 /// A document goes through ingestion once more.
 pub(super) fn begin_anew(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
     t.execute(
-        "UPDATE documents SET status = 'in_progress', failure_code = NULL, failure_message = NULL WHERE key = ?1",
+        "UPDATE documents SET status = 'in_progress', failure_code = NULL, failure_message = NULL,
+            warning_code = NULL, warning_message = NULL WHERE key = ?1",
         [key],
     )?;
     enqueue(t, key)
 }
 
+/// What waits after a failure is tried at once.
+fn hurry(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
+    t.execute("UPDATE jobs SET failures = 0, not_before = 0 WHERE document = ?1", [key])?;
+    Ok(())
+}
+
+/// Tries once more what failed, or what a completed document is owed.
+pub(super) fn retry(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    id: &DocumentId,
+) -> Result<DocumentRecord> {
+    let document = one(t, collection, id)?;
+    match document.status {
+        Status::InProgress => hurry(t, document.key)?,
+        Status::Failed | Status::Cancelled => begin_anew(t, document.key)?,
+        Status::Completed if document.warning.is_some() => {
+            super::jobs::owe(t, document.key)?;
+            hurry(t, document.key)?;
+        }
+        Status::Completed => return Err(StoreError::NotFailed),
+    }
+    one(t, collection, id)
+}
+
+/// Those of some ids that exist, in the order asked for.
+pub(super) fn some(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    ids: &[DocumentId],
+) -> Result<Vec<DocumentRecord>> {
+    let found = ids.iter().map(|id| match one(t, collection, id) {
+        Err(StoreError::NotFound(_)) => Ok(None),
+        found => found.map(Some),
+    });
+    found.filter_map(Result::transpose).collect()
+}
+
 fn enqueue(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
     t.prepare_cached(
         "INSERT INTO jobs (document, stage) VALUES (?1, 'extract')
-         ON CONFLICT (document) DO UPDATE SET stage = 'extract', attempts = 0, taken = 0",
+         ON CONFLICT (document) DO UPDATE SET stage = 'extract', attempts = 0, taken = 0, failures = 0, not_before = 0,
+            owed = 0",
     )?
     .execute([key])?;
     Ok(())

@@ -6,22 +6,60 @@ use super::documents::{by_key, remove_chunks};
 use super::{quotas, raise_revision};
 use crate::store::*;
 
-pub(super) fn take(t: &Transaction<'_>) -> Result<Option<Job>> {
-    let taken: Option<(DocumentKey, String, u32)> = t
+/// Milliseconds. A job that is to wait longer was postponed before the clock was set back, and is taken.
+const LONGEST_PAUSE: i64 = 86_400_000;
+
+pub(super) fn take(t: &Transaction<'_>, now: i64) -> Result<Option<Job>> {
+    let taken: Option<(DocumentKey, String, u32, u32)> = t
         .prepare_cached(
             "UPDATE jobs SET taken = 1, attempts = attempts + 1
-             WHERE document = (SELECT min(document) FROM jobs WHERE taken = 0)
-             RETURNING document, stage, attempts",
+             WHERE document = (SELECT document FROM jobs WHERE taken = 0 AND not_before NOT BETWEEN ?1 + 1 AND ?1 + ?2
+                               ORDER BY owed, document LIMIT 1)
+             RETURNING document, stage, attempts, failures",
         )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([now, LONGEST_PAUSE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    let Some((key, stage, attempts)) = taken else { return Ok(None) };
+    let Some((key, stage, attempts, failures)) = taken else { return Ok(None) };
     let stage = if stage == "embed" { Stage::Embed } else { Stage::Extract };
-    Ok(Some(Job { document: by_key(t, key)?, stage, attempts }))
+    Ok(Some(Job { document: by_key(t, key)?, stage, attempts, failures }))
+}
+
+/// When the first of those that wait may be taken, in milliseconds since 1970.
+pub(super) fn next(t: &Transaction<'_>) -> Result<Option<i64>> {
+    let next = t.prepare_cached("SELECT min(not_before) FROM jobs WHERE taken = 0")?;
+    Ok({ next }.query_row([], |row| row.get(0))?)
+}
+
+/// After a start: all claims are given up, what waited is tried, and what completed documents are owed too. Those whose
+/// embedding stopped the process go on waiting: tried at each start, they would stop each.
+pub(super) fn release(t: &Transaction<'_>) -> Result<()> {
+    t.execute("UPDATE jobs SET taken = 0", [])?;
+    t.execute(
+        "UPDATE jobs SET failures = 0, not_before = 0 WHERE document NOT IN
+            (SELECT key FROM documents WHERE warning_code = ?1)",
+        [Warning::EMBEDDING_CRASHED],
+    )?;
+    t.execute(
+        "INSERT INTO jobs (document, stage, owed)
+         SELECT key, 'embed', 1 FROM documents
+         WHERE warning_code IS NOT NULL AND warning_code <> ?1 AND status = 'completed'
+         ON CONFLICT (document) DO NOTHING",
+        [Warning::EMBEDDING_CRASHED],
+    )?;
+    Ok(())
 }
 
 pub(super) fn put_back(t: &Transaction<'_>, document: DocumentKey) -> Result<()> {
     t.execute("UPDATE jobs SET taken = 0, attempts = max(attempts - 1, 0) WHERE document = ?1", [document])?;
+    Ok(())
+}
+
+pub(super) fn postpone(t: &Transaction<'_>, document: DocumentKey, not_before: i64) -> Result<()> {
+    t.execute(
+        "UPDATE jobs SET taken = 0, attempts = max(attempts - 1, 0), failures = failures + 1, not_before = ?2
+         WHERE document = ?1",
+        params![document, not_before],
+    )?;
     Ok(())
 }
 
@@ -72,7 +110,10 @@ pub(super) fn commit_chunks(
         "UPDATE documents SET language = ?2, pages = ?3, chunks = ?4, text_bytes = ?5 WHERE key = ?1",
         params![key, read.language, read.pages, read.chunks.len() as i64, text_bytes as i64],
     )?;
-    t.execute("UPDATE jobs SET stage = 'embed', attempts = 0, taken = 0 WHERE document = ?1", [key])?;
+    t.execute(
+        "UPDATE jobs SET stage = 'embed', attempts = 0, taken = 0, failures = 0, not_before = 0 WHERE document = ?1",
+        [key],
+    )?;
     Ok(())
 }
 
@@ -88,13 +129,67 @@ pub(super) fn fail(t: &Transaction<'_>, key: DocumentKey, failure: &Failure) -> 
     end_job(t, key)
 }
 
-pub(super) fn complete(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
-    in_progress(t, key)?;
+pub(super) fn complete(
+    t: &Transaction<'_>,
+    key: DocumentKey,
+    warning: Option<&Warning>,
+    again: Option<i64>,
+) -> Result<()> {
+    let document = by_key(t, key)?;
+    let at_it =
+        t.prepare_cached("SELECT 1 FROM jobs WHERE document = ?1 AND stage = 'embed'")?.exists([key])?;
+    // Deleted, cancelled, or begun anew while it was worked on.
+    if !at_it || !matches!(document.status, Status::InProgress | Status::Completed) {
+        return Err(StoreError::NotFound("document"));
+    }
     t.execute(
-        "UPDATE documents SET status = 'completed', failure_code = NULL, failure_message = NULL WHERE key = ?1",
+        "UPDATE documents SET status = 'completed', failure_code = NULL, failure_message = NULL,
+            warning_code = ?2, warning_message = ?3 WHERE key = ?1",
+        params![key, warning.map(|w| &w.code), warning.map(|w| &w.message)],
+    )?;
+    match again {
+        None => end_job(t, key),
+        Some(not_before) => {
+            // Where all attempts were used up, one is left.
+            t.execute(
+                "UPDATE jobs SET owed = 1, attempts = max(attempts - 1, 0) WHERE document = ?1",
+                [key],
+            )?;
+            postpone(t, key, not_before)
+        }
+    }
+}
+
+/// Vectors of a completed document are to be computed once more.
+pub(super) fn owe(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
+    t.execute(
+        "INSERT INTO jobs (document, stage, owed) VALUES (?1, 'embed', 1)
+         ON CONFLICT (document) DO UPDATE SET attempts = 0",
         [key],
     )?;
-    end_job(t, key)
+    Ok(())
+}
+
+pub(super) fn owe_vectors(
+    t: &Transaction<'_>,
+    documents: &[DocumentKey],
+    warning: &Warning,
+    not_before: i64,
+) -> Result<()> {
+    for key in documents {
+        let warned = t.execute(
+            "UPDATE documents SET warning_code = ?2, warning_message = ?3 WHERE key = ?1 AND status = 'completed'",
+            params![key, warning.code, warning.message],
+        )?;
+        if warned > 0 {
+            owe(t, *key)?;
+            t.execute(
+                "UPDATE jobs SET not_before = ?2 WHERE document = ?1 AND taken = 0",
+                params![key, not_before],
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn end_job(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {

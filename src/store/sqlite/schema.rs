@@ -259,6 +259,16 @@ const STEPS: &[&str] = &[
         DELETE FROM departed WHERE list = old.id;
     END;
     ",
+    // 6: jobs that wait after a failure let the others pass; a completed document may be owed vectors.
+    "
+    ALTER TABLE jobs ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN owed INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX jobs_in_order ON jobs (taken, owed, document, not_before);
+    ALTER TABLE documents ADD COLUMN warning_code TEXT;
+    ALTER TABLE documents ADD COLUMN warning_message TEXT;
+    CREATE INDEX documents_with_warnings ON documents (key) WHERE warning_code IS NOT NULL;
+    ",
 ];
 
 /// The format version of a database; 0 for an empty one.

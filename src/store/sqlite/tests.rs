@@ -6,6 +6,22 @@ use crate::store::{Result, Store, StoreError};
 async fn conforms() {
     crate::store::conformance::store(empty).await;
     crate::store::conformance_files::store(empty).await;
+    crate::store::conformance_jobs::store(empty).await;
+}
+
+/// With one statement for one document and for all, SQLite went through every chunk that there is.
+#[test]
+fn what_has_no_vector_is_looked_up_by_its_document() {
+    let mut connection = rusqlite::Connection::open_in_memory().expect("a database");
+    super::schema::migrate(&mut connection).expect("tables");
+    let plan = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");
+        let rows = statement.query_map(rusqlite::params!["f", 0, 64, 1], |row| row.get(3)).expect("rows");
+        rows.collect::<rusqlite::Result<_>>().expect("steps")
+    };
+    let steps = plan(super::changes::OF_ONE_DOCUMENT);
+    assert!(steps[0].contains("chunks_by_document (document=? AND rowid>?)"), "{steps:?}");
+    assert!(steps.iter().all(|step| !step.starts_with("SCAN") && !step.contains("TEMP B-TREE")), "{steps:?}");
 }
 
 async fn empty() -> SqliteStore {

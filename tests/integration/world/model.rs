@@ -16,7 +16,22 @@ pub fn write_model(folder: &Path) {
     let tokenizer = include_bytes!("../../fixtures/embedding/tiny-tokenizer.json");
     std::fs::write(folder.join("config.json"), CONFIG).expect("the configuration is written");
     std::fs::write(folder.join("tokenizer.json"), tokenizer).expect("the tokenizer is written");
-    candle_core::safetensors::save(&weights(), folder.join("model.safetensors"))
+    save(folder, &weights());
+}
+
+/// The same, but it gives no vector of a text with these words of its vocabulary.
+pub fn write_model_without(folder: &Path, words: &[usize]) {
+    write_model(folder);
+    let mut weights = weights();
+    let name = "embeddings.word_embeddings.weight";
+    let mut rows = weights[name].to_vec2::<f32>().expect("rows");
+    words.iter().for_each(|word| rows[*word].fill(f32::NAN));
+    weights.insert(name.to_owned(), Tensor::new(rows, &Device::Cpu).expect("a tensor"));
+    save(folder, &weights);
+}
+
+fn save(folder: &Path, weights: &HashMap<String, Tensor>) {
+    candle_core::safetensors::save(weights, folder.join("model.safetensors"))
         .expect("the weights are written");
 }
 

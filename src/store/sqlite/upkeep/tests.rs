@@ -29,7 +29,7 @@ async fn document(
     let waiting = store.chunks_without_vector("f", Some(document.key), 0, chunks).await.expect("chunks");
     let vectors = waiting.iter().map(|chunk| (chunk.id, vec![0.5; 96])).collect();
     store.commit_vectors("f", vectors).await.expect("vectors");
-    store.complete_document(document.key).await.expect("complete");
+    store.complete_document(document.key, None, None).await.expect("complete");
     document
 }
 
