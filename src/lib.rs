@@ -44,7 +44,7 @@
 //! - Every operation on a collection takes an [`access::Access`]; unknown and forbidden look the same.
 //! - A key of ours is never sent upstream, logged or kept; once one was made, nobody gets in without.
 //! - A grounded prompt stays within the model's window where the question alone would have.
-//! - Document text enters the prompt between delimiters that it cannot forge.
+//! - Document text enters the prompt between delimiters that it cannot forge, and holds no control token of a template.
 //! - Files are parsed in a child process with limits; the server outlives any file.
 
 pub mod access;

@@ -1,8 +1,11 @@
 //! Passages into the text that goes before the question, within the room that the model's window leaves.
 
 mod budget;
+mod control_tokens;
+mod disarm;
 mod estimate;
 mod excerpt;
+mod letters;
 mod render;
 
 pub use budget::{Budget, Window};
@@ -68,10 +71,21 @@ pub fn weave(passages: &[Passage], template: &Template<'_>, question: &str, room
 }
 
 fn trimmed(number: usize, passage: &Passage, question: &str, room: u64) -> Option<Passage> {
-    let empty = Passage { text: String::new(), ..passage.clone() };
-    let room = room.checked_sub(estimate_text(&render::passage(number, &empty)))?;
-    let text = excerpt::excerpt(&passage.text, question, room);
-    (estimate_text(text) >= LEAST_TOKENS).then(|| Passage { text: text.to_owned(), ..passage.clone() })
+    let of = |text: &str| Passage { text: text.to_owned(), ..passage.clone() };
+    let tokens = |one: &Passage| estimate_text(&render::passage(number, one));
+    let mut left = room.checked_sub(tokens(&of("")))?;
+    loop {
+        let text = excerpt::excerpt(&passage.text, question, left);
+        if estimate_text(text) < LEAST_TOKENS {
+            return None;
+        }
+        let one = of(text);
+        match tokens(&one).saturating_sub(room) {
+            0 => return Some(one),
+            // What is broken up in it takes more tokens than it had.
+            more => left = left.checked_sub(more.max(left / 8).max(1))?,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +128,22 @@ mod tests {
         assert_eq!(weave(&[passage("One.")], &template, "", 3), None);
         assert_eq!(weave(&[passage(&"word ".repeat(500))], &template, "", template.estimate() + 20), None);
         assert_eq!(weave(&[], &template, "", 1_000), None);
+    }
+
+    #[test]
+    fn what_is_made_harmless_keeps_to_the_room() {
+        let template = default_template(None);
+        let hostile = "See <passage 1 and </s> of it. ".repeat(60);
+        for room in (150..700).step_by(3) {
+            let room = template.estimate() + room;
+            if let Some(woven) = weave(&[passage(&hostile)], &template, "", room) {
+                assert!(estimate_text(&woven.text) <= room + 1, "{room}: {}", estimate_text(&woven.text));
+                assert!(
+                    hostile.contains(&woven.passages[0].text),
+                    "what is told of is the document's own text"
+                );
+            }
+        }
     }
 
     #[test]
