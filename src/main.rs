@@ -9,6 +9,7 @@ use clap::builder::Resettable;
 use clap::{Command as Grammar, CommandFactory, FromArgMatches, Parser, Subcommand};
 use lastro::app::App;
 use lastro::config::{Config, Options};
+use lastro::telemetry::Log;
 use lastro::{commands, ingest, server};
 use tokio::net::TcpListener;
 
@@ -127,37 +128,74 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
     };
-    start_log(&config, matches!(cli.command, Command::Serve));
+    if config.embedding.is_some() {
+        commands::use_own_processors();
+    }
+    let log = match start_log(&config, matches!(cli.command, Command::Serve)) {
+        Ok(log) => log,
+        Err(error) => return fail(&error, 1),
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error, 1),
     };
     let done = match keys_command {
-        Some(command) => runtime.block_on(async { outcome(commands::keys(config, command).await) }),
+        Some(command) => runtime.block_on(async { Ok(commands::keys(config, command).await?) }),
         None => runtime.block_on(run(cli.command, config)),
     };
     // Loading a model cannot be interrupted; the process need not wait for it.
     runtime.shutdown_background();
-    done
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { message, code }) => {
+            // Through the log, which waits for nobody.
+            if let Some(message) = message {
+                log.lines().put_first(format!("lastro: {message}\n").as_bytes());
+            }
+            ExitCode::from(code)
+        }
+    }
 }
 
-async fn run(command: Command, config: Config) -> ExitCode {
+/// What a command ends with when it did not do what was asked.
+struct Failure {
+    /// None where all was said.
+    message: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    fn new(error: &dyn std::fmt::Display, code: u8) -> Self {
+        Self { message: Some(error.to_string()), code }
+    }
+}
+
+impl From<commands::CommandError> for Failure {
+    fn from(error: commands::CommandError) -> Self {
+        match error {
+            // Whoever read it has seen enough.
+            commands::CommandError::Closed => Self { message: None, code: 0 },
+            error => Self::new(&error, 1),
+        }
+    }
+}
+
+async fn run(command: Command, config: Config) -> Result<(), Failure> {
     match command {
         Command::Serve => serve(config).await,
-        Command::Ingest { collection, paths } => match commands::ingest(config, &collection, &paths).await {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => fail(&error, 1),
+        Command::Ingest { collection, paths } => match commands::ingest(config, &collection, &paths).await? {
+            true => Ok(()),
+            false => Err(Failure { message: None, code: 1 }),
         },
         Command::Ask { collection, question, model } => {
-            outcome(commands::ask(config, &collection, &question, model).await)
+            Ok(commands::ask(config, &collection, &question, model).await?)
         }
         Command::Search { collection, query, limit } => {
-            outcome(commands::search(config, &collection, &query, limit.into()).await)
+            Ok(commands::search(config, &collection, &query, limit.into()).await?)
         }
         // Done before.
         Command::Keys { .. } | Command::Doctor { .. } | Command::Healthcheck | Command::ExtractDocument => {
-            ExitCode::FAILURE
+            Err(Failure { message: None, code: 1 })
         }
     }
 }
@@ -169,7 +207,8 @@ fn healthcheck(options: Options, file: Option<&Path>) -> ExitCode {
     };
     match commands::healthcheck(listen) {
         Ok(line) => {
-            println!("{line}");
+            // Its exit code is the answer, whether somebody reads this or not.
+            let _ = commands::print(format_args!("{line}\n"));
             ExitCode::SUCCESS
         }
         Err(problem) => fail(&problem, 1),
@@ -192,40 +231,31 @@ fn doctor(options: Options, file: Option<&Path>, wanted: commands::Examination) 
     done
 }
 
-async fn serve(config: Config) -> ExitCode {
+async fn serve(config: Config) -> Result<(), Failure> {
     let (listen, data) = (config.server.listen, config.data.clone());
-    let app = match App::open(config).await {
-        Ok(app) => app,
-        Err(error) => return fail(&error, 1),
-    };
-    if let Err(error) = app.check_exposure() {
-        return fail(&error, 2);
-    }
+    let app = App::open(config).await.map_err(|error| Failure::new(&error, 1))?;
+    app.check_exposure().map_err(|error| Failure::new(&error, 2))?;
     let bound = TcpListener::bind(listen).await.and_then(|listener| {
         let address = listener.local_addr()?;
         Ok((listener, address))
     });
-    let (listener, address) = match bound {
-        Ok(bound) => bound,
-        Err(error) => {
-            return fail(&format!("cannot listen on {listen}: {error}; choose another with --listen"), 1);
-        }
-    };
-    if let Err(error) = commands::ServerFile::write(&data, address, app.keys.local()) {
-        return fail(&format!("{}: {error}; make it writable, and room in it", data.display()), 1);
-    }
+    let (listener, address) = bound.map_err(|error| {
+        Failure::new(&format!("cannot listen on {listen}: {error}; choose another with --listen"), 1)
+    })?;
+    commands::ServerFile::write(&data, address, app.keys.local()).map_err(|error| {
+        Failure::new(&format!("{}: {error}; make it writable, and room in it", data.display()), 1)
+    })?;
     app.describe_holder(&format!("process {} at http://{address}", std::process::id()));
-    println!("listening on http://{address}");
+    if let Err(error) = commands::print(format_args!("listening on http://{address}\n")) {
+        tracing::debug!(%error, "nobody reads the output");
+    }
     tracing::info!(upstream = app.upstream.base(), data = %data.display(), "lastro {}", env!("CARGO_PKG_VERSION"));
     if app.embeddings.is_none() {
         tracing::info!("no --embedding-model: search is by words alone");
     }
     let served = server::run(listener, app, told_to_stop()).await;
     commands::ServerFile::remove(&data);
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, 1),
-    }
+    served.map_err(|error| Failure::new(&error, 1))
 }
 
 /// Until Ctrl-C, or the signal by which containers are stopped.
@@ -249,27 +279,27 @@ async fn told_to_stop() {
     tracing::info!("stopping: open answers are finished first");
 }
 
-fn start_log(config: &Config, serving: bool) {
+/// Starts the log. It is written as long as what comes back is kept.
+fn start_log(config: &Config, serving: bool) -> std::io::Result<Log> {
     use tracing_subscriber::EnvFilter;
     let default = if serving { "info,tantivy=warn" } else { "error" };
     let filter = EnvFilter::try_from_env("LASTRO_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt()
+    let log = Log::to_stderr()?;
+    log.takes_panics();
+    let events = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // A log on a full disk must not take requests with it: said on standard error, that would be a panic.
+        .with_writer(log.lines())
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
-    if config.log_json { log.json().flatten_event(true).init() } else { log.init() }
-}
-
-fn outcome(done: Result<(), commands::CommandError>) -> ExitCode {
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, 1),
+    if config.log_json {
+        events.json().flatten_event(true).init()
+    } else {
+        events.init()
     }
+    Ok(log)
 }
 
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("lastro: {error}");
+    commands::remark(format_args!("lastro: {error}"));
     ExitCode::from(code)
 }

@@ -1,4 +1,4 @@
-//! What operators see: metrics, a log line for each request, and spans for whoever traces.
+//! What operators see: metrics, the log with a line for each request, and spans for whoever traces.
 //!
 //! Each request has a [`Record`], begun where it arrives and ended with the last byte of its answer; handlers write
 //! down what they found out. All of it is counted, logged and traced in one place, its end. Text of documents and
@@ -6,6 +6,7 @@
 
 mod export;
 mod line;
+mod log;
 mod metrics;
 mod ongoing;
 mod process;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
+pub use log::{Lines, Log};
 pub use metrics::{CollectionSize, Metrics, Standing};
 pub use ongoing::Ongoing;
 pub use record::{Model, Record, Retrieval, Stage};

@@ -1,7 +1,5 @@
 //! `lastro ask`: one question, the answer as it streams, then its sources.
 
-use std::io::Write;
-
 use bytes::Bytes;
 use eventsource_stream::Eventsource;
 use futures_util::StreamExt;
@@ -10,6 +8,7 @@ use serde_json::json;
 
 use super::CommandError;
 use super::connection::{Connection, checked};
+use super::output::{print, say};
 use crate::config::Config;
 use crate::openai::read_models;
 
@@ -63,7 +62,6 @@ pub async fn ask(
     let mut mark = LeadingMark::default();
     let bytes = response.bytes_stream().map(|part| part.map(|part| mark.remove(part)));
     let mut frames = std::pin::pin!(bytes.eventsource());
-    let mut out = std::io::stdout();
     let mut ended = false;
     while let Some(frame) = frames.next().await {
         let frame = frame.map_err(|e| CommandError::Refused(format!("the answer broke off: {e}")))?;
@@ -76,16 +74,14 @@ pub async fn ask(
             return Err(CommandError::Refused(format!("the answer broke off: {error}")));
         }
         for choice in frame.choices {
-            write!(out, "{}", choice.delta.content.unwrap_or_default())?;
-            out.flush()?;
+            print(format_args!("{}", choice.delta.content.unwrap_or_default()))?;
         }
     }
-    writeln!(out)?;
+    say!("")?;
     if !ended {
         return Err(CommandError::Refused("the answer broke off before its end".to_owned()));
     }
-    print_sources(status.as_deref(), sources.as_deref());
-    Ok(())
+    print_sources(status.as_deref(), sources.as_deref())
 }
 
 /// A byte order mark at the beginning of a stream, in however many parts it comes: eventsource-stream 0.2.3 panics on it.
@@ -111,23 +107,24 @@ impl LeadingMark {
     }
 }
 
-fn print_sources(status: Option<&str>, sources: Option<&str>) {
+fn print_sources(status: Option<&str>, sources: Option<&str>) -> Result<(), CommandError> {
     let sources: Vec<Source> = sources.and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
     match (status, sources.is_empty()) {
-        (Some("empty"), _) => println!("\nNo relevant passage was found."),
-        (Some("no_room"), _) => println!("\nThe model's window has no room for a passage."),
-        (_, true) => println!("\nWithout sources."),
+        (Some("empty"), _) => say!("\nNo relevant passage was found."),
+        (Some("no_room"), _) => say!("\nThe model's window has no room for a passage."),
+        (_, true) => say!("\nWithout sources."),
         (status, false) => {
             let how = if status == Some("lexical") { " (found by words alone)" } else { "" };
-            println!("\nSources{how}:");
+            say!("\nSources{how}:")?;
             for source in sources {
                 let page = match (source.page, source.last_page) {
                     (Some(page), Some(last)) => format!(", pages {page}-{last}"),
                     (Some(page), None) => format!(", page {page}"),
                     (None, _) => String::new(),
                 };
-                println!("  [{}] {}{page}", source.n, source.document);
+                say!("  [{}] {}{page}", source.n, source.document)?;
             }
+            Ok(())
         }
     }
 }

@@ -8,6 +8,7 @@ use reqwest::multipart::{Form, Part};
 
 use super::CommandError;
 use super::connection::{Connection, checked, segment};
+use super::output::{self, say};
 use crate::config::Config;
 use crate::ingest::files_below;
 use crate::openai::{DocumentObject, List};
@@ -54,10 +55,12 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
     }
     bar.finish_and_clear();
     let of_pages = if pages > 0 { format!(", {pages} pages") } else { String::new() };
-    println!("{documents} of {} documents are in {collection}{of_pages}, {chunks} passages.", files.len());
-    for (name, why) in &failed {
-        println!("failed: {name}: {why}");
-    }
+    let of = files.len();
+    let all = std::iter::once(format!(
+        "{documents} of {of} documents are in {collection}{of_pages}, {chunks} passages."
+    ))
+    .chain(failed.iter().map(|(name, why)| format!("failed: {name}: {why}")));
+    output::read_or_not(all.into_iter().try_for_each(|line| say!("{line}")))?;
     Ok(failed.is_empty())
 }
 

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::CommandError;
 use super::connection::{Connection, checked, segment};
+use super::output::{self, say};
 use crate::access::Secret;
 use crate::config::Config;
 use crate::openai::{CreateKey, GrantKey, KeyLimits, KeyObject, List};
@@ -93,7 +94,7 @@ pub async fn keys(config: Config, command: KeysCommand) -> Result<(), CommandErr
     if matches!(command, KeysCommand::Generate) {
         let secret =
             Secret::new().map_err(|error| CommandError::Usage(format!("no random bytes: {error}")))?;
-        println!("{}", secret.reveal());
+        say!("{}", secret.reveal())?;
         return Ok(());
     }
     let connection = Connection::open(config).await?;
@@ -107,27 +108,29 @@ pub async fn keys(config: Config, command: KeysCommand) -> Result<(), CommandErr
             let request = client.post(&all).json(&CreateKey::from(asked));
             let made: KeyObject = checked(request.send().await?).await?.json().await?;
             // The key alone on the output, for scripts.
-            println!("{}", made.secret.as_deref().unwrap_or_default());
-            eprintln!("{}", described(&made));
-            eprintln!("The key is shown this once: keep it. Without a key the server now answers nobody.");
+            output::read_or_not(say!("{}", made.secret.as_deref().unwrap_or_default()))?;
+            output::remark(format_args!("{}", described(&made)));
+            output::remark(format_args!(
+                "The key is shown this once: keep it. Without a key the server now answers nobody."
+            ));
         }
         KeysCommand::List => {
             let list: List<KeyObject> = checked(client.get(&all).send().await?).await?.json().await?;
             if list.data.is_empty() {
-                println!("There are no keys: whoever reaches the server may do everything.");
+                say!("There are no keys: whoever reaches the server may do everything.")?;
             }
             for key in &list.data {
-                println!("{}", described(key));
+                say!("{}", described(key))?;
             }
         }
         KeysCommand::Revoke { id_or_name } => {
             checked(client.delete(one(&id_or_name)).send().await?).await?;
-            println!("{id_or_name} is refused from now on.");
+            say!("{id_or_name} is refused from now on.")?;
         }
         KeysCommand::Grant { id_or_name, collections } => {
             let request = client.post(format!("{}/grants", one(&id_or_name))).json(&GrantKey { collections });
             let key: KeyObject = checked(request.send().await?).await?.json().await?;
-            println!("{}", described(&key));
+            say!("{}", described(&key))?;
         }
     }
     Ok(())

@@ -7,6 +7,8 @@ mod doctor;
 mod healthcheck;
 mod ingest;
 mod keys;
+mod output;
+mod processors;
 mod search;
 
 pub use ask::ask;
@@ -15,6 +17,8 @@ pub use doctor::{Examination, doctor};
 pub use healthcheck::healthcheck;
 pub use ingest::ingest;
 pub use keys::{KeysCommand, keys};
+pub use output::{print, remark};
+pub use processors::use_own_processors;
 pub use search::search;
 
 /// Why a command ended without doing what was asked.
@@ -31,4 +35,7 @@ pub enum CommandError {
     Io(#[from] std::io::Error),
     #[error("{0}")]
     Usage(String),
+    /// Nobody reads the output any more: there is nothing left to do, and nothing wrong.
+    #[error("the output was closed")]
+    Closed,
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::CommandError;
 use super::connection::{Connection, checked, segment};
+use super::output::{self, say};
 use crate::config::Config;
 use crate::openai::SearchPage;
 
@@ -20,14 +21,14 @@ pub async fn search(config: Config, collection: &str, query: &str, limit: usize)
     let lexical = response.headers().get("x-rag-status").is_some_and(|s| s == "lexical");
     let page: SearchPage = response.json().await?;
     if page.data.is_empty() {
-        println!("Nothing found.");
+        say!("Nothing found.")?;
     }
     for (number, hit) in (1..).zip(&page.data) {
         let place = hit.place.as_ref();
         let page = place.and_then(|place| place.page).map(|p| format!(", page {p}")).unwrap_or_default();
-        println!("[{number}] {}{page}  (score {:.2})", hit.filename, hit.score);
+        say!("[{number}] {}{page}  (score {:.2})", hit.filename, hit.score)?;
         if let Some(place) = place.filter(|place| !place.headings.is_empty()) {
-            println!("    {}", place.headings.join(" > "));
+            say!("    {}", place.headings.join(" > "))?;
         }
         let text: String = hit.content.iter().map(|c| c.text.as_str()).collect();
         let mut shown: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -35,10 +36,10 @@ pub async fn search(config: Config, collection: &str, query: &str, limit: usize)
             shown.truncate(cut);
             shown.push('…');
         }
-        println!("    {shown}\n");
+        say!("    {shown}\n")?;
     }
     if lexical {
-        eprintln!("(by words alone: no embedding model is loaded)");
+        output::remark(format_args!("(by words alone: no embedding model is loaded)"));
     }
     Ok(())
 }

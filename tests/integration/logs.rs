@@ -1,8 +1,10 @@
 //! The log: a line for each request, and no text of documents, questions or keys in it.
 
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::world::{Request, World, eventually, question_body};
+use super::world::client::Response;
+use super::world::{Request, World, eventually, question_body, within};
 
 const DOCUMENT: &str = "The zanzibar lamp is lit at dusk.";
 const QUESTION: &str = "When is the quixotic lamp lit?";
@@ -78,4 +80,96 @@ async fn requests_are_not_logged_where_that_is_switched_off() {
     program.terminate().await;
     assert!(program.ended().await.success());
     assert!(!std::fs::read_to_string(&log).expect("a log").contains("lastro::request"));
+}
+
+/// Asks on one connection, again and again.
+async fn ask_often(world: &World, request: &Request, times: usize) -> Response {
+    let mut response = request.send(world.address).await;
+    for _ in 1..times {
+        response.rest().await.1.expect("an answer");
+        response.again(request, world.address).await;
+        assert_eq!(response.status, 404);
+    }
+    response.rest().await.1.expect("an answer");
+    response
+}
+
+/// A hung log shipper, a stopped terminal: the log stands still, and nothing else does.
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_nobody_up() {
+    let (world, mut program) = World::unread_program("").await;
+    ask_often(&world, &Request::new("GET", "/nothing"), 3000).await;
+    // More than is kept for a reader that comes back.
+    let long = Request::new("GET", &format!("/nothing/{}", "x".repeat(8000)));
+    ask_often(&world, &long, 1500).await;
+    assert_eq!(world.get("/health").await.status, 200);
+    let lost = lost_lines(&world).await;
+    assert!(lost > 0, "all of it was kept");
+    // The reader is back: it gets what was kept, is told of the rest once, and then all of what comes.
+    let mut lines = BufReader::new(program.log()).lines();
+    let mut told = Vec::new();
+    let mut requests = 0;
+    let last = Request::new("GET", "/nothing/after");
+    loop {
+        let line = match tokio::time::timeout(std::time::Duration::from_millis(50), lines.next_line()).await {
+            Ok(line) => line.expect("the log").expect("a line"),
+            Err(_) => {
+                world.ask(last.clone()).await;
+                continue;
+            }
+        };
+        requests += usize::from(line.contains("/nothing"));
+        if line.contains("lines of the log were lost") {
+            told.push(line);
+        } else if line.contains("/nothing/after") {
+            break;
+        }
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains(&format!("lost={lost}")) || told[0].contains(&lost.to_string()),
+        "{told:?}, {lost}"
+    );
+    assert!(requests > 1000, "{requests}");
+    program.terminate().await;
+    while within(lines.next_line()).await.expect("the log").is_some() {}
+    assert!(program.ended().await.success());
+}
+
+/// As `/metrics` has it.
+async fn lost_lines(world: &World) -> u64 {
+    let text = world.get("/metrics").await.text();
+    let value = text.lines().find_map(|line| line.strip_prefix("lastro_log_lines_lost_total "));
+    value.expect("it is counted").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_server_whose_log_nobody_reads_can_be_stopped() {
+    let (world, program) = World::unread_program("").await;
+    ask_often(&world, &Request::new("GET", &format!("/nothing/{}", "x".repeat(8000))), 100).await;
+    program.terminate().await;
+    assert!(program.ended().await.success());
+}
+
+/// What ends a start is told, and what ends a server's life too.
+#[tokio::test]
+async fn what_is_said_last_is_written() {
+    let (world, mut program) = World::unread_program("").await;
+    let second = tokio::process::Command::new(env!("CARGO_BIN_EXE_lastro"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(world.data())
+        .current_dir(world.collections())
+        .output();
+    let second = within(second).await.expect("it runs");
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).expect("text");
+    assert!(said.starts_with("lastro: ") && said.contains("in use"), "{said}");
+    program.terminate().await;
+    let mut lines = BufReader::new(program.log()).lines();
+    let mut last = String::new();
+    while let Some(line) = within(lines.next_line()).await.expect("the log") {
+        last = line;
+    }
+    assert!(last.contains("stopping"), "{last}");
+    assert!(program.ended().await.success());
 }

@@ -53,7 +53,7 @@ pub async fn doctor(
         }
     }
     limits::clock(&mut report);
-    report.close().map_err(std::io::Error::from)?;
+    report.close()?;
     Ok(report.is_well())
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::commands::{CommandError, output};
+
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +47,8 @@ impl fmt::Display for Finding {
 pub struct Report {
     pub json: bool,
     findings: Vec<Finding>,
+    /// Why it cannot be printed any more.
+    unprinted: Option<CommandError>,
 }
 
 #[derive(Serialize)]
@@ -56,7 +60,7 @@ struct Printed<'a> {
 
 impl Report {
     pub fn new(json: bool) -> Self {
-        Self { json, findings: Vec::new() }
+        Self { json, ..Self::default() }
     }
 
     pub fn ok(&mut self, check: &'static str, message: impl Into<String>) {
@@ -77,7 +81,7 @@ impl Report {
         // Some libraries' errors have several.
         finding.message = finding.message.split_whitespace().collect::<Vec<_>>().join(" ");
         if !self.json {
-            println!("{finding}");
+            self.print(format_args!("{finding}\n"));
         }
         self.findings.push(finding);
     }
@@ -88,16 +92,30 @@ impl Report {
     }
 
     /// Prints the end.
-    pub fn close(&self) -> serde_json::Result<()> {
+    pub fn close(&mut self) -> Result<(), CommandError> {
         if self.json {
             let (ok, version) = (self.is_well(), env!("CARGO_PKG_VERSION"));
-            println!("{}", serde_json::to_string_pretty(&Printed { ok, version, checks: &self.findings })?);
-            return Ok(());
+            let printed = Printed { ok, version, checks: &self.findings };
+            let printed = serde_json::to_string_pretty(&printed).map_err(std::io::Error::from)?;
+            self.print(format_args!("{printed}\n"));
+            return self.printed();
         }
         let count = |status| self.findings.iter().filter(|f| f.status == status).count();
         let (warned, failed) = (count(Status::Warn), count(Status::Fail));
-        println!("{} checks, {warned} warnings, {failed} failures", self.findings.len());
-        Ok(())
+        let all = self.findings.len();
+        self.print(format_args!("{all} checks, {warned} warnings, {failed} failures\n"));
+        self.printed()
+    }
+
+    /// What is left is looked at, also where nobody reads it: how it went is the command's outcome.
+    fn print(&mut self, text: fmt::Arguments<'_>) {
+        if self.unprinted.is_none() {
+            self.unprinted = output::print(text).err();
+        }
+    }
+
+    fn printed(&mut self) -> Result<(), CommandError> {
+        output::read_or_not(self.unprinted.take().map_or(Ok(()), Err))
     }
 
     #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
+use super::super::log;
 use super::registration::{counters, gauge, int_gauge, int_gauges};
 use super::{Result, process};
 
@@ -49,6 +50,7 @@ pub(super) struct Gauges {
     sizes: [IntGaugeVec; 3],
     model_ready: IntGaugeVec,
     free_bytes: IntGaugeVec,
+    lost_lines: IntCounter,
     cpu: prometheus::Counter,
     resident: Gauge,
     files: Gauge,
@@ -62,6 +64,11 @@ impl Gauges {
             "Time of all processors that the process took.",
         )?;
         r.register(Box::new(cpu.clone()))?;
+        let lost_lines = IntCounter::new(
+            "lastro_log_lines_lost_total",
+            "Lines of the log that were lost, since nobody read it in time or it could not be written.",
+        )?;
+        r.register(Box::new(lost_lines.clone()))?;
         Ok(Self {
             upstream_errors: counters(
                 r,
@@ -100,6 +107,7 @@ impl Gauges {
                 &[],
             )?,
             free_bytes: int_gauges(r, "lastro_data_free_bytes", "Room left for the data folder.", &[])?,
+            lost_lines,
             cpu,
             resident: gauge(r, "process_resident_memory_bytes", "Memory that the process holds.")?,
             files: gauge(r, "process_open_fds", "Files and connections that the process has open.")?,
@@ -126,6 +134,7 @@ impl Gauges {
                 gauge.with_label_values(&[&size.collection]).set(count as i64);
             }
         }
+        count(self.lost_lines.clone(), log::lost_lines());
         if let Some(process) = process::now() {
             self.cpu.inc_by((process.cpu_seconds - self.cpu.get()).max(0.0));
             self.resident.set(process.resident_bytes as f64);

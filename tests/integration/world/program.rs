@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
 
 use super::{World, within};
 
@@ -34,6 +34,11 @@ impl World {
         (world, program, path)
     }
 
+    /// The same, with a line of the log for each request, which nobody reads until [`Program::log`] is called.
+    pub async fn unread_program(options: &str) -> (Self, Program) {
+        Self::prepared(options).await.run_program(options, "info", Stdio::piped()).await
+    }
+
     async fn run_program(mut self, options: &str, log: &str, stderr: Stdio) -> (Self, Program) {
         let world = &mut self;
         let settings = world.folder.path().join("lastro.toml");
@@ -44,6 +49,7 @@ impl World {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LASTRO_")) {
             command.env_remove(name);
         }
+        command.env_remove("RAYON_NUM_THREADS");
         command.arg("serve").arg("--config").arg(settings).args(["--listen", "127.0.0.1:0", "--upstream"]);
         command.arg(format!("http://{}/v1", world.upstream.address));
         command.arg("--data").arg(world.data()).arg("--collections").arg(world.collections());
@@ -63,6 +69,11 @@ pub async fn listening(process: &mut Child) -> SocketAddr {
 }
 
 impl Program {
+    /// The log that nobody has read so far.
+    pub fn log(&mut self) -> ChildStderr {
+        self.process.stderr.take().expect("nobody reads the log")
+    }
+
     fn id(&self) -> u32 {
         self.process.id().expect("the program runs")
     }
@@ -72,6 +83,13 @@ impl Program {
         let id = i32::try_from(self.id()).expect("a process");
         let limit = bytes.unwrap_or(rlimit::INFINITY);
         rlimit::prlimit(id, rlimit::Resource::FSIZE, Some((limit, rlimit::INFINITY)), None).expect("a limit");
+    }
+
+    /// Its variables.
+    pub fn environment(&self) -> Vec<String> {
+        let environment = std::fs::read(format!("/proc/{}/environ", self.id())).expect("the system tells");
+        let entries = environment.split(|byte| *byte == 0);
+        entries.map(|entry| String::from_utf8_lossy(entry).into_owned()).collect()
     }
 
     /// How many files and sockets it has open, where the system tells.
