@@ -182,28 +182,38 @@ impl Bert {
     }
 
     fn layer(&self, layer: &Layer, x: &Tensor, spans: &[(usize, usize)]) -> candle_core::Result<Tensor> {
-        let qkv = kernels::bias(x.matmul(&layer.qkv.weight)?, &layer.qkv.bias)?;
+        let qkv = kernels::bias(product(x, &layer.qkv.weight)?, &layer.qkv.bias)?;
         let attended = spans.iter().map(|&(start, length)| self.attention(&qkv.narrow(0, start, length)?));
         let attended = attended.collect::<candle_core::Result<Vec<_>>>()?;
         let attended = match attended.as_slice() {
             [one] => one.clone(),
             many => Tensor::cat(many, 0)?,
         };
-        let x = kernels::residual_norm(attended.matmul(&layer.out)?, x, &layer.out_norm, self.epsilon)?;
-        let inner = kernels::bias_activation(x.matmul(&layer.up.weight)?, &layer.up.bias, self.activation)?;
-        kernels::residual_norm(inner.matmul(&layer.down)?, &x, &layer.down_norm, self.epsilon)
+        let x = kernels::residual_norm(product(&attended, &layer.out)?, x, &layer.out_norm, self.epsilon)?;
+        let inner =
+            kernels::bias_activation(product(&x, &layer.up.weight)?, &layer.up.bias, self.activation)?;
+        kernels::residual_norm(product(&inner, &layer.down)?, &x, &layer.down_norm, self.epsilon)
     }
 
     /// Attention within one text: [tokens, 3 * hidden] to [tokens, hidden].
     fn attention(&self, qkv: &Tensor) -> candle_core::Result<Tensor> {
         let (tokens, triple) = qkv.dims2()?;
         let width = triple / 3;
-        // [3, heads, tokens, head width], without moving anything.
+        // [3, heads, tokens, head width].
         let split = qkv.reshape((tokens, 3, self.heads, width / self.heads))?.permute((1, 2, 0, 3))?;
+        // One copy for all three: a GPU multiplies no parts of wider rows.
+        let split = split.contiguous()?;
         let (query, key, value) = (split.get(0)?, split.get(1)?, split.get(2)?);
-        let weights = kernels::softmax(query.matmul(&key.t()?)?)?;
-        weights.matmul(&value)?.transpose(0, 1)?.reshape((tokens, width))
+        let weights = kernels::softmax(product(&query, &key.t()?)?)?;
+        product(&weights, &value)?.transpose(0, 1)?.reshape((tokens, width))
     }
+}
+
+/// The product of two matrices, or of two batches of them.
+fn product(lhs: &Tensor, rhs: &Tensor) -> candle_core::Result<Tensor> {
+    #[cfg(test)]
+    super::layouts::multiplied(lhs.layout(), rhs.layout());
+    lhs.matmul(rhs)
 }
 
 impl Layer {

@@ -7,6 +7,8 @@ mod batch;
 mod bert;
 mod device;
 mod kernels;
+#[cfg(test)]
+mod layouts;
 mod model;
 mod profile;
 mod queue;

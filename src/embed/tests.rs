@@ -72,6 +72,18 @@ fn the_encoder_agrees_with_candles_own() {
     assert!((length - 1.0).abs() < 1e-5, "not normalised: {length}");
 }
 
+/// The CPU multiplies operands of any strides; a GPU refuses most of them, with every text of more than one token.
+#[test]
+fn a_gpu_is_given_operands_that_it_multiplies() {
+    let folder = tiny_model();
+    let model = load(folder.path()).expect("loads");
+    assert_eq!(layouts::looked_at().0, 0);
+    embed(&model, &TEXTS);
+    // Six products a layer, two of them for each text.
+    let (products, refused) = layouts::looked_at();
+    assert_eq!((products, refused), (2 * (4 + 2 * TEXTS.len()), Vec::new()));
+}
+
 #[test]
 fn prefixed_names_and_half_precision_are_read() {
     let folder = tiny_model();
