@@ -37,6 +37,11 @@ impl Access {
         self.0.as_deref().and_then(Key::owner)
     }
 
+    /// Whether no key was presented, since there are none.
+    pub fn is_anybodys(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether this may be done. Keys are made by keys alone: without any, [`Scope::Admin`] is nobody's.
     pub fn may(&self, scope: Scope) -> bool {
         self.0.as_deref().map_or(scope != Scope::Admin, |key| key.may(scope))

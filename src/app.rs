@@ -3,6 +3,7 @@
 mod housekeeping;
 mod keys;
 mod standing;
+mod storage;
 
 use std::path::Path;
 use std::pin::pin;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
 use crate::access::Keys;
@@ -52,9 +54,12 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// Who may do what.
     pub keys: Arc<Keys>,
+    /// Room for bodies of requests that are held whole, in KiB.
+    pub bodies: Arc<Semaphore>,
     /// One at a time makes, grants or revokes: the store and the registry change together.
     changing_keys: tokio::sync::Mutex<()>,
     store: SqliteStore,
+    storage: storage::StorageCheck,
     lock: Mutex<DataLock>,
     opened: SystemTime,
 }
@@ -96,6 +101,7 @@ impl App {
             ingest: Arc::new(ingest),
             window: Arc::new(UpstreamWindow(upstream.clone())),
             traces: Traces::new(TRACES.0, TRACES.1, TRACES.2),
+            bodies: Arc::new(Semaphore::new(config.server.max_bodies >> 10)),
             config,
             catalog,
             upstream,
@@ -104,6 +110,7 @@ impl App {
             keys,
             changing_keys: tokio::sync::Mutex::default(),
             store,
+            storage: storage::StorageCheck::default(),
             lock: Mutex::new(lock),
             opened,
         }))
@@ -199,9 +206,11 @@ impl App {
         }
     }
 
-    /// Whether uploads could be stored now.
-    pub async fn check_storage(&self) -> Result<(), StoreError> {
-        self.store.check_writable().await
+    /// Whether uploads could be stored now, or a moment ago; if not, why.
+    pub async fn check_storage(&self) -> Result<(), String> {
+        let store = self.store.clone();
+        let look = || async move { store.check_writable().await.map_err(|error| error.to_string()) };
+        self.storage.check(look).await
     }
 
     /// Tells the next process that asks for the data folder who holds it.

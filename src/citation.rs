@@ -80,7 +80,11 @@ impl Citation {
 
     /// Whether the answer must be read, and so may not be compressed.
     pub fn reads_the_answer(&self) -> bool {
-        self.mode == Mode::Annotations && !self.sources.is_empty()
+        match self.mode {
+            Mode::Header => false,
+            Mode::Comment => true,
+            Mode::Annotations => !self.sources.is_empty(),
+        }
     }
 
     /// The answer with its citations.

@@ -61,6 +61,8 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// Bytes of a body that is read whole.
     pub max_body: usize,
+    /// Bytes of all bodies together that are read whole at a time.
+    pub max_bodies: usize,
     /// Bytes of one uploaded file.
     pub max_file: u64,
     pub allow_remote_without_keys: bool,
@@ -120,6 +122,14 @@ impl Config {
             body_timeout: seconds("body_timeout", o.body_timeout, 30)?,
             drain_timeout: seconds("drain_timeout", o.drain_timeout, 30)?,
         };
+        let max_body = positive("max_body_mib", o.max_body_mib, 16)? << 20;
+        let max_bodies = positive("max_bodies_mib", o.max_bodies_mib, 512)? << 20;
+        if max_bodies < max_body {
+            return Err(value(
+                "max_bodies_mib",
+                "must be at least max_body_mib: no body of that size would have room",
+            ));
+        }
         let listen = o.listen.unwrap_or(DEFAULT_LISTEN);
         let allow_remote_without_keys = o.allow_remote_without_keys.unwrap_or(false);
         let max_file = positive("max_file_mib", o.max_file_mib, 256)? << 20;
@@ -151,7 +161,8 @@ impl Config {
             server: ServerConfig {
                 listen,
                 public_url: o.public_url.as_deref().map(public_url).transpose()?,
-                max_body: positive("max_body_mib", o.max_body_mib, 16)? << 20,
+                max_body,
+                max_bodies,
                 max_file: max_file as u64,
                 allow_remote_without_keys,
                 cors_origins: origins(o.cors_origins.unwrap_or_default())?,
@@ -344,6 +355,7 @@ mod tests {
             ("passages = 0", "1 to 50"),
             ("max_file_mib = 0", "more than 0"),
             ("trash_days = 36501", "too much"),
+            ("max_body_mib = 100\nmax_bodies_mib = 99", "at least max_body_mib"),
             ("collections = \"/nonexistent\"", "not a folder"),
             ("device = \"gpu\"", "auto"),
         ] {

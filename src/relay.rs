@@ -1,22 +1,28 @@
 //! What passes between a client and upstream: headers that are meant to, bodies as they are, and whole connections
 //! after a change of protocol.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::Response;
-use http::Version;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use http::{Method, StatusCode, Version};
 use http_body_util::BodyExt;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 
 use crate::upstream::AnswerBody;
 
 /// Headers of one connection, not of the message (RFC 9110, section 7.6.1), with older ones still seen.
-const HOP_BY_HOP: [HeaderName; 9] = [
+const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
@@ -82,38 +88,57 @@ pub fn response(upstream: Response<AnswerBody>, added: &[(HeaderName, HeaderValu
     Response::from_parts(parts, Body::new(body))
 }
 
-/// The protocol that a client wants to change to (RFC 9110, section 7.8), and its side of the connection.
+/// What passes both ways on a connection that changed its protocol, until both sides have ended.
+type Passing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where a client's connection finds what it becomes after its last answer. It carries that itself, so that it counts,
+/// and is waited for and cut off, like all others.
+#[derive(Clone, Default)]
+pub struct Tunnel(Arc<Mutex<Option<Passing>>>);
+
+impl Tunnel {
+    /// What the connection has become, if anything.
+    pub fn take(&self) -> Option<Passing> {
+        self.0.lock().take()
+    }
+}
+
+/// The only protocol that a connection is handed over for. Others, HTTP/2 among them, would be a way past everything
+/// that requests pass here.
+const WEBSOCKET: &str = "websocket";
+
+/// A client's wish to speak WebSocket on its connection (RFC 9110, section 7.8; RFC 6455, section 4).
 pub struct Upgrade {
-    protocol: HeaderValue,
     client: OnUpgrade,
+    tunnel: Tunnel,
 }
 
 impl Upgrade {
     /// What a request asks for; to be taken before its headers are.
-    pub fn of(headers: &HeaderMap, extensions: &mut http::Extensions) -> Option<Self> {
-        let says_upgrade = |value: &HeaderValue| {
-            let names = value.to_str().unwrap_or_default().split(',');
-            names.map(str::trim).any(|name| name.eq_ignore_ascii_case("upgrade"))
-        };
-        let protocol = headers.get(UPGRADE)?.clone();
-        if !headers.get_all(CONNECTION).iter().any(says_upgrade) {
+    pub fn of(method: &Method, headers: &HeaderMap, extensions: &mut http::Extensions) -> Option<Self> {
+        let wanted = method == Method::GET && names(headers, &UPGRADE, WEBSOCKET);
+        if !wanted || !names(headers, &CONNECTION, "upgrade") {
             return None;
         }
-        Some(Self { protocol, client: extensions.remove()? })
+        Some(Self { client: extensions.remove()?, tunnel: extensions.remove()? })
     }
 
     /// Asks upstream for the same.
     pub fn ask(&self, headers: &mut HeaderMap) {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, self.protocol.clone());
+        headers.insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
     }
 
-    /// Upstream agreed: passes bytes both ways until both sides have ended. `place` is held for so long.
+    /// Whether upstream agrees.
+    pub fn is_agreed(upstream: &Response<AnswerBody>) -> bool {
+        upstream.status() == StatusCode::SWITCHING_PROTOCOLS && names(upstream.headers(), &UPGRADE, WEBSOCKET)
+    }
+
+    /// Upstream agreed: passes bytes both ways. `place` is held for so long.
     pub fn switch(self, mut upstream: Response<AnswerBody>, place: impl Send + 'static) -> Response {
         let far = hyper::upgrade::on(&mut upstream);
-        let protocol = upstream.headers().get(UPGRADE).cloned().unwrap_or(self.protocol);
-        let client = self.client;
-        tokio::spawn(async move {
+        let Self { client, tunnel } = self;
+        *tunnel.0.lock() = Some(Box::pin(async move {
             let _place = place;
             let (client, far) = match tokio::try_join!(client, far) {
                 Ok(both) => both,
@@ -124,12 +149,18 @@ impl Upgrade {
             if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut far).await {
                 tracing::debug!(%error, "a connection of another protocol ended");
             }
-        });
+        }));
         let mut response = response(upstream, &[]);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        response.headers_mut().insert(UPGRADE, protocol);
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
         response
     }
+}
+
+/// Whether a header that is a list of names holds this one.
+fn names(headers: &HeaderMap, header: &HeaderName, wanted: &str) -> bool {
+    let lists = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|name| name.trim().eq_ignore_ascii_case(wanted))
 }
 
 #[cfg(test)]
@@ -146,6 +177,8 @@ mod tests {
             ("x-rag-collection", "c"),
             ("x-rag", "off"),
             ("host", "h"),
+            ("http2-settings", "AAMAAABkAAQAAP__"),
+            ("upgrade", "h2c"),
             ("authorization", "Bearer k"),
             ("x-request-id", "r"),
         ] {

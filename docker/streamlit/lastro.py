@@ -53,13 +53,18 @@ def call(method, path, **options):
 
 
 def ready():
-    """What /ready says: `embedding` and `upstream`, each with a `status`. It answers 503 while the embedding model loads."""
+    """What /ready says: `embedding` and `upstream`, each with a `status`, and upstream's models. It answers 503 while the embedding
+    model loads, and tells whoever has no key nothing but `ready`."""
     try:
         said = client.get("/ready").json()
     except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:
         raise Refused("unreachable", str(error)) from error
-    if not isinstance(said, dict) or "upstream" not in said:
+    if not isinstance(said, dict) or "ready" not in said:
         raise Refused("unreachable", f"{URL}/ready is not lastro's")
+    upstream = said.setdefault("upstream", {"status": "failed" if KEY else "unknown"})
+    if upstream["status"] == "ready" and "models" not in upstream:
+        # A key that may not ask the LLM server itself sees its models in the list, before those of ours.
+        upstream["models"] = [model["id"] for model in call("GET", "/v1/models").json()["data"]]
     return said
 
 

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ApiError;
+use super::bodies::{Held, read_whole};
 use super::params::{Caller, Chat, Path, RagHeaders, public_address};
 use super::watch::{self, Watched};
 use crate::access::Access;
@@ -121,6 +121,8 @@ pub struct Preview {
 /// A chat request and what it is about.
 struct ReadChat {
     bytes: Bytes,
+    /// The body's room in memory.
+    _held: Held,
     /// What is written in place of a model name of ours.
     model: Option<String>,
     passages: Option<usize>,
@@ -280,7 +282,7 @@ async fn read(
         asked.of_key = access.default_collection();
         asked.default = app.default_collection(access);
     }
-    let mut bytes = read_body(body, app.config.server.max_body).await?;
+    let (mut bytes, held) = read_whole(app, body).await?;
     if let Some(left) = api.without_search_calls(&bytes, SearchCalls::Ours) {
         bytes = left;
     }
@@ -324,7 +326,7 @@ async fn read(
             Some((request, selection))
         }
     };
-    Ok(ReadChat { bytes, model, passages, off, citations, default_is_missing, grounding })
+    Ok(ReadChat { bytes, _held: held, model, passages, off, citations, default_is_missing, grounding })
 }
 
 /// Whether there is an `@` or `file_search` anywhere, or an escape of JSON's that may be a part of them.
@@ -354,19 +356,6 @@ async fn upstream_has(upstream: &Arc<upstream::Upstream>, model: &str) -> bool {
         Ok(models) => models.iter().any(|(id, _)| id == model),
         // Whether it is down shows when the request is sent.
         Err(_) => false,
-    }
-}
-
-async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let too_large = || ApiError::too_large("the body", limit as u64, "--max-body-mib");
-    // A client that says so beforehand need not send it.
-    if http_body::Body::size_hint(&body).lower() > limit as u64 {
-        return Err(too_large());
-    }
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(ApiError::broken_body(&*error)),
     }
 }
 

@@ -14,6 +14,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 
+use super::bodies::Held;
 use super::error::ApiError;
 use super::params::{Caller, Chat, Path, Relay};
 use super::relay;
@@ -70,7 +71,7 @@ enum Answer {
 async fn answer(app: &App, request: Request) -> Result<Answer, ApiError> {
     let Some(embeddings) = &app.embeddings else { return Ok(Answer::Upstreams(request)) };
     let (parts, body) = request.into_parts();
-    let (read, whole) = ReadAhead::read(body, app.config.server.max_body).await?;
+    let (read, whole) = ReadAhead::read(body, app.config.server.max_body, Held::nothing(app)).await?;
     let bytes = whole.then(|| read.bytes());
     match bytes.filter(|bytes| embeddings_model(bytes).as_deref() == Some(embeddings.name())) {
         Some(bytes) => Ok(Answer::Ours(embed(embeddings, &bytes).await?)),
@@ -122,12 +123,14 @@ async fn embed(embeddings: &Embeddings, body: &[u8]) -> Result<Response, ApiErro
 struct ReadAhead {
     read: VecDeque<Frame<Bytes>>,
     rest: Body,
+    /// The room in memory of what was read.
+    held: Held,
 }
 
 impl ReadAhead {
     /// Reads to the end, or until there are more than `most` bytes. True where it is whole.
-    async fn read(body: Body, most: usize) -> Result<(Self, bool), ApiError> {
-        let mut ahead = Self { read: VecDeque::new(), rest: body };
+    async fn read(body: Body, most: usize, held: Held) -> Result<(Self, bool), ApiError> {
+        let mut ahead = Self { read: VecDeque::new(), rest: body, held };
         let mut length = 0;
         // A length that was said beforehand need not be waited for.
         if ahead.rest.size_hint().lower() > most as u64 {
@@ -135,7 +138,9 @@ impl ReadAhead {
         }
         while let Some(frame) = ahead.rest.frame().await {
             let frame = frame.map_err(|error| ApiError::broken_body(&error))?;
-            length += frame.data_ref().map_or(0, Bytes::len);
+            let came = frame.data_ref().map_or(0, Bytes::len);
+            length += came;
+            ahead.held.grow(came)?;
             ahead.read.push_back(frame);
             if length > most {
                 return Ok((ahead, false));
@@ -208,7 +213,8 @@ mod tests {
         for (most, is_whole, ahead) in
             [(9, true, "abcdef"), (6, true, "abcdef"), (3, false, "abcd"), (0, false, "ab")]
         {
-            let (read, whole) = ReadAhead::read(body(&["ab", "cd", "ef"]), most).await.expect("reads");
+            let (read, whole) =
+                ReadAhead::read(body(&["ab", "cd", "ef"]), most, Held::of(1 << 20)).await.expect("reads");
             assert_eq!((whole, read.bytes().as_ref()), (is_whole, ahead.as_bytes()), "{most}");
             let sent = Body::new(read).collect().await.expect("reads on").to_bytes();
             assert_eq!(sent, "abcdef", "{most}");
@@ -217,9 +223,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_length_is_kept_and_one_that_is_too_much_is_not_waited_for() {
-        let (read, whole) = ReadAhead::read(Body::from("abc"), 3).await.expect("reads");
+        let (read, whole) = ReadAhead::read(Body::from("abc"), 3, Held::of(1 << 20)).await.expect("reads");
         assert_eq!((whole, read.size_hint().exact()), (true, Some(3)));
-        let (read, whole) = ReadAhead::read(Body::from("abc"), 2).await.expect("reads");
+        let (read, whole) = ReadAhead::read(Body::from("abc"), 2, Held::of(1 << 20)).await.expect("reads");
         assert_eq!((whole, read.bytes().len(), read.size_hint().exact()), (false, 0, Some(3)));
     }
 }

@@ -85,6 +85,16 @@ impl ApiError {
         Self { retry_after: Some(1), ..error }
     }
 
+    /// The bodies of all requests together are too much.
+    pub fn too_many_bytes(most: u64) -> Self {
+        let message = format!(
+            "the bodies of requests that are being read take {} MiB, the limit set by --max-bodies-mib: try again in a moment",
+            most >> 20
+        );
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message);
+        Self { retry_after: Some(1), ..error }
+    }
+
     /// Documents for a collection that does not exist for this caller.
     pub fn unknown_collection_for_upload(name: &str) -> Self {
         let message = format!("no collection '{name}': add ?create=true to make it");
@@ -159,9 +169,41 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "foreign_origin", message)
     }
 
+    /// What came is no request; `status` says in which way.
+    pub fn no_request(status: StatusCode) -> Self {
+        let (code, message) = match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
+                "headers_too_large",
+                "the head of the request is too large: at most 100 headers and 400 KiB are read",
+            ),
+            StatusCode::URI_TOO_LONG => {
+                ("url_too_long", "the address is too long: send what does not fit in the body")
+            }
+            _ => (
+                "invalid_request",
+                "what was sent cannot be read as an HTTP request: look at its first line and its headers",
+            ),
+        };
+        Self::new(status, code, message)
+    }
+
+    /// A request that this server has sent itself.
+    pub fn loop_detected() -> Self {
+        tracing::error!("a request of this server came back to it: --upstream leads here");
+        let message = "the request came back to the server that had passed it on: --upstream must name the LLM server, and not lastro or what leads to it";
+        Self::of_server(StatusCode::LOOP_DETECTED, "loop_detected", message)
+    }
+
     /// Nobody gets in without a key.
     pub fn no_key() -> Self {
-        let message = "this server needs an API key: send it as Authorization: Bearer sk-lastro-...; whoever runs the server makes one with `lastro keys create`";
+        let message = "this server needs an API key: send it as Authorization: Bearer sk-lastro-... (or in x-api-key or api-key); whoever runs the server makes one with `lastro keys create`";
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
+    }
+
+    /// Two keys that are not the same.
+    pub fn two_keys() -> Self {
+        let message =
+            "the request has two different API keys: send one, in Authorization, x-api-key or api-key";
         Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
     }
 
@@ -189,6 +231,17 @@ impl ApiError {
         let message = format!("{refusal}: try again in {seconds} s");
         let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message);
         Self { retry_after: Some(seconds), ..error }
+    }
+
+    /// What a person reads of it.
+    pub fn message(&self) -> &str {
+        &self.body.error.message
+    }
+
+    /// The body alone, as JSON.
+    pub fn body(&self) -> Vec<u8> {
+        // Of texts alone: it can always be written.
+        serde_json::to_vec(&self.body).unwrap_or_default()
     }
 
     /// Something that is not the client's doing.

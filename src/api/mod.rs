@@ -1,6 +1,7 @@
 //! The HTTP API: a table of routes, then one file per noun. Handlers parse, call and reply.
 
 mod batches;
+mod bodies;
 mod chat;
 mod description;
 mod documents;
@@ -15,6 +16,7 @@ mod params;
 mod relay;
 mod responses;
 mod search;
+mod spelling;
 mod store_files;
 mod traces;
 mod uploads;
@@ -29,8 +31,10 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 
+pub use crate::relay::Tunnel;
 pub use error::ApiError;
 pub use params::Place;
+pub use spelling::respell;
 
 /// All routes.
 pub fn routes(app: Arc<App>) -> Router {

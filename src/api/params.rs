@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
+use super::bodies::read_whole;
 use crate::access::{Access, Permit, Scope};
 use crate::app::App;
 use crate::citation::Mode;
@@ -78,6 +79,9 @@ impl<T: Body> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let (bytes, _held) = read_whole(app, body).await?;
+        let request = Request::from_parts(parts, bytes.into());
         let read = Json::<serde_json::Value>::from_request(request, app).await;
         let Json(value) =
             read.map_err(|error| ApiError::not_this_json(&error, app.config.server.max_body))?;
@@ -114,7 +118,8 @@ const MOST_PASSAGES: usize = 50;
 impl RagHeaders {
     /// Reads and checks them.
     pub fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
-        let off = match text(headers, "x-rag")?.as_deref().map(str::trim) {
+        let switch = text(headers, "x-rag")?.map(|switch| switch.trim().to_ascii_lowercase());
+        let off = match switch.as_deref() {
             None | Some("on") => false,
             Some("off") => true,
             Some(other) => {
@@ -136,7 +141,7 @@ impl RagHeaders {
         };
         let citations = match text(headers, "x-rag-citations")? {
             None => Mode::default(),
-            Some(name) => Mode::named(name.trim()).ok_or_else(|| {
+            Some(name) => Mode::named(&name.trim().to_ascii_lowercase()).ok_or_else(|| {
                 let message = format!("X-RAG-Citations: {name:?} is none of header, comment and annotations");
                 ApiError::bad_request("invalid_header", message)
             })?,

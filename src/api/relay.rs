@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::StatusCode;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, LOCATION};
+use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Either};
 use percent_encoding::percent_decode_str;
 
 use super::ApiError;
 use super::error::unknown_route;
 use super::params::{Caller, Place, Relay};
+use super::spelling;
 use crate::app::App;
 use crate::relay::{self, Upgrade};
 use crate::telemetry::Record;
@@ -28,7 +29,7 @@ pub async fn everything_else(
     if is_ours(&path) {
         return Err(unknown_route(request).await);
     }
-    forward(&app, path, request).await
+    forward(&app, "", path, request).await
 }
 
 /// The same for clients whose base address names a collection.
@@ -43,17 +44,18 @@ pub async fn everything_else_of(
     let collection =
         collection.map_err(|_| ApiError::bad_request("invalid_path", "the path is not UTF-8"))?;
     app.catalog.find(&access, &collection)?;
-    let path = path_after(&request, &format!("/c/{spelled}/v1"));
+    let below = format!("/c/{spelled}");
+    let path = path_after(&request, &format!("{below}/v1"));
     if is_ours(&path) {
         return Err(ApiError::not_below_a_collection());
     }
-    forward(&app, path, request).await
+    forward(&app, &below, path, request).await
 }
 
-/// What lastro serves, or will, is not upstream's.
+/// What lastro serves, or will, is not upstream's. Paths have one spelling here.
 fn is_ours(path: &str) -> bool {
     let noun = path.split(['/', '?']).nth(1).unwrap_or_default();
-    matches!(noun, "vector_stores" | "files" | "rag")
+    spelling::ALL_OURS.contains(&noun)
 }
 
 fn path_after(request: &Request, prefix: &str) -> String {
@@ -61,11 +63,12 @@ fn path_after(request: &Request, prefix: &str) -> String {
     path.strip_prefix(prefix).unwrap_or(path).to_owned()
 }
 
-async fn forward(app: &App, path: String, request: Request) -> Result<Response, ApiError> {
+/// `below` is what stands before `/v1` here.
+async fn forward(app: &App, below: &str, path: String, request: Request) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let place = parts.extensions.remove::<Place>();
     let record = parts.extensions.remove::<Arc<Record>>();
-    let upgrade = Upgrade::of(&parts.headers, &mut parts.extensions);
+    let upgrade = Upgrade::of(&parts.method, &parts.headers, &mut parts.extensions);
     let mut headers = relay::request_headers(parts.headers);
     // A stream is sent in chunks unless its length is said, and some servers refuse chunks.
     let body = match http_body::Body::size_hint(&body).exact() {
@@ -84,14 +87,21 @@ async fn forward(app: &App, path: String, request: Request) -> Result<Response, 
         record.propagate(&mut headers);
     }
     let started = Instant::now();
-    let answer = app.upstream.send(parts.method, &path, headers, body).await?;
+    let mut answer = app.upstream.send(parts.method, &path, headers, body).await?;
     if let Some(record) = &record {
         record.upstream_answered(started.elapsed());
     }
+    // A redirect keeps the collection.
+    if !below.is_empty()
+        && let Some(location) = answer.headers().get(LOCATION).filter(|to| to.as_bytes().starts_with(b"/v1/"))
+        && let Ok(location) = HeaderValue::from_bytes(&[below.as_bytes(), location.as_bytes()].concat())
+    {
+        answer.headers_mut().insert(LOCATION, location);
+    }
     match upgrade {
-        Some(upgrade) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            Ok(upgrade.switch(answer, place))
-        }
+        Some(upgrade) if Upgrade::is_agreed(&answer) => Ok(upgrade.switch(answer, place)),
+        // To something that nobody asked for.
+        Some(_) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => Err(app.upstream.switched().into()),
         _ => Ok(relay::response(answer, &[])),
     }
 }

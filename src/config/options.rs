@@ -95,6 +95,9 @@ options! {
     /// Largest request body in MiB, uploads apart [default: 16]
     #[arg(long, env = "LASTRO_MAX_BODY_MIB", global = true)]
     max_body_mib: usize,
+    /// MiB of all request bodies together that are read whole at a time; more get 429 [default: 512]
+    #[arg(long, env = "LASTRO_MAX_BODIES_MIB", global = true)]
+    max_bodies_mib: usize,
     /// Largest file in MiB [default: 256]
     #[arg(long, env = "LASTRO_MAX_FILE_MIB", global = true)]
     max_file_mib: usize,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
@@ -25,6 +25,23 @@ pub(super) enum State {
     Idle,
 }
 
+/// How far the answer to the request of a connection is, as its bytes go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// No request waits for one: what is written all the same is hyper's own.
+    None,
+    /// Nothing of it was written.
+    Awaited,
+    /// Its head was written, and its body is sent in chunks.
+    Chunked,
+    /// Its head was written, and its body is of another kind.
+    Plain,
+    /// The request came before all of the answer before it had gone.
+    Mixed,
+    /// The connection speaks another protocol.
+    Tunnel,
+}
+
 /// How long a connection may stay in a state in which nothing is answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -41,6 +58,7 @@ pub(super) struct Pulse {
     waker: AtomicWaker,
     unread: AtomicBool,
     cut: AtomicBool,
+    answer: AtomicU8,
     /// How often everything that was to be sent had been.
     flushes: AtomicU64,
     flush_waker: AtomicWaker,
@@ -77,7 +95,30 @@ impl Pulse {
     }
 
     pub fn request_began(&self) {
+        let unsent = self.answer() != Answer::None;
+        self.set_answer(if unsent { Answer::Mixed } else { Answer::Awaited });
         self.state.store(State::Busy as u64, Relaxed);
+    }
+
+    /// The connection changes to another protocol, and is busy with it.
+    pub fn became_a_tunnel(&self) {
+        self.set_answer(Answer::Tunnel);
+        self.state.store(State::Busy as u64, Relaxed);
+    }
+
+    /// Whether a client waits for something, or for more of it.
+    pub fn is_busy(&self) -> bool {
+        self.state.load(Relaxed) & 3 == State::Busy as u64
+    }
+
+    pub fn answer(&self) -> Answer {
+        const ALL: [Answer; 6] =
+            [Answer::None, Answer::Awaited, Answer::Chunked, Answer::Plain, Answer::Mixed, Answer::Tunnel];
+        ALL[usize::from(self.answer.load(Relaxed))]
+    }
+
+    pub fn set_answer(&self, answer: Answer) {
+        self.answer.store(answer as u8, Relaxed);
     }
 
     pub fn answer_ended(&self) {
@@ -104,6 +145,9 @@ impl Pulse {
 
     /// Everything that was to be sent is with the system.
     pub fn flushed(&self) {
+        if !self.is_busy() {
+            self.set_answer(Answer::None);
+        }
         self.flushes.fetch_add(1, Relaxed);
         self.flush_waker.wake();
     }
@@ -183,6 +227,7 @@ impl Connections {
             waker: AtomicWaker::new(),
             unread: AtomicBool::new(false),
             cut: AtomicBool::new(false),
+            answer: AtomicU8::new(Answer::None as u8),
             flushes: AtomicU64::new(0),
             flush_waker: AtomicWaker::new(),
         });

@@ -1,8 +1,11 @@
 //! The listening side: connections and their limits, what every request passes, and the end.
 
 mod body;
+mod client;
 mod connections;
 mod cors;
+mod presented;
+mod refusal;
 mod requests;
 mod stream;
 
@@ -20,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::api;
+use crate::api::{self, Tunnel};
 use crate::app::App;
 use connections::{Connections, Patience, Pulse, Registered};
 use requests::Requests;
@@ -138,15 +141,18 @@ fn take_in(stream: TcpStream, connections: &Arc<Connections>, requests: &Request
 async fn serve(stream: TcpStream, registered: Registered, requests: Requests) {
     let pulse = registered.pulse.clone();
     let io = TokioIo::new(ClientStream::new(stream, pulse.clone()));
+    let tunnel = Tunnel::default();
     let service = {
-        let pulse = pulse.clone();
+        let (pulse, tunnel) = (pulse.clone(), tunnel.clone());
         service_fn(move |request| {
-            let (requests, pulse) = (requests.clone(), pulse.clone());
-            async move { Ok::<_, Infallible>(requests.answer(request, pulse).await) }
+            let (requests, pulse, tunnel) = (requests.clone(), pulse.clone(), tunnel.clone());
+            async move { Ok::<_, Infallible>(requests.answer(request, pulse, &tunnel).await) }
         })
     };
-    // No timer: the sweep looks after the head's time.
-    let mut connection = pin!(http1::Builder::new().serve_connection(io, service).with_upgrades());
+    // No timer: the sweep looks after the head's time. That a client sends nothing more is no end: the stream finds out
+    // whether it still waits.
+    let mut connection =
+        pin!(http1::Builder::new().half_close(true).serve_connection(io, service).with_upgrades());
     // Dropped before the connection, also where the task is aborted.
     let _over = CutOff(pulse.clone());
     let mut told = false;
@@ -164,6 +170,10 @@ async fn serve(stream: TcpStream, registered: Registered, requests: Requests) {
     if let Err(error) = ended.await {
         // The client left, or sent what is no request; hyper has answered 400 where that was possible.
         tracing::debug!(%error, "a connection ended early");
+    }
+    if let Some(passing) = tunnel.take() {
+        pulse.became_a_tunnel();
+        passing.await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, UPGRADE, VIA};
 use http::request::Parts;
 use http::{HeaderMap, Request};
 use hyper::body::Incoming;
@@ -18,8 +18,9 @@ use tower_service::Service;
 use super::body::{AnswerBody, ClientBody};
 use super::connections::Pulse;
 use super::cors::{Cors, Page, is_preflight};
+use super::presented::{Presented, presented};
 use crate::access::{Access, Keys, PREFIX};
-use crate::api::{ApiError, Place};
+use crate::api::{self, ApiError, Place, Tunnel};
 use crate::app::App;
 use crate::telemetry::{Ongoing, Record, Telemetry};
 
@@ -35,6 +36,8 @@ pub(super) struct Requests {
     keys: Arc<Keys>,
     cors: Arc<Cors>,
     telemetry: Arc<Telemetry>,
+    /// How this server names itself to those behind it.
+    pseudonym: Arc<str>,
     /// Without keys, other hosts are served too.
     any_host: bool,
 }
@@ -50,14 +53,24 @@ impl Requests {
             keys: app.keys.clone(),
             cors: Arc::new(Cors::new(&server.cors_origins)),
             telemetry: app.telemetry.clone(),
+            pseudonym: app.upstream.pseudonym().into(),
             any_host: server.allow_remote_without_keys,
         }
     }
 
     /// Answers one request of a connection.
-    pub async fn answer(&self, request: Request<Incoming>, pulse: Arc<Pulse>) -> Response<AnswerBody> {
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        pulse: Arc<Pulse>,
+        tunnel: &Tunnel,
+    ) -> Response<AnswerBody> {
         pulse.request_began();
         let (mut parts, incoming) = request.into_parts();
+        let spelled = api::respell(&mut parts.uri);
+        if parts.headers.contains_key(UPGRADE) {
+            parts.extensions.insert(tunnel.clone());
+        }
         let mut ongoing = self.telemetry.begin(&parts.method, parts.uri.path(), &parts.headers);
         let id = match parts.headers.get(&REQUEST_ID) {
             Some(id) => id.clone(),
@@ -74,7 +87,8 @@ impl Requests {
                 (Cors::preflight(origin.clone(), &parts.headers), None)
             }
             _ => {
-                let (mut response, place) = match self.admit(&mut parts, &page, &ongoing) {
+                let admitted = spelled.and_then(|()| self.admit(&mut parts, &page, &ongoing));
+                let (mut response, place) = match admitted {
                     Err(refused) => (refused.into_response(), None),
                     Ok(place) => {
                         parts.extensions.insert(place.clone());
@@ -94,10 +108,27 @@ impl Requests {
 
     /// Lets a request in, with what it may do among its extensions.
     fn admit(&self, parts: &mut Parts, page: &Page, ongoing: &Ongoing) -> Result<Option<Place>, ApiError> {
+        if parts.headers.get_all(HOST).iter().nth(1).is_some() {
+            return Err(ApiError::bad_request("two_hosts", "the request has two Host headers: send one"));
+        }
         self.refuse_strangers(parts, page)?;
         // A probe must be answered when nothing else is.
-        if matches!(parts.uri.path(), "/health" | "/ready") {
-            return Ok(None);
+        match parts.uri.path() {
+            "/health" => return Ok(None),
+            "/ready" => {
+                // Without keys, whoever is on this machine may see what there is; a network may not.
+                match self.identify(&mut parts.headers) {
+                    Ok(access) if !(self.any_host && access.is_anybodys()) => {
+                        drop(parts.extensions.insert(access))
+                    }
+                    _ => {}
+                }
+                return Ok(None);
+            }
+            _ => {}
+        }
+        if parts.headers.contains_key(VIA) && self.is_our_own(&parts.headers) {
+            return Err(ApiError::loop_detected());
         }
         let access = self.identify(&mut parts.headers)?;
         ongoing.record().asked_by(access.owner());
@@ -129,16 +160,22 @@ impl Requests {
         }
     }
 
+    /// Whether this server itself has sent the request on its way here, which would go on for ever.
+    fn is_our_own(&self, headers: &HeaderMap) -> bool {
+        let mut said = headers.get_all(VIA).iter();
+        said.any(|value| memmem::find(value.as_bytes(), self.pseudonym.as_bytes()).is_some())
+    }
+
     /// What the key that is presented may do. It stays here: what goes on never carries it.
     fn identify(&self, headers: &mut HeaderMap) -> Result<Access, ApiError> {
         let required = self.keys.are_required();
-        let presented = presented(headers).map(|presented| self.keys.authenticate(presented));
-        let access = match presented {
-            Some(Some(access)) => access,
+        let access = match presented(headers).map(|presented| self.keys.authenticate(presented)) {
+            Presented::One(Some(access)) => access,
             // Somebody else's key, which upstream may want.
             _ if !required => Access::everything(),
-            Some(None) => return Err(ApiError::wrong_key()),
-            None => return Err(ApiError::no_key()),
+            Presented::One(None) => return Err(ApiError::wrong_key()),
+            Presented::None => return Err(ApiError::no_key()),
+            Presented::Several => return Err(ApiError::two_keys()),
         };
         if required {
             headers.remove(AUTHORIZATION);
@@ -146,14 +183,6 @@ impl Requests {
         remove_keys(headers);
         Ok(access)
     }
-}
-
-/// The only `Authorization: Bearer`.
-fn presented(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (value, more) = (values.next()?.to_str().ok()?, values.next());
-    let (scheme, key) = value.split_once(' ')?;
-    (more.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| key.trim())
 }
 
 /// No key of ours goes on, in whatever header it came.
@@ -172,7 +201,7 @@ fn claimed_host(parts: &Parts) -> Option<&str> {
 }
 
 /// 32 hexadecimal digits.
-fn new_request_id() -> HeaderValue {
+pub(super) fn new_request_id() -> HeaderValue {
     let id = format!("{:032x}", fastrand::u128(..));
     // Hexadecimal digits are a header's value.
     HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("0"))

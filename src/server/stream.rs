@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
+use memchr::memmem;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::connections::Pulse;
+use super::client::{self, HalfClosed, Place};
+use super::connections::{Answer, Pulse};
+use super::refusal;
 
 /// A client that vanished without a word is noticed after about a minute, also while the model still thinks.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -20,6 +24,10 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// A client that takes nothing of what it asked for is given up, and its place and the model's with it.
 #[cfg(target_os = "linux")]
 const TAKES_NOTHING: Duration = Duration::from_secs(300);
+/// What hyper says before a body that the client waits to send.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+/// As hyper writes it.
+const CHUNKED: &[u8] = b"\r\ntransfer-encoding: chunked\r\n";
 /// What a refused client still sends is read for so long, so that it gets to see the refusal.
 const LINGER: Duration = Duration::from_secs(2);
 /// And so many bytes of it.
@@ -40,12 +48,79 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
 pub(super) struct ClientStream {
     tcp: TcpStream,
     pulse: Arc<Pulse>,
+    /// More has come than was read so far, so that its end cannot be seen.
+    more_waits: bool,
+    half_closed: Option<HalfClosed>,
+    /// An answer of hyper's own in words, as far as it is not sent.
+    refusal: Option<Bytes>,
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl ClientStream {
     pub fn new(tcp: TcpStream, pulse: Arc<Pulse>) -> Self {
-        Self { tcp, pulse, lingering: None }
+        Self { tcp, pulse, more_waits: false, half_closed: None, refusal: None, lingering: None }
+    }
+
+    /// The next bytes to be sent begin with these; `all` is how many they are. What comes back was dealt with here:
+    /// so many of them are not to be sent.
+    fn goes_out(&mut self, bytes: &[u8], all: usize) -> io::Result<usize> {
+        match self.pulse.answer() {
+            Answer::None => {
+                // In place of hyper's own, which says nothing. What the client still sends would destroy it.
+                self.refusal.get_or_insert_with(|| refusal::in_words(bytes));
+                self.pulse.body_was_left_unread();
+                return Ok(all);
+            }
+            Answer::Awaited => {
+                let head = bytes.strip_prefix(CONTINUE).unwrap_or(bytes);
+                if !head.is_empty() {
+                    let chunked = memmem::find(head, CHUNKED).is_some();
+                    self.pulse.set_answer(if chunked { Answer::Chunked } else { Answer::Plain });
+                }
+            }
+            _ => {}
+        }
+        match &self.half_closed {
+            Some(half_closed) => half_closed.sent_ahead(bytes),
+            None => Ok(0),
+        }
+    }
+
+    fn went_out(&mut self) {
+        if let Some(half_closed) = &mut self.half_closed {
+            half_closed.goes_on();
+        }
+        self.pulse.bytes_left();
+    }
+
+    /// An error where the client who waits for an answer has gone. Everything before was sent.
+    fn look_after_client(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let place = match self.pulse.answer() {
+            Answer::Awaited => Place::Head,
+            Answer::Chunked => Place::Chunk,
+            Answer::Plain | Answer::Mixed => Place::Inside,
+            Answer::None | Answer::Tunnel => return Ok(()),
+        };
+        if self.half_closed.is_none() && !self.more_waits {
+            match client::poll_end(&self.tcp, cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(true)) => self.half_closed = Some(HalfClosed::new(&self.tcp)?),
+                Poll::Ready(Ok(false)) => self.more_waits = true,
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+        }
+        match &mut self.half_closed {
+            Some(half_closed) => half_closed.look(&self.tcp, place, cx),
+            None => Ok(()),
+        }
+    }
+
+    fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(refusal) = self.refusal.as_mut().filter(|refusal| !refusal.is_empty()) {
+            let written = ready!(Pin::new(&mut self.tcp).poll_write(cx, refusal))?;
+            refusal.advance(written);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -55,6 +130,7 @@ impl AsyncRead for ClientStream {
         let before = buf.filled().len();
         let read = Pin::new(&mut this.tcp).poll_read(cx, buf);
         if buf.filled().len() > before {
+            this.more_waits = false;
             this.pulse.bytes_came();
         }
         read
@@ -64,9 +140,13 @@ impl AsyncRead for ClientStream {
 impl AsyncWrite for ClientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.tcp).poll_write(cx, buf));
-        this.pulse.bytes_left();
-        Poll::Ready(written)
+        let done = this.goes_out(buf, buf.len())?;
+        if done == buf.len() {
+            return Poll::Ready(Ok(done));
+        }
+        let written = ready!(Pin::new(&mut this.tcp).poll_write(cx, &buf[done..]));
+        this.went_out();
+        Poll::Ready(written.map(|written| done + written))
     }
 
     fn poll_write_vectored(
@@ -75,9 +155,20 @@ impl AsyncWrite for ClientStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.tcp).poll_write_vectored(cx, bufs));
-        this.pulse.bytes_left();
-        Poll::Ready(written)
+        let all = || bufs.iter().map(|buf| buf.len()).sum();
+        let first = bufs.first().map_or(&[][..], |first| first);
+        let done = match this.pulse.answer() {
+            // Only a first part is looked at.
+            Answer::None => return Poll::Ready(this.goes_out(first, all())),
+            _ => this.goes_out(first, 0)?,
+        };
+        let written = if done == 0 {
+            ready!(Pin::new(&mut this.tcp).poll_write_vectored(cx, bufs))
+        } else {
+            ready!(Pin::new(&mut this.tcp).poll_write(cx, &first[done..]))
+        };
+        this.went_out();
+        Poll::Ready(written.map(|written| done + written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -86,9 +177,13 @@ impl AsyncWrite for ClientStream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        ready!(this.poll_refusal(cx))?;
         ready!(Pin::new(&mut this.tcp).poll_flush(cx))?;
         // hyper calls this once its own buffer is empty.
         this.pulse.flushed();
+        if this.pulse.is_busy() {
+            this.look_after_client(cx)?;
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -96,6 +191,7 @@ impl AsyncWrite for ClientStream {
     /// for a while: a close with unread bytes is a reset, which would take the refusal with it.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        ready!(this.poll_refusal(cx))?;
         if this.lingering.is_none() {
             ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
             if !this.pulse.has_unread_body() {

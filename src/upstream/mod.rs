@@ -10,6 +10,7 @@ mod failures;
 mod models;
 mod path;
 mod pool;
+mod redirect;
 mod socket;
 
 use std::io;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, UPGRADE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, UPGRADE, VIA};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
@@ -30,6 +31,9 @@ pub use models::{Model, ReadModels};
 
 use connection::{Connection, Connector};
 use pool::Pool;
+
+/// The protocol of the requests that come here.
+const PROTOCOL: &str = "1.1";
 
 /// Where upstream is and how it is spoken to.
 #[derive(Clone, Debug)]
@@ -95,6 +99,8 @@ pub struct Upstream {
     /// The path of `base`.
     path: String,
     host: HeaderValue,
+    /// What every request says on its way (RFC 9110, section 7.6.3), so that one that comes back is known.
+    via: HeaderValue,
     key: Option<HeaderValue>,
     window: Option<u64>,
     header_timeout: Duration,
@@ -116,12 +122,15 @@ impl Upstream {
         let bad = |cause: String| UpstreamError::Address { base: base.clone(), cause };
         let uri: Uri = base.parse().map_err(|e| bad(format!("{e}")))?;
         let host = Connector::host_header(&uri).ok_or_else(|| bad("it names no host".to_owned()))?;
+        let via = format!("{PROTOCOL} lastro-{:016x}", fastrand::u64(..));
+        let via = HeaderValue::from_str(&via).map_err(|e| bad(e.to_string()))?;
         Ok(Self {
             connector: Connector::new(&base, &uri, settings.connect_timeout)?,
             pool: Arc::new(Pool::new(settings.keep_alive, settings.most_idle)),
             path: uri.path().trim_end_matches('/').to_owned(),
             base: base.into(),
             host,
+            via,
             key: settings.key.clone(),
             window: settings.window,
             header_timeout: settings.header_timeout,
@@ -135,6 +144,11 @@ impl Upstream {
     /// Where it is.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The name of this server in the `Via` of what it sends: another one each time it starts.
+    pub fn pseudonym(&self) -> &str {
+        self.via.to_str().unwrap_or_default().trim_start_matches(PROTOCOL).trim_start()
     }
 
     /// Sends a request. `path_and_query` begins after `/v1`. The headers are end-to-end ones; a configured key replaces
@@ -170,15 +184,17 @@ impl Upstream {
         *request.uri_mut() = Uri::from(path);
         *request.headers_mut() = headers;
         request.headers_mut().insert(HOST, self.host.clone());
+        request.headers_mut().append(VIA, self.via.clone());
         if let Some(key) = &self.key {
             request.headers_mut().insert(AUTHORIZATION, key.clone());
         }
         let head = request.method() == Method::HEAD;
         let may_switch = request.headers().contains_key(UPGRADE);
-        let (response, connection) = self.deliver(request).await?;
+        let (mut response, connection) = self.deliver(request).await?;
+        redirect::stay_here(&mut response, &self.host, &self.path);
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched && !may_switch {
-            return Err(UpstreamError::Switched { base: self.base.to_string() });
+            return Err(self.switched());
         }
         let untold = head && !response.headers().contains_key(CONTENT_LENGTH);
         Ok(response.map(|incoming| {
@@ -222,6 +238,11 @@ impl Upstream {
                 }
             }
         }
+    }
+
+    /// A protocol that nobody asked for.
+    pub fn switched(&self) -> UpstreamError {
+        UpstreamError::Switched { base: self.base.to_string() }
     }
 
     /// An answer whose body broke off while it was read.

@@ -73,6 +73,8 @@ async fn a_comment_names_the_sources_before_the_first_event() {
     let text = reply.text();
     let (comment, rest) = text.split_once("\n\n").expect("a comment");
     assert_eq!(rest, body);
+    // In a compressed stream there would be no place for it.
+    assert_eq!(world.upstream.last().header("accept-encoding"), None);
     let said: Value = serde_json::from_str(comment.strip_prefix(": rag ").expect(comment)).expect("JSON");
     let url = format!("http://{}/v1/files/{id}/content", world.address);
     let source = json!({"n": 1, "document": "valve.txt", "file_id": id, "url": url});
@@ -298,9 +300,26 @@ async fn without_passages_there_is_nothing_to_cite() {
 }
 
 #[tokio::test]
+async fn our_headers_are_read_without_regard_to_case() {
+    let world = World::with_manual("").await;
+    world.upstream.play(stream(&[&says(0, "Yes [1]"), &finish(0), DONE].concat()));
+    for (mode, has) in
+        [("Annotations", "url_citation"), ("ANNOTATIONS", "url_citation"), ("Comment", ": rag {")]
+    {
+        assert!(ask(&world, mode).await.text().contains(has), "{mode}");
+    }
+    assert_eq!(ask(&world, "Header").await.header("x-rag-status"), Some("hit"));
+    for (switch, status) in [("OFF", "off"), ("Off", "off"), ("ON", "hit"), ("On", "hit")] {
+        let reply = world.ask(chat("header").header("X-RAG", switch)).await;
+        assert_eq!(reply.header("x-rag-status"), Some(status), "{switch}");
+    }
+    world.ask(chat("header").header("X-RAG", "no")).await.error(400, "invalid_header");
+}
+
+#[tokio::test]
 async fn an_unknown_mode_is_refused() {
     let world = World::with_manual("").await;
-    for mode in ["", "Header", "inline", "header,comment"] {
+    for mode in ["", "inline", "header,comment"] {
         assert!(ask(&world, mode).await.error(400, "invalid_header").contains("annotations"), "{mode}");
     }
     assert!(world.upstream.requests().is_empty());

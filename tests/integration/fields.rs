@@ -46,7 +46,12 @@ async fn end_to_end_headers_of_requests_pass_in_order_and_repeated() {
         assert_eq!(reply.status, 200, "{way:?}");
         for (name, _) in &headers {
             let all: Vec<_> = headers.iter().filter(|(n, _)| n == name).map(|(_, value)| *value).collect();
-            assert_eq!(sent.all(&name.to_ascii_lowercase()), all, "{way:?}: {name}");
+            let mut passed = sent.all(&name.to_ascii_lowercase());
+            // lastro adds itself.
+            if *name == "Via" {
+                assert!(passed.pop().is_some_and(|own| own.starts_with("1.1 lastro-")), "{way:?}");
+            }
+            assert_eq!(passed, all, "{way:?}: {name}");
         }
     }
 }

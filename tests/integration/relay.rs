@@ -267,3 +267,29 @@ async fn answers_of_every_kind_are_left_as_they_are() {
         }
     }
 }
+
+/// Upstream knows itself by an address that is nothing to clients.
+#[tokio::test]
+async fn redirects_to_upstream_itself_lead_back_here() {
+    let world = World::with_manual("").await;
+    let own = format!("http://{}", world.upstream.address);
+    for (location, leads) in [
+        (format!("{own}/v1/models/x?a=1"), "/v1/models/x?a=1"),
+        (format!("{own}/v1/chat/completions"), "/v1/chat/completions"),
+        (format!("{own}/docs"), "/docs"),
+        ("https://example.com/v1/x".to_owned(), "https://example.com/v1/x"),
+        ("/v1/x".to_owned(), "/v1/x"),
+        ("x".to_owned(), "x"),
+    ] {
+        let head =
+            format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        world.upstream.play(vec![Piece::Bytes(head.into_bytes())]);
+        for target in ["/v1/x", "/v1/chat/completions", "/c/manual/v1/chat/completions"] {
+            let reply = world.post(target, &[], CHAT).await;
+            assert_eq!((reply.status, reply.header("location")), (307, Some(leads)), "{target}");
+        }
+        let reply = world.get("/c/manual/v1/x").await;
+        let below = if leads.starts_with("/v1/") { format!("/c/manual{leads}") } else { leads.to_owned() };
+        assert_eq!(reply.header("location"), Some(below.as_str()));
+    }
+}

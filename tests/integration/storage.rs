@@ -111,6 +111,21 @@ impl Drop for Disk {
     }
 }
 
+/// Waits until `/ready` says that the data folder cannot be written, and why: what it saw a moment ago holds a while.
+async fn storage_is(world: &World, why: &str) {
+    eventually(|| async {
+        let storage = world.get("/ready").await.json()["storage"].clone();
+        let says = storage["message"].as_str().is_some_and(|text| text.contains(why));
+        (storage["status"] == "failed" && says).then_some(())
+    })
+    .await;
+}
+
+async fn storage_is_ready(world: &World) {
+    let status = async || world.get("/ready").await.json()["storage"]["status"].clone();
+    eventually(|| async { (status().await == "ready").then_some(()) }).await;
+}
+
 #[tokio::test]
 async fn a_full_disk_loses_nothing() {
     let world = World::prepared("").await;
@@ -128,9 +143,7 @@ async fn a_full_disk_loses_nothing() {
         if free == 0 {
             let message = reply.error(507, "disk_full");
             assert!(message.contains("free space"), "{message}");
-            let storage = world.get("/ready").await.json()["storage"].clone();
-            assert_eq!(storage["status"], "failed", "{storage}");
-            assert!(storage["message"].as_str().is_some_and(|text| text.contains("space")), "{storage}");
+            storage_is(&world, "space").await;
         }
         if reply.status == 200 {
             // While there is no room for what comes of it, it waits.
@@ -141,7 +154,7 @@ async fn a_full_disk_loses_nothing() {
             assert_eq!((files(&world, "blobs"), files(&world, "staging")), (names.len(), 0), "{free}");
         }
         disk.make_room();
-        assert_eq!(world.get("/ready").await.json()["storage"]["status"], "ready");
+        storage_is_ready(&world).await;
         let again = send(&world, &name, 60).await;
         assert_eq!(again.json()["data"][0]["status"], "completed", "{free}: {}", again.text());
         names.push(name);
@@ -208,20 +221,19 @@ async fn a_data_folder_that_goes_away_and_comes_back() {
     send(&world, "second", 0).await.error(503, "storage_unavailable");
     world.post("/v1/vector_stores", &[], r#"{"name":"new"}"#).await.error(503, "storage_unavailable");
     assert_goes_on(&world).await;
-    let ready = world.get("/ready").await;
-    assert_eq!((ready.status, &ready.json()["storage"]["status"]), (200, &"failed".into()));
+    storage_is(&world, "").await;
+    assert_eq!(world.get("/ready").await.status, 200);
     // Another in its place would swallow what is stored in the one that is open.
     fs::create_dir(world.data()).expect("a folder");
     fs::copy(away.join("lastro.sqlite3"), world.data().join("lastro.sqlite3")).expect("a copy");
     world.post("/v1/vector_stores", &[], r#"{"name":"new"}"#).await.error(503, "storage_unavailable");
-    let ready = world.get("/ready").await.json();
-    assert!(ready["storage"]["message"].as_str().is_some_and(|text| text.contains("replaced")), "{ready}");
+    storage_is(&world, "replaced").await;
     fs::remove_dir_all(world.data()).expect("it is removed");
     fs::rename(&away, world.data()).expect("it comes back");
     assert_eq!(send(&world, "second", 60).await.status, 200);
     names.push("second".to_owned());
     assert_complete(&world, &names).await;
-    assert_eq!(world.get("/ready").await.json()["storage"]["status"], "ready");
+    storage_is_ready(&world).await;
 }
 
 #[tokio::test]
@@ -231,8 +243,7 @@ async fn a_data_folder_that_goes_read_only() {
     let Some(disk) = Disk::read_only(&world).await else { return };
     let message = send(&world, "second", 0).await.error(503, "storage_unavailable");
     assert!(message.contains("/ready"), "{message}");
-    let storage = world.get("/ready").await.json()["storage"].clone();
-    assert!(storage["message"].as_str().is_some_and(|text| text.contains("Read-only")), "{storage}");
+    storage_is(&world, "Read-only").await;
     assert_goes_on(&world).await;
     assert!(!world.search("manual", "keeper of first").await.is_empty());
     drop(disk);

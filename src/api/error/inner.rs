@@ -179,35 +179,66 @@ impl From<EmbedError> for ApiError {
 
 impl From<UpstreamError> for ApiError {
     fn from(error: UpstreamError) -> Self {
-        use UpstreamError as E;
         match &error {
-            E::Path(_) => return Self::new(StatusCode::NOT_FOUND, "unknown_url", error.to_string()),
-            E::Body(cause) => return Self::broken_body(cause),
+            UpstreamError::Path(_) | UpstreamError::Body(_) => {}
             _ => tracing::warn!(%error, "upstream failed"),
         }
+        Self::of_upstream(&error)
+    }
+}
+
+impl ApiError {
+    /// What clients are told of it. Where the LLM server is, and what the system says of it, is not for them: the log
+    /// has that.
+    pub(in crate::api) fn of_upstream(error: &UpstreamError) -> Self {
+        use UpstreamError as E;
         let start = "start the LLM server (for example `vllm serve`), or point --upstream at it";
-        let (status, code, todo) = match error {
-            E::Unreachable { .. } | E::Address { .. } => {
-                (StatusCode::BAD_GATEWAY, "upstream_unreachable", start)
+        let (status, code, what, todo) = match error {
+            E::Path(path) => {
+                return Self::new(
+                    StatusCode::NOT_FOUND,
+                    "unknown_url",
+                    format!("the path {path} leads out of /v1"),
+                );
             }
-            E::ConnectTimeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "upstream_connect_timeout", start),
-            E::HeaderTimeout { .. } => (
+            E::Body(cause) => return Self::broken_body(cause),
+            E::Unreachable { .. } | E::Address { .. } => (
+                StatusCode::BAD_GATEWAY,
+                "upstream_unreachable",
+                "the LLM server cannot be reached".to_owned(),
+                start,
+            ),
+            E::ConnectTimeout { after, .. } => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream_connect_timeout",
+                format!("no connection to the LLM server within {after:?}"),
+                start,
+            ),
+            E::HeaderTimeout { after, .. } => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "upstream_header_timeout",
+                format!("the LLM server did not answer within {after:?}"),
                 "ask for a shorter answer, stream it, or raise --upstream-header-timeout",
             ),
-            E::IdleTimeout { .. } => (
+            E::IdleTimeout { after, .. } => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "upstream_idle_timeout",
-                "look at the LLM server's log, or raise --upstream-idle-timeout",
+                format!("the LLM server was silent for {after:?} in the middle of an answer"),
+                "look at its log, or raise --upstream-idle-timeout",
             ),
-            E::Broken { .. } | E::Switched { .. } | E::Path(_) | E::Body(_) => (
+            E::Broken { .. } | E::Switched { .. } => (
                 StatusCode::BAD_GATEWAY,
                 "upstream_broken",
+                "the LLM server broke off".to_owned(),
                 "it may have begun to answer, so nothing was sent twice: look at its log and try again",
             ),
-            E::NotModels { .. } => (StatusCode::BAD_GATEWAY, "upstream_not_openai", start),
+            E::NotModels { .. } => (
+                StatusCode::BAD_GATEWAY,
+                "upstream_not_openai",
+                "the LLM server does not answer like an OpenAI-compatible one".to_owned(),
+                start,
+            ),
         };
-        Self::new(status, code, format!("{error}; {todo}"))
+        Self::new(status, code, format!("{what}; {todo}"))
     }
 }

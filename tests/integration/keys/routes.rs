@@ -174,11 +174,10 @@ async fn every_route_is_closed_to_all_but_its_keys() {
             answers.insert(reply.text());
         }
         assert_eq!(answers.len(), 1, "{place}: {answers:?}");
-        // One way alone to say who one is.
+        // Nothing else says who one is.
         for (name, value) in [
             ("Authorization", format!("Basic {admin}")),
             ("Authorization", admin.clone()),
-            ("X-Api-Key", admin.clone()),
             ("Cookie", format!("key={admin}")),
             ("Proxy-Authorization", format!("Bearer {admin}")),
         ] {
@@ -195,6 +194,19 @@ async fn every_route_is_closed_to_all_but_its_keys() {
             let reply = world.ask(request().key(allowed)).await;
             assert!(![401, 403].contains(&reply.status), "{place}: {}", reply.text());
         }
+        // As Anthropic's clients do, and Azure's.
+        for name in ["X-Api-Key", "api-key"] {
+            let reply = world.ask(request().header(name, &admin)).await;
+            assert!(![401, 403].contains(&reply.status), "{place}: {}", reply.text());
+            world
+                .ask(request().header(name, enough).key(&format!("{admin}0")))
+                .await
+                .error(401, "invalid_api_key");
+        }
+        assert!(
+            world.upstream.heads().iter().all(|sent| !format!("{sent:?}").contains("sk-lastro")),
+            "{place}"
+        );
     }
     // What is no route is no way to find out what is one.
     for target in

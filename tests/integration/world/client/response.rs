@@ -54,6 +54,11 @@ impl Response {
         within(self.stream.write_all(bytes)).await
     }
 
+    /// Closes the sending side, and goes on receiving.
+    pub async fn half_close(&mut self) {
+        within(self.stream.shutdown()).await.expect("the connection is open");
+    }
+
     /// Reads the head of the answer.
     pub async fn read_head(&mut self) {
         assert!(self.try_head().await, "no answer: {:?}", String::from_utf8_lossy(&self.buffer));
