@@ -64,6 +64,7 @@ impl Catalog {
 
     /// Writes files anew that hold words of removed chunks, one collection after the other. Says whether there were any.
     pub async fn purge(&self) -> bool {
+        self.follow_removals().await;
         let all: Vec<_> = self.open.read().values().cloned().collect();
         let mut purged = false;
         for collection in all.into_iter().filter(|collection| collection.words.holds_removed()) {
@@ -78,6 +79,23 @@ impl Catalog {
             }
         }
         purged
+    }
+
+    /// Brings words up to what the store did by itself: it removes what is over its time in steps, and nobody waits for
+    /// these.
+    async fn follow_removals(&self) {
+        let records = match self.store.collections().await {
+            Ok(records) => records,
+            Err(error) => return tracing::warn!(%error, "indexes were not compared with the store"),
+        };
+        for record in records {
+            let Some(collection) = self.by_id(&record.id) else { continue };
+            if collection.words.revision().is_some_and(|revision| revision < record.revision)
+                && let Err(error) = self.sync_words(&collection).await
+            {
+                tracing::warn!(%error, collection = collection.label(), "the words lag behind for now");
+            }
+        }
     }
 
     /// Ends what is under way, and leaves no file that holds words of removed chunks. The last call.

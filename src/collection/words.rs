@@ -70,6 +70,11 @@ impl Words {
         self.answering.read().as_ref().map(|answering| answering.index.clone())
     }
 
+    /// Where the index that answers stands.
+    pub fn revision(&self) -> Option<Revision> {
+        self.answering.read().as_ref().map(|answering| answering.revision)
+    }
+
     /// Notes that an index broke in a search: it answers no more, and the next [`Self::follow`] believes it no further
     /// than this.
     pub fn distrust(&self, index: &Arc<LexicalIndex>, trust: Trust) {

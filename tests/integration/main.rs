@@ -25,6 +25,7 @@ mod half_closed;
 mod held_bodies;
 mod hostile_text;
 mod imports;
+mod indexes;
 mod interim;
 mod jobs;
 mod keys;

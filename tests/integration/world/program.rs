@@ -105,6 +105,14 @@ impl Program {
         Some(kib << 10)
     }
 
+    /// The most memory that it ever had in use, mapped files included, where the system tells.
+    pub fn peak(&self) -> Option<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        let kib: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kib << 10)
+    }
+
     /// Tells it to stop, as a container's supervisor does.
     pub async fn terminate(&self) {
         let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.id())).status().await;
