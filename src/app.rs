@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
+use http::HeaderValue;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
@@ -22,6 +23,7 @@ use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo, State};
 use crate::ingest::{self, Ingest, WhoMayHold};
 use crate::openai;
 use crate::prompt::Window;
+use crate::rag;
 use crate::store::{DataLock, Quota, Quotas, SqliteStore, Store, StoreError};
 use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
@@ -35,6 +37,9 @@ const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3
 /// The model is loaded once the words can be searched, or after this time.
 const HEAD_START: Duration = Duration::from_millis(100);
 
+/// The LLM server is asked for its models at the start, and this is how long its answer may take without a warning.
+const FIRST_WAIT: Duration = Duration::from_secs(3);
+
 /// How often uses are written down, and what is over its time is removed.
 const EXPIRY: Duration = Duration::from_secs(60);
 
@@ -47,7 +52,6 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     pub ingest: Arc<Ingest>,
     pub upstream: Arc<Upstream>,
-    pub window: Arc<dyn Window>,
     pub traces: Traces,
     pub embeddings: Option<Embeddings>,
     /// What operators see.
@@ -96,10 +100,15 @@ impl App {
             Arc::new(Catalog::open(Arc::new(store.clone()), embedder, keys.clone(), indexes).await?);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
         let quotas = Arc::new(Holders { keys: keys.clone(), collection: config.collection_quota });
-        let ingest = Ingest::new(catalog.clone(), embeddings.clone(), config.ingest.clone(), quotas);
+        let ingest = Ingest::new(
+            catalog.clone(),
+            embeddings.clone(),
+            config.ingest.clone(),
+            quotas,
+            rag::whole_tokens,
+        );
         Ok(Arc::new(Self {
             ingest: Arc::new(ingest),
-            window: Arc::new(UpstreamWindow(upstream.clone())),
             traces: Traces::new(TRACES.0, TRACES.1, TRACES.2),
             bodies: Arc::new(Semaphore::new(config.server.max_bodies >> 10)),
             config,
@@ -120,8 +129,15 @@ impl App {
     pub async fn work(self: Arc<Self>) {
         self.open_indexes().await;
         let models = async {
-            if let Err(error) = self.upstream.models().await {
-                tracing::warn!(%error, "search works, chats will fail until the LLM server answers");
+            match self.upstream.models(None, Instant::now() + FIRST_WAIT).await {
+                Ok(_) => {}
+                Err(error) if error.is_refusal() => tracing::warn!(
+                    %error,
+                    "windows are learnt with the keys that clients send, or set --upstream-key or --window"
+                ),
+                Err(error) => {
+                    tracing::warn!(%error, "search works, chats will fail until the LLM server answers");
+                }
             }
         };
         let folder = async {
@@ -220,6 +236,11 @@ impl App {
         }
     }
 
+    /// What the prompt needs of the LLM server, for a client that sends this `Authorization` along.
+    pub fn window(&self, client: Option<&HeaderValue>) -> impl Window {
+        UpstreamWindow { upstream: self.upstream.clone(), client: client.cloned() }
+    }
+
     /// When this process opened the data folder.
     pub fn opened(&self) -> SystemTime {
         self.opened
@@ -292,15 +313,18 @@ impl Embedder for QuestionEmbedder {
 }
 
 /// What the prompt needs of the LLM server.
-struct UpstreamWindow(Arc<Upstream>);
+struct UpstreamWindow {
+    upstream: Arc<Upstream>,
+    client: Option<HeaderValue>,
+}
 
 #[async_trait]
 impl Window for UpstreamWindow {
-    async fn tokens(&self, model: Option<&str>) -> Option<u64> {
-        self.0.window(model).await
+    async fn tokens(&self, model: Option<&str>, until: Instant) -> Option<u64> {
+        self.upstream.window(model, self.client.as_ref(), until).await
     }
 
-    async fn count(&self, model: Option<&str>, messages: &str, tools: Option<&str>) -> Option<u64> {
-        self.0.count_tokens(model, messages, tools).await
+    async fn count(&self, model: Option<&str>, fields: &[(&str, &str)]) -> Option<u64> {
+        self.upstream.count_tokens(model, fields, self.client.as_ref()).await
     }
 }

@@ -4,6 +4,7 @@
 
 mod keys;
 mod options;
+mod windows;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::telemetry::TelemetrySettings;
 use crate::upstream::UpstreamSettings;
 
 pub use options::Options;
+pub use windows::Windows;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
@@ -311,6 +313,7 @@ fn upstream(o: &Options) -> Result<UpstreamSettings, ConfigError> {
         base,
         key,
         window: o.window,
+        windows: o.windows.clone().unwrap_or_default().read()?,
         connect_timeout: seconds("upstream_connect_timeout", o.upstream_connect_timeout, 5)?,
         header_timeout: seconds("upstream_header_timeout", o.upstream_header_timeout, 600)?,
         idle_timeout: seconds("upstream_idle_timeout", o.upstream_idle_timeout, 300)?,
@@ -358,6 +361,8 @@ mod tests {
             ("max_body_mib = 100\nmax_bodies_mib = 99", "at least max_body_mib"),
             ("collections = \"/nonexistent\"", "not a folder"),
             ("device = \"gpu\"", "auto"),
+            ("windows = { \"m\" = 0 }", "\"m\""),
+            ("windows = { \"m\" = \"many\" }", "u64"),
         ] {
             let error = config(toml).expect_err(toml);
             assert!(error.contains(says), "{toml}: {error}");

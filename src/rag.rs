@@ -4,6 +4,7 @@ mod followup;
 mod intent;
 mod passages;
 mod report;
+mod whole;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +21,9 @@ use crate::selection::{Selection, matching};
 use crate::system::now;
 use crate::trace::{Trace, TracedPassage};
 
+pub use passages::whole_tokens;
 pub use report::{RagStatus, Spent, status_header};
+use whole::weave_documents;
 
 /// Documents whose outlines go into one prompt.
 const MOST_OUTLINES: usize = 8;
@@ -32,6 +35,14 @@ pub struct RagSettings {
     pub passages: usize,
     /// Retrieval ends by then.
     pub deadline: Duration,
+}
+
+impl RagSettings {
+    /// What upstream tells of its models is waited for until then, for a request that came now: not for so long that
+    /// nothing would be left for the search.
+    pub fn window_known_by(&self) -> Instant {
+        Instant::now() + self.deadline / 2
+    }
 }
 
 /// A request ready for upstream, and what was done to it.
@@ -74,15 +85,15 @@ pub async fn ground(
     let language = scopes.iter().find_map(|s| s.collection.language());
     let own_template = settings.iter().find_map(|s| s.template.as_deref());
     let template = own_template.map_or_else(|| default_template(language.as_deref()), Template::new);
-    let budget = Budget::new(request, model.or(request.model()), window).await;
+    let budget = Budget::new(request, model.or(request.model()), window, defaults.window_known_by()).await;
 
     // Whole documents have no scores to hold against a threshold.
     if k.is_none()
         && selection.ranking.score_threshold.is_none()
-        && let Some(whole) = whole_documents(catalog, scopes, budget.most_bytes(), deadline).await?
+        && let Some(room) = budget.room_for_whole()
     {
         let started = Instant::now();
-        if let Some(mut woven) = budget.fit(&whole, &template).await.filter(|woven| !woven.cut) {
+        if let Some(mut woven) = weave_documents(catalog, scopes, &template, room, deadline).await? {
             grounded.spent.weave = started.elapsed();
             grounded.status = RagStatus::Hit;
             if request.response().is_some_and(|parts| parts.wants_results) {
@@ -96,7 +107,7 @@ pub async fn ground(
     }
 
     let limit = k.or_else(|| settings.iter().filter_map(|s| s.passages).max()).unwrap_or(defaults.passages);
-    let query = followup::search_text(request.question(), &request.earlier_turns()).into_owned();
+    let query = followup::search_text(request.question(), || request.earlier_turns()).into_owned();
     let (found, by, timings) =
         best_passages(catalog, scopes, request.question(), &query, limit, &selection.ranking, deadline)
             .await?;
@@ -156,26 +167,6 @@ async fn documents_meant(
 ) -> Result<Vec<Scope>, CollectionError> {
     let Some(filter) = &selection.filter else { return Ok(selection.scopes.clone()) };
     try_join_all(selection.scopes.iter().map(|scope| matching(catalog, scope, filter, deadline))).await
-}
-
-/// All that was selected in reading order, if it may fit.
-async fn whole_documents(
-    catalog: &Catalog,
-    scopes: &[Scope],
-    most_bytes: usize,
-    deadline: Instant,
-) -> Result<Option<Vec<Passage>>, CollectionError> {
-    let mut whole = Vec::new();
-    let mut left = most_bytes;
-    for scope in scopes {
-        let keys: Option<Vec<_>> = scope.documents.as_ref().map(|d| d.iter().copied().collect());
-        let id = &scope.collection.id;
-        let chunks = catalog.store().whole_documents(id, keys.as_deref(), left, deadline).await?;
-        let Some(chunks) = chunks else { return Ok(None) };
-        left = left.saturating_sub(chunks.iter().map(|c| c.chunk.text.len()).sum());
-        whole.extend(passages::stitch(scope, &chunks));
-    }
-    Ok((!whole.is_empty()).then_some(whole))
 }
 
 /// The best passages, after the outlines where the question is about a document as a whole.
@@ -251,7 +242,7 @@ impl Grounded {
         passages: &mut [Passage],
         deadline: Instant,
     ) {
-        let text = followup::search_text(request.question(), &request.earlier_turns()).into_owned();
+        let text = followup::search_text(request.question(), || request.earlier_turns()).into_owned();
         let query = Query {
             texts: &[&text],
             limit: passages.iter().map(|passage| passage.chunks.len()).sum(),

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
@@ -26,12 +26,12 @@ use crate::openai::{
     ChatRequest, ChatRequestError, SEARCH_ID_BYTES, SearchCalls, search_id, without_search_calls,
 };
 use crate::rag::{self, Grounded, RagStatus};
+use crate::relay;
 use crate::selection::{Asked, Selection, SelectionError, select};
 use crate::system::random_hex;
 use crate::telemetry::{Model, Record};
 use crate::trace::TracedPassage;
 use crate::upstream::full;
-use crate::{relay, upstream};
 
 pub async fn completions(
     State(app): State<Arc<App>>,
@@ -155,7 +155,8 @@ pub(super) async fn complete(
         let added = if chat.default_is_missing { rag::status_header(RagStatus::Error) } else { Vec::new() };
         return Ok(relay::response(response, &added));
     };
-    let grounded = match ground(app, record, &chat, request, selection).await {
+    let client = forwarded.get(AUTHORIZATION);
+    let grounded = match ground(app, record, &chat, client, request, selection).await {
         Ok(grounded) => grounded,
         Err(error) => return Ok(answer(error, &rag::status_header(RagStatus::Error))),
     };
@@ -220,7 +221,8 @@ async fn show(
             "name a collection: by path, X-RAG-Collection, a file_search tool or {model}@{collection}";
         return Err(ApiError::bad_request("no_collection", message));
     };
-    let grounded = ground(app, record, &chat, request, selection).await?;
+    let client = headers.get(AUTHORIZATION);
+    let grounded = ground(app, record, &chat, client, request, selection).await?;
     let request = std::str::from_utf8(&grounded.body)
         .ok()
         .and_then(|text| RawValue::from_string(text.to_owned()).ok())
@@ -240,6 +242,7 @@ async fn ground(
     app: &App,
     record: &Record,
     chat: &ReadChat,
+    client: Option<&HeaderValue>,
     request: &ChatRequest,
     selection: &Selection,
 ) -> Result<Grounded, ApiError> {
@@ -247,7 +250,7 @@ async fn ground(
     let grounded = if chat.off {
         rag::ungrounded(request, selection, model, RagStatus::Off)
     } else {
-        let (catalog, window, settings) = (&app.catalog, &*app.window, app.config.rag);
+        let (catalog, window, settings) = (&app.catalog, &app.window(client), app.config.rag);
         let k = chat.passages;
         match rag::ground(catalog, window, settings, request, selection, model, k).await {
             Ok(grounded) => grounded,
@@ -295,7 +298,7 @@ async fn read(
                 asked.file_search = request.file_search().cloned();
                 if let Some(asked_model) = request.model()
                     && let Some((upstream_model, collection)) = asked_model.rsplit_once('@')
-                    && !upstream_has(&app.upstream, asked_model).await
+                    && !upstream_has(app, asked_model, headers.get(AUTHORIZATION)).await
                 {
                     model = Some(upstream_model.to_owned());
                     asked.model = Some(collection.to_owned());
@@ -351,8 +354,8 @@ fn is_missing_default(error: &SelectionError, asked: &Asked) -> bool {
     !explicit && matches!(error, SelectionError::Collection(Unknown(_) | Expired(_) | Ambiguous { .. }))
 }
 
-async fn upstream_has(upstream: &Arc<upstream::Upstream>, model: &str) -> bool {
-    match upstream.models().await {
+async fn upstream_has(app: &App, model: &str, client: Option<&HeaderValue>) -> bool {
+    match app.upstream.models(client, app.config.rag.window_known_by()).await {
         Ok(models) => models.iter().any(|(id, _)| id == model),
         // Whether it is down shows when the request is sent.
         Err(_) => false,

@@ -87,10 +87,15 @@ async fn upstream(app: &App, told: Told) -> Value {
             json!({ "status": "ready", "address": app.upstream.base(), "models": ids })
         }
         Ok(Ok(_)) => json!({ "status": "ready" }),
-        Ok(Err(error)) if told == Told::Everything => {
-            json!({ "status": "failed", "message": error.to_string() })
+        Ok(Err(error)) => {
+            // One that asks for a key is there: whoever brings one is answered.
+            let status = if error.is_refusal() { "asks_for_key" } else { "failed" };
+            let message = match told {
+                Told::Everything => error.to_string(),
+                _ => ApiError::of_upstream(&error).message().to_owned(),
+            };
+            json!({ "status": status, "message": message })
         }
-        Ok(Err(error)) => json!({ "status": "failed", "message": ApiError::of_upstream(&error).message() }),
         Err(_) => json!({ "status": "failed", "message": "no answer in time" }),
     }
 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State as Shared};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
 
@@ -26,13 +26,19 @@ pub async fn list(
     Caller(access, ..): Caller<Chat>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let with_clients_key = headers.contains_key(AUTHORIZATION);
     let mut response = upstreams(&app, headers).await?;
     let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.label()).collect();
     let own = own_model(&app);
-    if (collections.is_empty() && own.is_none()) || !response.status().is_success() {
+    if !response.status().is_success() {
         return Ok(response);
     }
     let body = whole(&app, &mut response).await?;
+    app.upstream.learn_models(&body, with_clients_key);
+    if collections.is_empty() && own.is_none() {
+        *response.body_mut() = Body::from(body);
+        return Ok(response);
+    }
     let mut list = openai::with_collections(&body, &collections).map_or(body, Bytes::from);
     if let Some((name, since)) = own {
         list = openai::with_own_model(&list, name, since).map_or(list, Bytes::from);

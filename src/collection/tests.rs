@@ -92,7 +92,7 @@ impl World {
         let document = self.store.add_document(new).await.expect("added").document;
         let outline = Outline { title: None, opening: String::new(), headings: vec![] };
         let chunks = texts.iter().map(|text| chunk(text)).collect();
-        let read = ReadDocument { chunks, outline, language: None, pages: None };
+        let read = ReadDocument { chunks, outline, ..ReadDocument::default() };
         self.store.commit_chunks(document.key, read, Quotas::default()).await.expect("committed");
         document
     }

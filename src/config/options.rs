@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::Windows;
 use crate::embed::DeviceChoice;
 
 macro_rules! options {
@@ -38,9 +39,12 @@ options! {
     /// Key that the LLM server asks for; sent in place of the client's
     #[arg(long, env = "LASTRO_UPSTREAM_KEY", hide_env_values = true, global = true)]
     upstream_key: String,
-    /// Tokens of the model's window, where the LLM server does not tell
+    /// Tokens of the window of every model, whatever the LLM server tells [default: what it tells, or 4096]
     #[arg(long, env = "LASTRO_WINDOW", global = true)]
     window: u64,
+    /// Tokens of the windows of single models, as in qwen3-8b=32768,llama3=8192; these go before --window
+    #[arg(long, env = "LASTRO_WINDOWS", global = true)]
+    windows: Windows,
     /// Folder for everything that is kept [default: ./data]
     #[arg(long, env = "LASTRO_DATA", global = true)]
     data: PathBuf,

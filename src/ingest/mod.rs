@@ -38,7 +38,7 @@ use crate::collection::{Catalog, Collection, CollectionError};
 use crate::embed::Embeddings;
 use crate::store::{
     AddedDocument, Attached, Attachment, BatchId, BatchRecord, DocumentId, DocumentRecord, FileRecord,
-    NewAttachments, NewDocument, NewFile, Quotas, StagedBlob, Warning,
+    NewAttachments, NewChunk, NewDocument, NewFile, Quotas, StagedBlob, Warning,
 };
 use jobs::Debt;
 use stop::Stop;
@@ -83,12 +83,16 @@ pub trait WhoMayHold: Send + Sync {
     fn of(&self, owner: Option<&str>) -> Quotas;
 }
 
+/// What a document of this name takes of a prompt as a whole, in tokens: which are not those of the embedding model.
+pub type Measure = fn(&str, &[NewChunk]) -> u64;
+
 /// The way in for documents.
 pub struct Ingest {
     catalog: Arc<Catalog>,
     embeddings: Option<Embeddings>,
     settings: IngestSettings,
     quotas: Arc<dyn WhoMayHold>,
+    measure: Measure,
     /// There may be a job to take, or one to wait for.
     wake: Notify,
     stop: Stop,
@@ -115,12 +119,14 @@ impl Ingest {
         embeddings: Option<Embeddings>,
         settings: IngestSettings,
         quotas: Arc<dyn WhoMayHold>,
+        measure: Measure,
     ) -> Self {
         Self {
             catalog,
             embeddings,
             settings,
             quotas,
+            measure,
             wake: Notify::new(),
             stop: Stop::default(),
             waiting: Waiting::default(),

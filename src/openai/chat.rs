@@ -14,6 +14,16 @@ use super::spans::{Entries, Repeated, span};
 use super::tools::{self, ReadTools, Tools};
 pub use response::{ResponseParts, SentTools};
 
+/// Fields of a chat that vLLM makes its prompt of, beside messages and tools.
+const RENDERING: [&str; 6] = [
+    "chat_template",
+    "chat_template_kwargs",
+    "documents",
+    "add_generation_prompt",
+    "continue_final_message",
+    "add_special_tokens",
+];
+
 /// A body that cannot be grounded. Without a collection it would go upstream as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChatRequestError {
@@ -192,6 +202,23 @@ impl ChatRequest {
             None => text(&self.messages),
         };
         (messages, tools)
+    }
+
+    /// What else of a chat becomes a part of the prompt, or says how it is put together: names of vLLM's, and their JSON.
+    /// Read anew at each call.
+    pub fn rendering(&self) -> Vec<(&'static str, &str)> {
+        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
+        match serde_json::from_str::<Entries<'_>>(text) {
+            Ok(top) if self.response.is_none() => {
+                RENDERING.into_iter().filter_map(|name| Some((name, top.last(name)?.get()))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether upstream puts turns before these messages that it keeps itself.
+    pub fn has_stored_turns(&self) -> bool {
+        self.response.as_ref().is_some_and(|response| response.stored_turns)
     }
 
     /// How many messages there are.

@@ -1,31 +1,37 @@
 //! The room that the model's window leaves, and passages fitted into it.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 
-use super::{Passage, Template, Woven, estimate_request, estimate_text, weave};
-use crate::openai::{ChatRequest, Edits};
+use super::{
+    Passage, RequestTokens, Template, Woven, estimate_passage, estimate_request, estimate_text, weave,
+};
+use crate::openai::{ChatRequest, Edits, without_media};
 
 /// What is needed of the LLM server to keep within its window.
 #[async_trait]
 pub trait Window: Send + Sync {
-    /// The model's window in tokens, if known.
-    async fn tokens(&self, model: Option<&str>) -> Option<u64>;
-    /// The exact count of a prompt, given the JSON of its messages and tools; `None` where nobody counts.
-    async fn count(&self, model: Option<&str>, messages: &str, tools: Option<&str>) -> Option<u64>;
+    /// The model's window in tokens, if it is known by then.
+    async fn tokens(&self, model: Option<&str>, until: Instant) -> Option<u64>;
+    /// The exact count of a prompt, given the JSON of its messages and of whatever else becomes a part of it; `None` where
+    /// nobody counts.
+    async fn count(&self, model: Option<&str>, fields: &[(&str, &str)]) -> Option<u64>;
 }
 
 /// Assumed of a server that does not tell its window.
 const UNKNOWN_WINDOW: u64 = 4096;
 /// Without `max_tokens` the answer is left this part of the window.
 const RESERVE_PART: u64 = 4;
+/// Of a conversation that the LLM server stores we see the last turn alone: this part of the window goes into it, since
+/// every turn before has had as much.
+const STORED_PART: u64 = 8;
 /// Estimates are at most so many times the exact count on text that is worth trying.
 const OVERESTIMATE: f64 = 1.8;
-/// A second try aims a little under the limit.
-const CAUTION: f64 = 0.96;
-/// Counts are a request each; after so many there is no room.
-const MOST_COUNTS: usize = 7;
-/// After so many tries that were too long by a little, the next is shorter by half.
-const GENTLE_TRIES: usize = 3;
+/// Where a text takes more than was estimated, so much of what the count leaves is made use of.
+const CAUTION: f64 = 0.9;
+/// More than this is not read or estimated beside requests that wait.
+const MOST_AT_ONCE: usize = 64 << 10;
 
 /// One request against one window.
 pub struct Budget<'a> {
@@ -35,170 +41,130 @@ pub struct Budget<'a> {
     /// Tokens for the prompt.
     limit: u64,
     /// Of them, what the request takes without passages, by estimate.
-    base: u64,
+    base: RequestTokens,
+    /// Tokens of passages at most, where there are turns that we do not see.
+    most_added: Option<u64>,
 }
 
 impl<'a> Budget<'a> {
-    /// Measures a request. `model` is the name that upstream will see.
-    pub async fn new(request: &'a ChatRequest, model: Option<&'a str>, window: &'a dyn Window) -> Self {
-        let tokens = window.tokens(model).await.unwrap_or(UNKNOWN_WINDOW);
+    /// Measures a request. `model` is the name that upstream will see; its window is waited for until then.
+    pub async fn new(
+        request: &'a ChatRequest,
+        model: Option<&'a str>,
+        window: &'a dyn Window,
+        until: Instant,
+    ) -> Self {
+        let tokens = window.tokens(model, until).await.unwrap_or(UNKNOWN_WINDOW);
         let reserve = request.reserve().unwrap_or(tokens / RESERVE_PART);
         let (messages, tools) = request.prompt_parts();
-        let base = estimate_request(messages, tools);
-        Self { request, model, window, limit: tokens.saturating_sub(reserve), base }
+        // All of them are text that the template may show.
+        let shown: u64 = request.rendering().iter().map(|(_, value)| estimate_text(value)).sum();
+        let size = messages.len() + tools.map_or(0, str::len);
+        let (messages, tools) = (messages.to_owned(), tools.map(str::to_owned));
+        let estimated = beside(size, move || estimate_request(&messages, tools.as_deref())).await;
+        let mut base = estimated.unwrap_or(RequestTokens { text: u64::MAX, media: 0 });
+        base.text = base.text.saturating_add(shown);
+        let most_added = request.has_stored_turns().then_some(tokens / STORED_PART);
+        Self { request, model, window, limit: tokens.saturating_sub(reserve), base, most_added }
     }
 
-    /// More bytes of text than this cannot fit, whatever the tokenizer.
-    pub fn most_bytes(&self) -> usize {
-        // Common tokenizers take at most about 6 bytes of running text as one token.
-        usize::try_from(self.limit.saturating_mul(6)).unwrap_or(usize::MAX)
+    /// Tokens for passages and what is said about them, by estimate.
+    fn room(&self) -> Option<u64> {
+        let room = self.limit.checked_sub(self.base.all())?;
+        Some(self.most_added.map_or(room, |most| room.min(most)))
     }
 
-    /// Weaves what fits, best first. Near the limit, where the estimate had to cut, the true count decides.
-    /// `None` when there is no room.
+    /// Tokens for whole documents and what is said about them. None where they do not go in at all.
+    pub fn room_for_whole(&self) -> Option<u64> {
+        self.room().filter(|_| self.most_added.is_none())
+    }
+
+    /// Weaves what fits, best first. Where the estimate has to cut, one count of what it lets in tells how much more there
+    /// is room for. `None` when there is none.
     pub async fn fit(&self, passages: &[Passage], template: &Template<'_>) -> Option<Woven> {
-        let estimated = self
-            .limit
-            .checked_sub(self.base)
-            .and_then(|room| weave(passages, template, self.request.question(), room));
-        if estimated.as_ref().is_some_and(|woven| !woven.cut) {
+        let (question, room) = (self.request.question(), self.room());
+        let woven = |room| weave(passages, template, question, room);
+        let estimated = room.and_then(woven);
+        let bound = room.is_some_and(|room| Some(room) == self.most_added);
+        if bound || estimated.as_ref().is_some_and(|woven| !woven.cut) {
             return estimated;
         }
-        match self.fit_exactly(passages, template).await {
-            Some(exact) => exact,
-            None => estimated,
-        }
+        let text = estimated.as_ref().map(|woven| woven.text.as_str());
+        let Some(count) = self.count(text).await else { return estimated };
+        let room = match &estimated {
+            None => self.limit.checked_sub(count)?,
+            Some(estimated) => self.room_by_count(passages, template, estimated, count)?,
+        };
+        let room = self.most_added.map_or(room, |most| room.min(most));
+        // What was counted fits, where nothing more does.
+        woven(room).or(estimated.filter(|_| count <= self.limit))
     }
 
-    /// The same by counting. The outer `None`: nobody counts.
-    async fn fit_exactly(&self, passages: &[Passage], template: &Template<'_>) -> Option<Option<Woven>> {
-        let base = self.count(None).await?;
-        let Some(room) = self.limit.checked_sub(base) else { return Some(None) };
-        let mut aim = room as f64 * OVERESTIMATE;
-        for tried in 0..MOST_COUNTS {
-            let Some(woven) = weave(passages, template, self.request.question(), aim as u64) else {
-                return Some(None);
-            };
-            let count = self.count(Some(&woven.text)).await?;
-            if count <= self.limit {
-                return Some(Some(woven));
-            }
-            let over = room as f64 / count.saturating_sub(base).max(1) as f64;
-            let most = if tried < GENTLE_TRIES { 0.9 } else { 0.5 };
-            // From what was woven, not from what was aimed at: less than that is another text.
-            aim = aim.min(estimate_text(&woven.text) as f64) * (over * CAUTION).min(most);
+    /// The room for passages by the estimate, if a prompt with these woven is `count` tokens. The last passage may be
+    /// another part of itself in more room.
+    fn room_by_count(
+        &self,
+        passages: &[Passage],
+        template: &Template<'_>,
+        woven: &Woven,
+        count: u64,
+    ) -> Option<u64> {
+        let each = |passages: &[Passage]| {
+            (1..).zip(passages).map(|(number, one)| estimate_passage(number, one)).sum::<u64>()
+        };
+        let added = template.estimate() + each(&woven.passages);
+        let estimated = self.base.all().saturating_add(added);
+        if count > self.limit {
+            // The text takes more than was estimated; so will a part of it.
+            let room = self.limit as f64 * estimated as f64 / count as f64 * CAUTION;
+            return (room as u64).checked_sub(self.base.all());
         }
-        Some(None)
+        if count > estimated {
+            return Some(added);
+        }
+        let whole = woven.passages.iter().zip(passages).take_while(|(kept, passage)| kept == passage).count();
+        let trimmed = each(&woven.passages) - each(&woven.passages[..whole]);
+        let freed = (trimmed as f64 / OVERESTIMATE) as u64;
+        Some((added - trimmed + freed + self.limit - count).max(added))
     }
 
     /// Whether a text fits before the question.
     pub async fn has_room_for(&self, text: &str) -> bool {
-        let estimated = self.base.saturating_add(estimate_text(text));
+        let estimated = self.base.all().saturating_add(estimate_text(text));
         estimated <= self.limit || self.count(Some(text)).await.is_some_and(|count| count <= self.limit)
     }
 
+    /// The exact count of the prompt's text, and the estimate of what is no text.
     async fn count(&self, before_question: Option<&str>) -> Option<u64> {
         let edited = self.request.edited(&Edits { model: None, before_question });
-        let edited = self.request.parse_alike(edited).ok()?;
-        let (messages, tools) = edited.prompt_parts();
-        self.window.count(self.model, messages, tools).await
+        let rendering = self.request.rendering();
+        let (size, is_response) = (edited.len(), self.request.response().is_some());
+        let (messages, tools) = beside(size, move || {
+            let edited = match is_response {
+                true => ChatRequest::parse_response(edited),
+                false => ChatRequest::parse(edited),
+            };
+            let edited = edited.ok()?;
+            let (messages, tools) = edited.prompt_parts();
+            Some((without_media(messages).into_owned(), tools.map(str::to_owned)))
+        })
+        .await??;
+        let mut fields = vec![("messages", messages.as_str())];
+        fields.extend(tools.as_deref().map(|tools| ("tools", tools)));
+        fields.extend(rendering);
+        let count = self.window.count(self.model, &fields).await?;
+        Some(count.saturating_add(self.base.media))
     }
+}
+
+/// Does work on so many bytes, beside other requests where it takes a while. `None` if it died.
+async fn beside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    if bytes <= MOST_AT_ONCE {
+        return Some(work());
+    }
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::prompt::default_template;
-    use bytes::Bytes;
-
-    /// A server whose tokens are a fixed part of our estimate, or that does not count.
-    struct Server {
-        tokens: u64,
-        rate: Option<f64>,
-    }
-
-    #[async_trait]
-    impl Window for Server {
-        async fn tokens(&self, _: Option<&str>) -> Option<u64> {
-            Some(self.tokens)
-        }
-
-        async fn count(&self, _: Option<&str>, messages: &str, tools: Option<&str>) -> Option<u64> {
-            Some((estimate_request(messages, tools) as f64 * self.rate?) as u64)
-        }
-    }
-
-    fn request(max_tokens: u64) -> ChatRequest {
-        let body = format!(
-            r#"{{"max_tokens":{max_tokens},"messages":[{{"role":"user","content":"What is the maintenance code of the pump?"}}]}}"#
-        );
-        ChatRequest::parse(Bytes::from(body)).expect("a request")
-    }
-
-    fn passages() -> Vec<Passage> {
-        let text = "The maintenance code of the pump is KX-4471. It was set in March. ".repeat(12);
-        vec![Passage { document: "pump.pdf".into(), page: Some(2), text, ..Passage::default() }; 6]
-    }
-
-    async fn fitted(server: Server, max_tokens: u64) -> (Option<Woven>, ChatRequest) {
-        let request = request(max_tokens);
-        let woven =
-            Budget::new(&request, None, &server).await.fit(&passages(), &default_template(Some("en"))).await;
-        (woven, request)
-    }
-
-    #[tokio::test]
-    async fn a_window_of_752_with_512_for_the_answer_is_grounded_and_kept() {
-        for rate in [None, Some(1.0), Some(0.6)] {
-            let (woven, request) = fitted(Server { tokens: 752, rate }, 512).await;
-            let woven = woven.expect("room for a passage");
-            assert!(woven.text.contains("KX-4471"), "{rate:?}");
-            let edited = request.edited(&Edits { model: None, before_question: Some(&woven.text) });
-            let edited = ChatRequest::parse(edited).expect("still a request");
-            let (messages, tools) = edited.prompt_parts();
-            let count = estimate_request(messages, tools) as f64 * rate.unwrap_or(1.0);
-            assert!(count <= 240.0, "{rate:?}: {count}");
-        }
-    }
-
-    #[tokio::test]
-    async fn counting_makes_use_of_room_that_the_estimate_does_not_see() {
-        let (estimated, _) = fitted(Server { tokens: 1_600, rate: None }, 200).await;
-        let (counted, _) = fitted(Server { tokens: 1_600, rate: Some(0.6) }, 200).await;
-        let length = |woven: Option<Woven>| estimate_text(&woven.expect("room").text);
-        assert!(length(counted) > length(estimated) * 13 / 10);
-    }
-
-    /// Text that takes more tokens than the estimate says, in sentences so long that a little less is the same text.
-    #[tokio::test]
-    async fn whatever_room_there_is_passages_are_cut_to_it() {
-        let sentence = "The maintenance code of the pump is ".to_owned() + &"KX-4471 ".repeat(40) + ". ";
-        let passages =
-            vec![Passage { document: "pump.pdf".into(), text: sentence.repeat(4), ..Passage::default() }; 4];
-        for tokens in (700..4_000).step_by(57) {
-            let (request, server) = (request(100), Server { tokens, rate: Some(1.5) });
-            let budget = Budget::new(&request, None, &server).await;
-            let woven = budget.fit(&passages, &default_template(Some("en"))).await;
-            let woven = woven.unwrap_or_else(|| panic!("{tokens}: no room"));
-            assert!(budget.count(Some(&woven.text)).await.expect("a count") <= tokens - 100, "{tokens}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_note_is_fitted_like_anything_else() {
-        let request = request(100);
-        for (tokens, rate, fits) in [(400, None, true), (130, None, false), (130, Some(0.4), true)] {
-            let server = Server { tokens, rate };
-            let budget = Budget::new(&request, None, &server).await;
-            assert_eq!(budget.has_room_for("Nothing was found about it.").await, fits, "{tokens} {rate:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn without_room_there_is_nothing() {
-        for rate in [None, Some(1.0)] {
-            assert_eq!(fitted(Server { tokens: 752, rate }, 752).await.0, None);
-            assert_eq!(fitted(Server { tokens: 100, rate }, 10).await.0, None);
-        }
-    }
-}
+#[path = "budget_tests.rs"]
+mod tests;

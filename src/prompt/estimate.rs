@@ -5,6 +5,9 @@
 //! held against SmolLM2's tokenizer, whose vocabulary is English and small: the estimate is 1.5 to 1.8 times its count on
 //! English prose, 1.1 to 1.3 on Portuguese, 1.2 on German compounds and base64, 1.1 on hexadecimal digits, 1.7 on Chinese.
 
+use super::media::estimate_medium;
+use crate::openai::take_media;
+
 /// Letters of plain words that are at least one token,
 const LETTERS_PER_TOKEN: f64 = 3.0;
 /// of words longer than [`LONG_WORD`], which are compounds or names,
@@ -18,8 +21,6 @@ const LONG_WORD: usize = 12;
 const CONVERSATION: u64 = 32;
 /// And around each message.
 const MESSAGE: u64 = 6;
-/// An image or a recording, whose true size only the model's processor knows.
-const MEDIUM: u64 = 1_600;
 /// What a template says about tools before listing them.
 const TOOLS: u64 = 96;
 
@@ -49,8 +50,9 @@ pub fn estimate_text(text: &str) -> u64 {
             while chars.next_if(|n| *n == ' ' || *n == '\t').is_some() {
                 run += 1;
             }
-            // A single space belongs to the word after it.
-            tokens += if run == 1 { 0 } else { 1 + run / 16 };
+            // A single space belongs to the word after it, and stands alone before a number.
+            let alone = chars.peek().is_some_and(char::is_ascii_digit);
+            tokens += if run == 1 { usize::from(alone) } else { 1 + run / 16 + usize::from(alone) };
         } else if c.is_ascii() {
             tokens += 1;
         } else {
@@ -65,19 +67,36 @@ fn is_latin(c: char) -> bool {
     c.is_ascii_alphabetic() || (('\u{C0}'..='\u{24F}').contains(&c) && c.is_alphabetic())
 }
 
+/// What a prompt takes, by an upper estimate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestTokens {
+    /// What a count of the prompt's text would find.
+    pub text: u64,
+    /// Pictures, sounds, videos and files, of which such a count sees at most where they stand.
+    pub media: u64,
+}
+
+impl RequestTokens {
+    /// Both.
+    pub fn all(self) -> u64 {
+        self.text.saturating_add(self.media)
+    }
+}
+
 /// An upper estimate of a chat request's prompt: the JSON of its messages, and of its tools where it has any.
-pub fn estimate_request(messages: &str, tools: Option<&str>) -> u64 {
-    let mut tokens = CONVERSATION;
-    match serde_json::from_str::<Vec<serde_json::Value>>(messages) {
-        Ok(messages) => {
-            for message in &messages {
-                tokens += MESSAGE + estimate_value(message);
+pub fn estimate_request(messages: &str, tools: Option<&str>) -> RequestTokens {
+    let (mut text, mut media) = (CONVERSATION, 0);
+    match serde_json::from_str::<serde_json::Value>(messages) {
+        Ok(mut messages) => {
+            media = take_media(&mut messages).iter().map(estimate_medium).sum();
+            for message in messages.as_array().into_iter().flatten() {
+                text += MESSAGE + estimate_value(message);
             }
         }
         // Too deep to read: as text.
-        Err(_) => tokens += estimate_text(messages),
+        Err(_) => text += estimate_text(messages),
     }
-    tokens + tools.map_or(0, |tools| TOOLS + estimate_text(tools))
+    RequestTokens { text: text + tools.map_or(0, |tools| TOOLS + estimate_text(tools)), media }
 }
 
 fn estimate_value(value: &serde_json::Value) -> u64 {
@@ -88,7 +107,6 @@ fn estimate_value(value: &serde_json::Value) -> u64 {
         Value::Object(fields) => fields
             .iter()
             .map(|(key, value)| match key.as_str() {
-                "image_url" | "input_audio" | "audio_url" | "video_url" | "file" => MEDIUM,
                 "role" | "type" => 1,
                 "tool_calls" | "function" => 8 + estimate_value(value),
                 key => estimate_text(key).min(4) + estimate_value(value),
@@ -119,17 +137,25 @@ mod tests {
         let messages = format!(
             r#"[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:{data}"}}}},{{"type":"text","text":"what?"}}]}}]"#
         );
-        assert!((1_600..1_700).contains(&estimate_request(&messages, None)));
+        let tokens = estimate_request(&messages, None);
+        assert_eq!(tokens.media, 4_608);
+        assert!((32..100).contains(&tokens.text) && tokens.all() == tokens.text + tokens.media);
+    }
+
+    /// Most tokenizers split numbers off from the space before them, and into single digits.
+    #[test]
+    fn numbers_are_counted_with_the_spaces_before_them() {
+        assert_eq!(estimate_text("1 2 3"), 5);
+        assert!(estimate_text("  12") >= 4);
+        assert_eq!(estimate_text("at 7"), 3);
     }
 
     #[test]
     fn tools_and_every_message_count() {
-        let one = estimate_request(r#"[{"role":"user","content":"hi"}]"#, None);
-        let two =
-            estimate_request(r#"[{"role":"user","content":"hi"},{"role":"user","content":"hi"}]"#, None);
+        let tokens = |messages: &str, tools| estimate_request(messages, tools).text;
+        let one = tokens(r#"[{"role":"user","content":"hi"}]"#, None);
+        let two = tokens(r#"[{"role":"user","content":"hi"},{"role":"user","content":"hi"}]"#, None);
         assert!(two > one && one > 32);
-        assert!(
-            estimate_request(r#"[{"role":"user","content":"hi"}]"#, Some("[{\"name\":\"f\"}]")) > one + 90
-        );
+        assert!(tokens(r#"[{"role":"user","content":"hi"}]"#, Some("[{\"name\":\"f\"}]")) > one + 90);
     }
 }

@@ -6,10 +6,11 @@ mod disarm;
 mod estimate;
 mod excerpt;
 mod letters;
+mod media;
 mod render;
 
 pub use budget::{Budget, Window};
-pub use estimate::{estimate_request, estimate_text};
+pub use estimate::{RequestTokens, estimate_request, estimate_text};
 pub(crate) use render::nothing_found;
 pub use render::{Template, default_template};
 
@@ -54,7 +55,7 @@ pub fn weave(passages: &[Passage], template: &Template<'_>, question: &str, room
     let mut left = room.checked_sub(template.estimate())?;
     let mut kept = Vec::new();
     for (number, passage) in (1..).zip(passages) {
-        let whole = estimate_text(&render::passage(number, passage));
+        let whole = estimate_passage(number, passage);
         if whole <= left {
             left -= whole;
             kept.push(passage.clone());
@@ -70,9 +71,23 @@ pub fn weave(passages: &[Passage], template: &Template<'_>, question: &str, room
     Some(Woven { text: template.fill(&kept), passages: kept, cut })
 }
 
+/// Weaves all of the passages, or nothing: it ends with the first that has no room.
+pub fn weave_whole(passages: Vec<Passage>, template: &Template<'_>, room: u64) -> Option<Woven> {
+    let mut left = room.checked_sub(template.estimate())?;
+    for (number, passage) in (1..).zip(&passages) {
+        left = left.checked_sub(estimate_passage(number, passage))?;
+    }
+    (!passages.is_empty()).then(|| Woven { text: template.fill(&passages), passages, cut: false })
+}
+
+/// An upper estimate of what a passage takes under a number, with what says where it is from.
+pub fn estimate_passage(number: usize, passage: &Passage) -> u64 {
+    estimate_text(&render::passage(number, passage))
+}
+
 fn trimmed(number: usize, passage: &Passage, question: &str, room: u64) -> Option<Passage> {
     let of = |text: &str| Passage { text: text.to_owned(), ..passage.clone() };
-    let tokens = |one: &Passage| estimate_text(&render::passage(number, one));
+    let tokens = |one: &Passage| estimate_passage(number, one);
     let mut left = room.checked_sub(tokens(&of("")))?;
     loop {
         let text = excerpt::excerpt(&passage.text, question, left);
@@ -120,6 +135,18 @@ mod tests {
         let text = &woven.passages[0].text;
         assert!(text.len() < long.len() && text.ends_with("something."), "{text}");
         assert!(estimate_text(&woven.text) <= room);
+    }
+
+    #[test]
+    fn all_goes_in_or_nothing() {
+        let template = default_template(Some("en"));
+        let passages = vec![passage("One."), passage("Two.")];
+        let needed =
+            template.estimate() + estimate_passage(1, &passages[0]) + estimate_passage(2, &passages[1]);
+        let whole = weave_whole(passages.clone(), &template, needed).expect("room");
+        assert_eq!(Some(whole), weave(&passages, &template, "", needed));
+        assert_eq!(weave_whole(passages, &template, needed - 1), None);
+        assert_eq!(weave_whole(Vec::new(), &template, needed), None);
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl<'a> Template<'a> {
         Self { before, after }
     }
 
+    /// What it was made of.
+    pub fn text(&self) -> String {
+        format!("{}{PLACE}{}", self.before, self.after)
+    }
+
     /// Tokens of the template alone.
     pub fn estimate(&self) -> u64 {
         estimate_text(self.before) + estimate_text(self.after)

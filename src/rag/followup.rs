@@ -16,6 +16,8 @@ use words::{Word, words};
 const LONGEST: usize = 240;
 /// Of an earlier question, so many bytes are taken.
 const LONGEST_PART: usize = 400;
+/// Of the beginning and the end of a long text, so many bytes are looked at.
+const LOOKED_AT: usize = 16 << 10;
 /// How many questions back the topic may lie.
 const DEPTH: usize = 8;
 /// A question with a sign of leaning on others leans if it names at most so many things.
@@ -27,9 +29,14 @@ struct Exchange<'a> {
     answer: &'a str,
 }
 
-/// What to search for: the question, where it leans on earlier turns with what they add.
-pub(super) fn search_text<'a>(question: &'a str, earlier: &[Turn]) -> Cow<'a, str> {
-    let exchanges = exchanges(earlier);
+/// What to search for: the question, where it leans on earlier turns with what they add. Those are read only where the
+/// question may lean on them.
+pub(super) fn search_text(question: &str, earlier: impl FnOnce() -> Vec<Turn>) -> Cow<'_, str> {
+    if question.len() > LONGEST {
+        return question.into();
+    }
+    let earlier = earlier();
+    let exchanges = exchanges(&earlier);
     let Some(last) = exchanges.last() else { return question.into() };
     let said = words(question);
     if !leans(question, &said, last) {
@@ -107,7 +114,7 @@ fn refers_to_one_of_several(said: &[Word], before: &Exchange<'_>) -> bool {
                 Some(next) if next.folded == "feira" => false,
                 Some(next) if next.is_subject() => {
                     let start: String = next.folded.chars().take(4).collect();
-                    words(before.question).iter().any(|word| word.folded.starts_with(&start))
+                    words(shortened(before.question)).iter().any(|word| word.folded.starts_with(&start))
                 }
                 _ => true,
             }
@@ -130,6 +137,7 @@ fn item<'a>(question: &str, said: &[Word], before: &Exchange<'a>) -> Option<&'a 
 
 /// The items of a text's list: of its lines, else of the first sentence that names several things.
 fn items(text: &str) -> Vec<&str> {
+    let text = beginning(text, LOOKED_AT);
     let lines: Vec<&str> = text.lines().filter_map(listed).collect();
     if lines.len() > 1 {
         return lines;
@@ -166,7 +174,7 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
 
 /// The question that an answer ends with.
 fn asked_back(answer: &str) -> Option<&str> {
-    sentences(answer).last().filter(|sentence| sentence.ends_with('?'))
+    sentences(end(answer, LOOKED_AT)).last().filter(|sentence| sentence.ends_with('?'))
 }
 
 /// What the turns before add to a question: the last one that says what it is about, and what was added since.
@@ -198,16 +206,23 @@ fn shortened(text: &str) -> &str {
         return text;
     }
     let asks = |sentence: &&str| sentence.ends_with('?') && sentence.len() <= LONGEST_PART;
-    match sentences(text).filter(asks).last() {
-        Some(question) => question,
-        None => {
-            let mut from = text.len() - LONGEST_PART;
-            while !text.is_char_boundary(from) {
-                from += 1;
-            }
-            text[from..].split_once(' ').map_or(&text[from..], |(_, whole)| whole)
-        }
-    }
+    let asked = |text| sentences(text).filter(asks).last();
+    asked(end(text, LOOKED_AT)).or_else(|| asked(beginning(text, LOOKED_AT))).unwrap_or_else(|| {
+        let end = end(text, LONGEST_PART);
+        end.split_once(' ').map_or(end, |(_, whole)| whole)
+    })
+}
+
+/// At most so many bytes from a text's beginning.
+fn beginning(text: &str, most: usize) -> &str {
+    let most = (0..=most.min(text.len())).rfind(|at| text.is_char_boundary(*at));
+    &text[..most.unwrap_or_default()]
+}
+
+/// At most so many bytes before a text's end.
+fn end(text: &str, most: usize) -> &str {
+    let from = (text.len().saturating_sub(most)..text.len()).find(|at| text.is_char_boundary(*at));
+    &text[from.unwrap_or(text.len())..]
 }
 
 /// An earlier question without what the new one replaces.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::Scope;
 use crate::collection::Hit;
-use crate::prompt::Passage;
-use crate::store::{ChunkId, ChunkRecord, OutlineRecord};
+use crate::prompt::{Passage, estimate_passage};
+use crate::store::{ChunkId, ChunkRecord, NewChunk, OutlineRecord};
 
 /// Consecutive chunks of one page are shown as one passage up to this many bytes.
 const LONGEST_STITCHED: usize = 4_000;
@@ -21,50 +21,81 @@ pub(super) fn from_hit(scopes: &[Scope], hit: &Hit) -> Passage {
     passage
 }
 
-fn from_chunk(scope: &Scope, chunk: &ChunkRecord) -> Passage {
+fn from_chunk(scope: &Scope, record: &ChunkRecord) -> Passage {
     Passage {
         collection: scope.collection.label(),
-        document: chunk.filename.clone(),
-        document_id: chunk.document_id.0.clone(),
-        page: chunk.chunk.page,
-        last_page: chunk.chunk.last_page.filter(|last| Some(*last) != chunk.chunk.page),
-        headings: chunk.chunk.headings.clone(),
-        text: chunk.chunk.text.clone(),
-        chunks: vec![chunk.id],
-        attributes: chunk.attributes.clone(),
+        document_id: record.document_id.0.clone(),
+        chunks: vec![record.id],
+        attributes: record.attributes.clone(),
+        ..placed(&record.filename, &record.chunk)
+    }
+}
+
+fn placed(filename: &str, chunk: &NewChunk) -> Passage {
+    Passage {
+        document: filename.to_owned(),
+        page: chunk.page,
+        last_page: chunk.last_page.filter(|last| Some(*last) != chunk.page),
+        headings: chunk.headings.clone(),
+        text: chunk.text.clone(),
         ..Passage::default()
     }
 }
 
 /// Whole documents in reading order, without what neighbouring chunks repeat of each other.
 pub(super) fn stitch(scope: &Scope, chunks: &[ChunkRecord]) -> Vec<Passage> {
+    let documents = chunks.chunk_by(|one, next| one.document == next.document);
+    let passages = documents.flat_map(|records| {
+        stitched(
+            records,
+            |record| Some(record.id),
+            |record| &record.chunk,
+            |record| from_chunk(scope, record),
+        )
+    });
+    passages.collect()
+}
+
+/// What a document takes of a prompt where it goes in whole, by an upper estimate: its passages with what says where they
+/// are from, under numbers of four digits.
+pub fn whole_tokens(filename: &str, chunks: &[NewChunk]) -> u64 {
+    let passages = stitched(chunks, |_| None, |chunk| chunk, |chunk| placed(filename, chunk));
+    (1_000..).zip(&passages).map(|(number, passage)| estimate_passage(number, passage)).sum()
+}
+
+/// The passages of one document.
+fn stitched<C>(
+    chunks: &[C],
+    id_of: impl Fn(&C) -> Option<ChunkId>,
+    chunk_of: impl Fn(&C) -> &NewChunk,
+    passage_of: impl Fn(&C) -> Passage,
+) -> Vec<Passage> {
     let mut passages: Vec<Passage> = Vec::new();
-    let mut last: Option<&ChunkRecord> = None;
-    for chunk in chunks {
-        let before = last.filter(|l| l.document == chunk.document);
-        let repeated = before.map_or(0, |l| l.chunk.end.saturating_sub(chunk.chunk.start)) as usize;
+    let mut before: Option<&NewChunk> = None;
+    for one in chunks {
+        let chunk = chunk_of(one);
+        let repeated = before.map_or(0, |before| before.end.saturating_sub(chunk.start)) as usize;
         // Offsets that do not fit the text would be a damaged record: then the chunk is shown whole.
-        let text = chunk.chunk.text.get(repeated..).unwrap_or(&chunk.chunk.text);
-        let continues = before.is_some_and(|l| {
-            l.chunk.last_page == chunk.chunk.page && l.chunk.headings == chunk.chunk.headings
-        });
+        let text = chunk.text.get(repeated..).unwrap_or(&chunk.text);
+        let continues =
+            before.is_some_and(|before| before.last_page == chunk.page && before.headings == chunk.headings);
         match passages.last_mut() {
             Some(passage) if continues && passage.text.len() + text.len() <= LONGEST_STITCHED => {
                 if repeated == 0 {
                     passage.text.push_str("\n\n");
                 }
                 passage.text.push_str(text);
-                passage.chunks.push(chunk.id);
-                passage.last_page = chunk.chunk.last_page.filter(|last| Some(*last) != passage.page);
+                passage.chunks.extend(id_of(one));
+                passage.last_page = chunk.last_page.filter(|last| Some(*last) != passage.page);
             }
             _ if text.trim().is_empty() => {}
             _ => {
-                let mut passage = from_chunk(scope, chunk);
+                let mut passage = passage_of(one);
                 passage.text = text.trim_start().to_owned();
                 passages.push(passage);
             }
         }
-        last = Some(chunk);
+        before = Some(chunk);
     }
     passages
 }

@@ -27,7 +27,7 @@ fn chunk(text: &str, start: u64) -> NewChunk {
 pub(super) fn read(texts: &[&str]) -> ReadDocument {
     let chunks = texts.iter().enumerate().map(|(i, text)| chunk(text, i as u64 * 100)).collect();
     let outline = Outline { title: Some("Title".into()), opening: "It opens.".into(), headings: vec![] };
-    ReadDocument { chunks, outline, language: Some("en".into()), pages: Some(2) }
+    ReadDocument { chunks, outline, language: Some("en".into()), pages: Some(2), prompt_tokens: None }
 }
 
 pub(super) fn new_collection(name: &str) -> NewCollection {
@@ -285,6 +285,22 @@ async fn reading_back_keeps_order_and_to_its_limits(store: &dyn Store) {
     let whole = store.whole_documents(&c.id, None, 1_000, soon()).await.expect("read").expect("it fits");
     assert_eq!(whole.iter().map(|f| f.chunk.text.as_str()).collect::<Vec<_>>(), ["alpha", "beta"]);
     assert!(store.whole_documents(&c.id, None, 103, soon()).await.expect("read").is_none());
+    let sizes = |most| store.whole_sizes(&c.id, None, most, 6, soon());
+    // 104 bytes that nobody counted: 17 tokens at least.
+    assert_eq!(
+        sizes(17).await.expect("read"),
+        Some(vec![WholeSize { document: document.key, tokens: None }])
+    );
+    assert_eq!(sizes(16).await.expect("read"), None);
+    store.note_whole_size(document.key, 40).await.expect("note");
+    store.note_whole_size(document.key, 1).await.expect("what is counted stays");
+    assert_eq!(
+        sizes(40).await.expect("read"),
+        Some(vec![WholeSize { document: document.key, tokens: Some(40) }])
+    );
+    assert_eq!(sizes(39).await.expect("read"), None);
+    let none = store.whole_sizes(&c.id, Some(&[]), 1, 6, soon()).await.expect("read");
+    assert_eq!(none, Some(Vec::new()));
     let foreign = store.whole_documents(&other.id, Some(&[document.key]), 1_000, soon()).await.expect("read");
     assert!(foreign.is_none_or(|chunks| chunks.is_empty()));
     let outlines = store.outlines(&c.id, None, 5, soon()).await.expect("outlines");

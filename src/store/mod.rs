@@ -284,6 +284,18 @@ pub trait Store: Send + Sync {
         max_bytes: usize,
         deadline: Instant,
     ) -> Result<Option<Vec<ChunkRecord>>>;
+    /// What each of these documents (of all with `None`) takes of a prompt as a whole, as [`ReadDocument`] says, unless that
+    /// is more than `most` tokens together. Where nobody counted, so many bytes are taken for a token.
+    async fn whole_sizes(
+        &self,
+        collection: &CollectionId,
+        documents: Option<&[DocumentKey]>,
+        most: u64,
+        bytes_per_token: u64,
+        deadline: Instant,
+    ) -> Result<Option<Vec<WholeSize>>>;
+    /// Keeps what a document takes of a prompt, where nobody counted before.
+    async fn note_whole_size(&self, document: DocumentKey, tokens: u64) -> Result<()>;
     /// Outlines of these documents (of all with `None`), at most `limit`.
     async fn outlines(
         &self,

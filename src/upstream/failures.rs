@@ -46,7 +46,12 @@ impl Failures {
             Some(UpstreamError::HeaderTimeout { .. }) => (2, UP),
             Some(UpstreamError::IdleTimeout { .. }) => (3, UP),
             Some(UpstreamError::Broken { .. }) => (4, UP),
-            Some(UpstreamError::Switched { .. } | UpstreamError::NotModels { .. }) => (5, UP),
+            Some(
+                UpstreamError::Switched { .. }
+                | UpstreamError::NotModels { .. }
+                | UpstreamError::Refused { .. }
+                | UpstreamError::NoList { .. },
+            ) => (5, UP),
         };
         self.counts[reason].fetch_add(1, Relaxed);
         self.state.store(state, Relaxed);

@@ -6,6 +6,7 @@
 
 mod answer;
 mod connection;
+mod count;
 mod failures;
 mod models;
 mod path;
@@ -13,6 +14,7 @@ mod pool;
 mod redirect;
 mod socket;
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +29,7 @@ use hyper::body::Incoming;
 pub use answer::AnswerBody;
 pub use connection::{BodyError, Payload};
 pub use failures::Failures;
-pub use models::{Model, ReadModels};
+pub use models::{Model, Models, ReadModels};
 
 use connection::{Connection, Connector};
 use pool::Pool;
@@ -44,6 +46,8 @@ pub struct UpstreamSettings {
     pub key: Option<HeaderValue>,
     /// The window in tokens, whatever upstream tells.
     pub window: Option<u64>,
+    /// The same of single models, whatever that says.
+    pub windows: HashMap<String, u64>,
     /// To connect.
     pub connect_timeout: Duration,
     /// From the request to the head of the answer: the whole time of thinking, where the answer is not streamed.
@@ -89,6 +93,19 @@ pub enum UpstreamError {
     /// Not what an OpenAI-compatible server answers.
     #[error("{base}/models does not answer like an OpenAI-compatible server (status {status})")]
     NotModels { base: String, status: u16 },
+    /// A list of models that is told only to whoever has a key.
+    #[error("{base}/models asks for a key, or refuses the one that it was sent (status {status})")]
+    Refused { base: String, status: u16 },
+    /// No list of models now: that says nothing about the models.
+    #[error("{base}/models answers with status {status}")]
+    NoList { base: String, status: u16 },
+}
+
+impl UpstreamError {
+    /// Whether another key might help.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
 }
 
 /// The LLM server.
@@ -103,6 +120,7 @@ pub struct Upstream {
     via: HeaderValue,
     key: Option<HeaderValue>,
     window: Option<u64>,
+    windows: HashMap<String, u64>,
     header_timeout: Duration,
     idle_timeout: Duration,
     read_models: ReadModels,
@@ -133,6 +151,7 @@ impl Upstream {
             via,
             key: settings.key.clone(),
             window: settings.window,
+            windows: settings.windows.clone(),
             header_timeout: settings.header_timeout,
             idle_timeout: settings.idle_timeout,
             read_models,

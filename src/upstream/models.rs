@@ -1,14 +1,20 @@
-//! What upstream tells of its models: their names, their windows, and how many tokens a chat takes.
+//! What upstream tells of its models: their names, and how many tokens they take.
+//!
+//! The list is asked for once for all who wait, by a task of its own that no client's leaving ends. What was told stays
+//! known until something newer is: a list that cannot be had now says nothing about the models. Where upstream asks
+//! for a key and we have none, it is asked with that of the client who needs to know; the key itself is not kept.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use parking_lot::RwLock;
-use serde::Deserialize;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
 
 use super::{AnswerBody, Upstream, UpstreamError, full, root_cause};
 
@@ -16,8 +22,14 @@ use super::{AnswerBody, Upstream, UpstreamError, full, root_cause};
 const MODELS_FRESH: Duration = Duration::from_secs(60);
 /// A list that is needed now is waited for no longer.
 const MODELS_PATIENCE: Duration = Duration::from_secs(3);
-/// A token count that takes longer is done without.
-const COUNT_PATIENCE: Duration = Duration::from_millis(500);
+/// And where the last attempt failed, no longer than this.
+const SECOND_PATIENCE: Duration = Duration::from_millis(500);
+/// After a failure nobody asks again for so long.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Failures remembered. Those of clients' keys are as many as there are clients.
+const MOST_FAILURES: usize = 1_000;
+/// Models remembered of what several clients were told.
+const MOST_MODELS: usize = 10_000;
 /// Larger answers are no model list and no token count.
 const LARGEST_ANSWER: usize = 16 << 20;
 
@@ -27,77 +39,230 @@ pub type Model = (String, Option<u64>);
 /// Reads the body of `/v1/models`; `None` if it is not a list.
 pub type ReadModels = fn(&[u8]) -> Option<Vec<Model>>;
 
-/// The list as it was last told.
+/// A list of models, or why there is none.
+pub type Models = Result<Arc<Vec<Model>>, Arc<UpstreamError>>;
+
+/// The list as it was last told, and who is asking for it.
 #[derive(Default)]
 pub(super) struct Known {
-    list: RwLock<Option<(Arc<Vec<Model>>, Instant)>>,
-    refreshing: tokio::sync::Mutex<()>,
+    told: RwLock<Told>,
+    asking: Mutex<HashMap<Asker, Asking>>,
+    hasher: RandomState,
+}
+
+#[derive(Clone, Default)]
+struct Told {
+    list: Option<(Arc<Vec<Model>>, Instant)>,
+    /// Without a client's key nothing is told.
+    wants_key: bool,
+}
+
+/// We ourselves, or the hash of a client's key.
+type Asker = Option<u64>;
+
+/// What is told to all who wait.
+type Answer = watch::Receiver<Option<Models>>;
+
+enum Asking {
+    Now(Answer),
+    Failed(Instant, Arc<UpstreamError>),
 }
 
 impl Upstream {
-    /// Upstream's models: known ones at once, and only the first time after a wait.
-    pub async fn models(self: &Arc<Self>) -> Result<Arc<Vec<Model>>, UpstreamError> {
-        let known = self.known.list.read().clone();
-        let Some((models, at)) = known else { return self.refresh().await };
-        if at.elapsed() > MODELS_FRESH
-            && let Ok(turn) = self.known.refreshing.try_lock()
-        {
-            drop(turn);
-            let upstream = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = upstream.refresh().await {
-                    tracing::debug!(%error, "model list not refreshed");
-                }
-            });
+    /// Upstream's models: known ones at once; others are waited for, not longer than `until`. `client` is the
+    /// `Authorization` that a client sends along, for an upstream that asks for one.
+    pub async fn models(self: &Arc<Self>, client: Option<&HeaderValue>, until: Instant) -> Models {
+        let client = client.filter(|_| self.key.is_none());
+        let Told { list, wants_key } = self.known.told.read().clone();
+        let with_key = client.filter(|_| wants_key);
+        if let Some((models, at)) = list {
+            if at.elapsed() > MODELS_FRESH && (with_key.is_some() || !wants_key) {
+                // Whoever comes next has what it finds.
+                let _ = self.ask(with_key, PAUSE);
+            }
+            return Ok(models);
         }
-        Ok(models)
+        let told = self.told(with_key, PAUSE, until).await;
+        match (&told, client) {
+            (Err(error), Some(_)) if with_key.is_none() && error.is_refusal() => {
+                self.told(client, PAUSE, until).await
+            }
+            _ => told,
+        }
     }
 
-    /// Upstream's models as it tells them now, or told a moment ago.
-    pub async fn models_now(&self, moment: Duration) -> Result<Arc<Vec<Model>>, UpstreamError> {
-        let known = self.known.list.read().clone();
+    /// Upstream's models as it tells them now, or told a moment ago. Where it tells them to nobody without a key, what it
+    /// told to a client.
+    pub async fn models_now(self: &Arc<Self>, moment: Duration) -> Models {
+        let known = self.known.told.read().list.clone();
         match known {
-            Some((models, at)) if at.elapsed() < moment => Ok(models),
-            _ => self.refresh().await,
+            Some((models, at)) if at.elapsed() < moment => return Ok(models),
+            _ => {}
         }
+        let told = self.told(None, Duration::ZERO, Instant::now() + MODELS_PATIENCE).await;
+        told.or_else(|error| match self.models_told() {
+            Some(models) if error.is_refusal() && !models.is_empty() => Ok(models),
+            _ => Err(error),
+        })
     }
 
     /// Upstream's models as it told them last, if it ever did.
     pub fn models_told(&self) -> Option<Arc<Vec<Model>>> {
-        self.known.list.read().as_ref().map(|(models, _)| models.clone())
+        self.known.told.read().list.as_ref().map(|(models, _)| models.clone())
     }
 
-    async fn refresh(&self) -> Result<Arc<Vec<Model>>, UpstreamError> {
-        let started = Instant::now();
-        let _one_at_a_time = self.known.refreshing.lock().await;
-        // Somebody else may have fetched it while this call waited for its turn.
-        if let Some((models, _)) = self.known.list.read().clone().filter(|(_, at)| *at >= started) {
-            return Ok(models);
+    /// Takes note of a list that upstream sent to somebody else: to a client with its own key, or to one without.
+    pub fn learn_models(&self, body: &[u8], with_clients_key: bool) {
+        if let Some(models) = (self.read_models)(body) {
+            self.note(models, with_clients_key && self.key.is_none());
         }
-        let fetched = tokio::time::timeout(MODELS_PATIENCE, self.fetch_models()).await;
-        let slow = |_| UpstreamError::HeaderTimeout { base: self.base.to_string(), after: MODELS_PATIENCE };
-        let models = match fetched.map_err(slow)? {
-            // It is there and lists nothing: not to be asked again for every request.
-            Err(error @ UpstreamError::NotModels { .. }) => {
-                tracing::warn!(%error, "the model's window is not known: set --window");
-                Vec::new()
+    }
+
+    /// The window of a model in tokens: as configured, or as upstream tells. A name that is not listed has the window that
+    /// all listed ones have, since llama.cpp serves any name and vLLM its own model where none is named.
+    pub async fn window(
+        self: &Arc<Self>,
+        model: Option<&str>,
+        client: Option<&HeaderValue>,
+        until: Instant,
+    ) -> Option<u64> {
+        if let Some(window) = model.and_then(|model| self.windows.get(model)).copied().or(self.window) {
+            return Some(window);
+        }
+        let models = self.models(client, until).await.ok()?;
+        match models.iter().find(|(id, _)| Some(id.as_str()) == model) {
+            Some((_, window)) => *window,
+            None => {
+                let first = models.first()?.1;
+                first.filter(|_| models.iter().all(|(_, window)| *window == first))
             }
-            fetched => fetched?,
+        }
+    }
+
+    /// What is told to one who asks, and waits for it no longer than `until`.
+    async fn told(self: &Arc<Self>, client: Option<&HeaderValue>, pause: Duration, until: Instant) -> Models {
+        let (mut answer, patience) = match self.ask(client, pause) {
+            Ok(asked) => asked,
+            Err(error) => return Err(error),
         };
-        let models = Arc::new(models);
-        *self.known.list.write() = Some((models.clone(), Instant::now()));
-        Ok(models)
+        let until = until.min(Instant::now() + patience);
+        let waited = tokio::time::timeout_at(until.into(), answer.wait_for(Option::is_some)).await;
+        let told = match &waited {
+            Ok(Ok(told)) => (**told).clone(),
+            // Too late, or the task that asks is gone.
+            Ok(Err(_)) | Err(_) => None,
+        };
+        told.unwrap_or_else(|| Err(Arc::new(self.late(patience))))
     }
 
-    async fn fetch_models(&self) -> Result<Vec<Model>, UpstreamError> {
-        let response = self.send(Method::GET, "/models", HeaderMap::new(), full(Bytes::new())).await?;
-        let status = response.status().as_u16();
+    fn late(&self, after: Duration) -> UpstreamError {
+        UpstreamError::HeaderTimeout { base: self.base.to_string(), after }
+    }
+
+    /// Asks, unless somebody does already, or failed less than `pause` ago. How long the answer is worth waiting for
+    /// comes with it.
+    fn ask(
+        self: &Arc<Self>,
+        client: Option<&HeaderValue>,
+        pause: Duration,
+    ) -> Result<(Answer, Duration), Arc<UpstreamError>> {
+        let asker = client.map(|key| self.known.hasher.hash_one(key));
+        let mut asking = self.known.asking.lock();
+        let patience = match asking.get(&asker) {
+            // A task that died leaves no answer.
+            Some(Asking::Now(answer)) if answer.has_changed().is_ok() => {
+                return Ok((answer.clone(), MODELS_PATIENCE));
+            }
+            Some(Asking::Failed(at, error)) if at.elapsed() < pause => return Err(error.clone()),
+            Some(Asking::Failed(..)) => SECOND_PATIENCE,
+            Some(Asking::Now(_)) | None => MODELS_PATIENCE,
+        };
+        if asking.len() >= MOST_FAILURES {
+            asking.retain(|_, asking| matches!(asking, Asking::Now(_)));
+        }
+        let (tell, answer) = watch::channel(None);
+        asking.insert(asker, Asking::Now(answer.clone()));
+        drop(asking);
+        let (upstream, client) = (self.clone(), client.cloned());
+        tokio::spawn(async move {
+            let told = upstream.fetch(client).await;
+            let mut asking = upstream.known.asking.lock();
+            match &told {
+                Ok(_) => asking.remove(&asker),
+                Err(error) => asking.insert(asker, Asking::Failed(Instant::now(), error.clone())),
+            };
+            drop(asking);
+            // Nobody may be waiting any more.
+            let _ = tell.send(Some(told));
+        });
+        Ok((answer, patience))
+    }
+
+    async fn fetch(&self, client: Option<HeaderValue>) -> Models {
+        let with_key = client.is_some();
+        let fetched = tokio::time::timeout(MODELS_PATIENCE, self.fetch_models(client)).await;
+        let fetched = fetched.unwrap_or_else(|_| Err(self.late(MODELS_PATIENCE)));
+        match fetched {
+            Ok(models) => {
+                if !with_key {
+                    self.known.told.write().wants_key = false;
+                }
+                Ok(self.note(models, with_key))
+            }
+            Err(error @ UpstreamError::NotModels { .. }) => match self.models_told() {
+                // It is there and lists nothing: not to be asked again for every request.
+                None => {
+                    tracing::warn!(%error, "the model's window is not known: set --window");
+                    Ok(self.note(Vec::new(), with_key))
+                }
+                // Rather what stands in front of it: models do not vanish in this way.
+                Some(_) => Err(Arc::new(error)),
+            },
+            Err(error) => {
+                if error.is_refusal() && !with_key && self.key.is_none() {
+                    self.known.told.write().wants_key = true;
+                }
+                tracing::debug!(%error, "no list of models");
+                Err(Arc::new(error))
+            }
+        }
+    }
+
+    async fn fetch_models(&self, client: Option<HeaderValue>) -> Result<Vec<Model>, UpstreamError> {
+        let mut headers = HeaderMap::new();
+        headers.extend(client.map(|key| (AUTHORIZATION, secret(key))));
+        let response = self.send(Method::GET, "/models", headers, full(Bytes::new())).await?;
+        let (status, base) = (response.status(), self.base.to_string());
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(UpstreamError::Refused { base, status: status.as_u16() });
+            }
+            StatusCode::NOT_FOUND => {}
+            status if status.is_success() => {}
+            status => return Err(UpstreamError::NoList { base, status: status.as_u16() }),
+        }
         let body = self.read(response).await?;
-        let not_models = || UpstreamError::NotModels { base: self.base.to_string(), status };
-        (self.read_models)(&body).ok_or_else(not_models)
+        let not_models = UpstreamError::NotModels { base, status: status.as_u16() };
+        (self.read_models)(&body).filter(|_| status.is_success()).ok_or(not_models)
     }
 
-    async fn read(&self, response: Response<AnswerBody>) -> Result<Bytes, UpstreamError> {
+    /// Keeps a list. What one client was told is not all there is: it is joined to what is known.
+    fn note(&self, mut models: Vec<Model>, to_a_client: bool) -> Arc<Vec<Model>> {
+        let mut told = self.known.told.write();
+        if let Some((before, _)) = told.list.as_ref().filter(|_| to_a_client) {
+            let named: std::collections::HashSet<&str> = models.iter().map(|(id, _)| id.as_str()).collect();
+            let others: Vec<Model> =
+                before.iter().filter(|(id, _)| !named.contains(id.as_str())).cloned().collect();
+            if models.len() + others.len() <= MOST_MODELS {
+                models.extend(others);
+            }
+        }
+        let models = Arc::new(models);
+        told.list = Some((models.clone(), Instant::now()));
+        models
+    }
+
+    pub(super) async fn read(&self, response: Response<AnswerBody>) -> Result<Bytes, UpstreamError> {
         match Limited::new(response.into_body(), LARGEST_ANSWER).collect().await {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) => {
@@ -109,52 +274,10 @@ impl Upstream {
             }
         }
     }
+}
 
-    /// The window of a model in tokens: as configured, or as upstream tells. A name that is not listed has the
-    /// window of the only model there is, since llama.cpp serves any name.
-    pub async fn window(self: &Arc<Self>, model: Option<&str>) -> Option<u64> {
-        if self.window.is_some() {
-            return self.window;
-        }
-        let models = self.models().await.ok()?;
-        let named = models.iter().find(|(id, _)| Some(id.as_str()) == model);
-        named.or_else(|| if models.len() == 1 { models.first() } else { None })?.1
-    }
-
-    /// How many tokens a chat request is, template included, by vLLM's `/tokenize`. `None` where upstream has none:
-    /// llama.cpp answers the same body with an empty list, so only a positive count is believed.
-    pub async fn count_tokens(
-        &self,
-        model: Option<&str>,
-        messages: &str,
-        tools: Option<&str>,
-    ) -> Option<u64> {
-        #[derive(Deserialize)]
-        struct Count {
-            count: u64,
-        }
-        let mut body = format!("{{\"messages\":{messages},\"add_generation_prompt\":true");
-        if let Some(model) = model {
-            body.push_str(&format!(",\"model\":{}", serde_json::Value::from(model)));
-        }
-        if let Some(tools) = tools {
-            body.push_str(&format!(",\"tools\":{tools}"));
-        }
-        body.push('}');
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // Outside /v1.
-        let path =
-            format!("{}/tokenize", self.path.strip_suffix("/v1").unwrap_or(&self.path)).parse().ok()?;
-        let call = async {
-            let response = self.exchange(Method::POST, path, headers, full(body.into())).await.ok()?;
-            if !response.status().is_success() {
-                return None;
-            }
-            self.read(response).await.ok()
-        };
-        let answer = tokio::time::timeout(COUNT_PATIENCE, call).await.ok()??;
-        let count: Count = serde_json::from_slice(&answer).ok()?;
-        (count.count > 0).then_some(count.count)
-    }
+/// A client's key as a header that no log shows.
+pub(super) fn secret(mut key: HeaderValue) -> HeaderValue {
+    key.set_sensitive(true);
+    key
 }

@@ -23,6 +23,17 @@ async fn world(options: &str, models: &str) -> World {
 const LLAMA: &str = r#"{"models":[{"name":"test-model"}],"object":"list","data":[{"id":"any-name","meta":{"n_ctx":N,"n_ctx_train":32768}}]}"#;
 const NO_WINDOW: &str = r#"{"object":"list","data":[{"id":"test-model"}]}"#;
 
+fn list(models: &str) -> String {
+    format!(r#"{{"object":"list","data":[{models}]}}"#)
+}
+
+/// Models as vLLM lists them with an adapter.
+fn adapter(parent: &str, window: u64) -> String {
+    format!(
+        r#"{{"id":"base","root":"org/base","parent":null,"max_model_len":{window}}},{{"id":"test-model","root":"/adapters/m","parent":"{parent}","max_model_len":null}}"#
+    )
+}
+
 #[tokio::test]
 async fn the_window_is_what_the_server_tells_or_the_configuration_says() {
     let llama = |window: u64| LLAMA.replace('N', &window.to_string());
@@ -34,7 +45,16 @@ async fn the_window_is_what_the_server_tells_or_the_configuration_says() {
         ("", llama(620), "no_room", 0, 0),
         ("", llama(1_100), "lexical", 300, 600 * 6),
         ("", llama(32_000), "hit", 9_000, 32_000 * 6),
+        ("", list(r#"{"id":"test-model","context_length":32000}"#), "hit", 9_000, 32_000 * 6),
+        ("", list(r#"{"id":"test-model","max_input_tokens":620}"#), "no_room", 0, 0),
+        // An adapter has its model's, along the way, and also where others are served.
+        ("", list(&adapter("base", 620)), "no_room", 0, 0),
+        ("", list(&adapter("base", 32_000)), "hit", 9_000, 32_000 * 6),
+        ("", list(&adapter("org/base", 32_000)), "hit", 9_000, 32_000 * 6),
         ("window = 620", vllm_models(32_000), "no_room", 0, 0),
+        ("windows = { \"test-model\" = 620 }", vllm_models(32_000), "no_room", 0, 0),
+        ("windows = { \"other\" = 620 }", vllm_models(32_000), "hit", 9_000, 32_000 * 6),
+        ("window = 620\nwindows = { \"test-model\" = 32000 }", vllm_models(1_100), "hit", 9_000, 32_000 * 6),
         ("window = 32000", vllm_models(620), "hit", 9_000, 32_000 * 6),
         ("window = 1100", NO_WINDOW.to_owned(), "lexical", 300, 600 * 6),
         ("", NO_WINDOW.to_owned(), "lexical", 300, 3_600 * 6),
@@ -107,4 +127,23 @@ async fn token_counts_are_believed_only_when_they_are_some() {
     assert_eq!(asked["model"], "test-model");
     assert_eq!(asked["add_generation_prompt"], true);
     assert!(asked["messages"].is_array());
+}
+
+#[tokio::test]
+async fn turns_that_the_llm_server_keeps_leave_a_small_part_of_the_window() {
+    let world = world("", &vllm_models(16_000)).await;
+    let ask = async |more: &str| {
+        let body =
+            format!(r#"{{"model":"test-model",{more}"input":"Which code do the rules for topic5 give?"}}"#);
+        let reply = world.post("/v1/responses", &[("X-RAG-Collection", "manual")], body).await;
+        (reply.header("x-rag-status").map(str::to_owned), world.upstream.last().body.len())
+    };
+    let (status, whole) = ask("").await;
+    assert_eq!(status.as_deref(), Some("hit"));
+    assert!(whole > 9_000, "{whole}");
+    for more in [r#""previous_response_id":"resp_1","#, r#""conversation":{"id":"conv_1"},"#] {
+        let (status, sent) = ask(more).await;
+        assert_eq!(status.as_deref(), Some("lexical"), "{more}");
+        assert!(sent < 16_000 / 8 * 4, "{more}: {sent}");
+    }
 }

@@ -232,7 +232,13 @@ impl ApiError {
                 "the LLM server broke off".to_owned(),
                 "it may have begun to answer, so nothing was sent twice: look at its log and try again",
             ),
-            E::NotModels { .. } => (
+            E::Refused { .. } => (
+                StatusCode::BAD_GATEWAY,
+                "upstream_refused",
+                "the LLM server asks for a key, or refuses the one that it was sent".to_owned(),
+                "send one that it takes, or have one set with --upstream-key",
+            ),
+            E::NotModels { .. } | E::NoList { .. } => (
                 StatusCode::BAD_GATEWAY,
                 "upstream_not_openai",
                 "the LLM server does not answer like an OpenAI-compatible one".to_owned(),

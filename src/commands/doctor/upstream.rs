@@ -52,7 +52,7 @@ pub async fn check(config: &Config, ask: bool, report: &mut Report) {
                 ),
                 None => (
                     "asks for a key",
-                    "give it with LASTRO_UPSTREAM_KEY (vLLM: --api-key), or let each client send its own",
+                    "give it with LASTRO_UPSTREAM_KEY (vLLM: --api-key); or let each client send its own, with which models and windows are learnt as well (or set --window)",
                 ),
             };
             return report.fail("upstream", format!("{base} {message} (status {status})"), advice);
@@ -73,11 +73,8 @@ pub async fn check(config: &Config, ask: bool, report: &mut Report) {
             return report.warn("upstream", message, advice);
         }
     };
-    let mut names: Vec<&str> = models.iter().take(SHOWN).map(|(id, _)| id.as_str()).collect();
-    if models.len() > SHOWN {
-        names.push("...");
-    }
-    report.ok("upstream", format!("{base} answers in {took} ms with {}", names.join(", ")));
+    let names = shown(models.iter().map(|(id, _)| id.clone()));
+    report.ok("upstream", format!("{base} answers in {took} ms with {names}"));
     window(config, &models, report);
     count(&upstream, &models, report).await;
     if ask {
@@ -129,33 +126,66 @@ fn advice(error: &UpstreamError, config: &Config) -> String {
     }
 }
 
-fn window(config: &Config, models: &[Model], report: &mut Report) {
-    // Where several models are served, the smallest window is the one to know.
-    let told = models.iter().filter_map(|(_, window)| *window).min();
-    let unknown = models.iter().filter(|(_, window)| window.is_none()).count();
-    match (config.upstream.window, told) {
-        (Some(set), Some(told)) if set > told => report.fail(
-            "window",
-            format!("{set} tokens are configured, but the LLM server has {told}"),
-            "take --window out: the LLM server tells its own",
-        ),
-        (Some(set), _) => small_or_not(set, "configured", report),
-        (None, _) if unknown > 0 => report.warn(
-            "window",
-            format!(
-                "{unknown} of {} models do not tell theirs: {UNKNOWN_WINDOW} tokens are assumed",
-                models.len()
-            ),
-            "set --window to the model's own (vLLM and llama.cpp tell it in /v1/models)",
-        ),
-        (None, Some(told)) => small_or_not(told, "as the LLM server tells", report),
-        (None, None) => {}
+/// A model's window, and who says so.
+struct Known<'a> {
+    model: &'a str,
+    configured: Option<u64>,
+    told: Option<u64>,
+}
+
+impl Known<'_> {
+    fn tokens(&self) -> Option<u64> {
+        self.configured.or(self.told)
     }
 }
 
-fn small_or_not(tokens: u64, by: &str, report: &mut Report) {
-    let message = format!("{tokens} tokens, {by}");
-    match tokens < SMALL_WINDOW {
+fn window(config: &Config, models: &[Model], report: &mut Report) {
+    let settings = &config.upstream;
+    let of_one = |model: &str| settings.windows.get(model).copied();
+    let known: Vec<Known<'_>> = models
+        .iter()
+        .map(|(model, told)| Known { model, configured: of_one(model).or(settings.window), told: *told })
+        .collect();
+    for name in settings.windows.keys().filter(|name| !known.iter().any(|known| known.model == *name)) {
+        report.warn(
+            "window",
+            format!("one is configured for {name}, which the LLM server does not list"),
+            "correct the name in --windows, or take it out",
+        );
+    }
+    let too_large =
+        known.iter().find(|known| known.configured.zip(known.told).is_some_and(|(set, told)| set > told));
+    if let Some(Known { model, configured: Some(set), told: Some(told) }) = too_large {
+        let option = if of_one(model).is_some() { "--windows" } else { "--window" };
+        return report.fail(
+            "window",
+            format!("{set} tokens are configured for {model}, but the LLM server has {told}"),
+            format!("take {option} out: the LLM server tells its own"),
+        );
+    }
+    let unknown: Vec<&str> =
+        known.iter().filter(|known| known.tokens().is_none()).map(|known| known.model).collect();
+    if !unknown.is_empty() {
+        return report.warn(
+            "window",
+            format!(
+                "{} of {} models do not tell theirs ({}): {UNKNOWN_WINDOW} tokens are assumed",
+                unknown.len(),
+                known.len(),
+                shown(unknown.iter().map(|model| (*model).to_owned()))
+            ),
+            "set --window to the model's own, or --windows for each of several (vLLM and llama.cpp tell it in /v1/models)",
+        );
+    }
+    let by =
+        |known: &Known<'_>| if known.configured.is_some() { "configured" } else { "as the LLM server tells" };
+    let message = match &known[..] {
+        [only] => format!("{} tokens, {}", only.tokens().unwrap_or_default(), by(only)),
+        several => shown(several.iter().map(|known| {
+            format!("{} {} tokens ({})", known.model, known.tokens().unwrap_or_default(), by(known))
+        })),
+    };
+    match known.iter().any(|known| known.tokens().is_some_and(|tokens| tokens < SMALL_WINDOW)) {
         true => report.warn(
             "window",
             message,
@@ -165,9 +195,18 @@ fn small_or_not(tokens: u64, by: &str, report: &mut Report) {
     }
 }
 
+/// The first few of several.
+fn shown(several: impl ExactSizeIterator<Item = String>) -> String {
+    let more = several.len() > SHOWN;
+    let mut first: Vec<String> = several.take(SHOWN).collect();
+    first.extend(more.then(|| "...".to_owned()));
+    first.join(", ")
+}
+
 async fn count(upstream: &Upstream, models: &[Model], report: &mut Report) {
     let model = models.first().map(|(id, _)| id.as_str());
-    let counted = upstream.count_tokens(model, r#"[{"role":"user","content":"ok"}]"#, None).await;
+    let counted =
+        upstream.count_tokens(model, &[("messages", r#"[{"role":"user","content":"ok"}]"#)], None).await;
     report.ok(
         "tokens",
         match counted {

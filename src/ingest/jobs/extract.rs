@@ -50,13 +50,19 @@ impl Ingest {
         let model = self.model().await;
         let (filename, chunking_model, sizes) =
             (document.filename.clone(), model.clone(), document.chunking.unwrap_or(CHUNK_SIZES));
-        let read = tokio::task::spawn_blocking(move || read(&extracted, &filename, chunking_model, sizes))
+        let measure = self.measure;
+        let read = move || {
+            let mut read = read(&extracted, &filename, chunking_model, sizes)?;
+            read.prompt_tokens = Some(measure(&filename, &read.chunks));
+            Ok(read)
+        };
+        let read = tokio::task::spawn_blocking(read)
             .await
             .map_err(|error| {
                 tracing::error!(%error, document = document.id.0, "chunking died");
                 failure("parser_crashed", "The text of this file could not be cut into passages. Export it anew, for example as PDF, and upload that.")
             })?
-            .map_err(|error| failure("too_large", error.to_string()))?;
+            .map_err(|error: TooManyChunks| failure("too_large", error.to_string()))?;
         if read.chunks.is_empty() {
             return Err(failure("no_text", "There is no text in this file."));
         }
@@ -114,6 +120,7 @@ fn read(
     Ok(ReadDocument {
         language: language(extracted),
         pages: extracted.pages,
+        prompt_tokens: None,
         outline: Outline {
             title: outline.title,
             opening: outline.opening,

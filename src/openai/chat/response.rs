@@ -8,12 +8,15 @@ use super::{
     ChatRequest, ChatRequestError, Entries, Place, ReadTools, Role, number, read_content, read_model, role,
     span, tools,
 };
+use crate::openai::media::take_parts;
 
 /// What only such a request has.
 #[derive(Debug)]
 pub struct ResponseParts {
     /// Its instructions and input as a chat's messages, in JSON: what fills the model's window.
     pub(super) messages: String,
+    /// It goes on from turns that upstream keeps.
+    pub(super) stored_turns: bool,
     /// The answer is to show what was found.
     pub wants_results: bool,
     /// Its tools, of which upstream sees fewer.
@@ -56,6 +59,9 @@ impl ChatRequest {
         let ReadTools { tools, file_search, cuts } = tools::read(text, &top, raw_tools)?;
         // With the tool, what it has in `include` is among its cuts.
         let ours = if file_search.is_some() { cuts } else { results.unwrap_or_default() };
+        let stored_turns = ["previous_response_id", "conversation"]
+            .iter()
+            .any(|name| top.last(name).is_some_and(|value| !matches!(value.get(), "null" | "\"\"")));
         let messages = as_messages(top.last("instructions"), raw_input, &items);
         let message_count = items.len().max(1);
         Ok(Self {
@@ -70,7 +76,7 @@ impl ChatRequest {
             place,
             reserve: number(&top, "max_output_tokens"),
             stream: top.last("stream").is_some_and(|raw| raw.get() == "true"),
-            response: Some(ResponseParts { messages, wants_results, tools: sent }),
+            response: Some(ResponseParts { messages, stored_turns, wants_results, tools: sent }),
             bytes,
         })
     }
@@ -115,15 +121,30 @@ fn as_messages(instructions: Option<&RawValue>, input: &RawValue, items: &[Entri
         let said = item.last("content").and_then(|content| serde_json::from_str(content.get()).ok());
         match (who, said) {
             (Some(who), Some(said)) => json!({"role": who, "content": plain(said)}),
-            _ => {
-                let entries = item.0.iter().map(|(key, value)| format!("{key}: {}", value.get()));
-                json!({"role": "user", "content": entries.collect::<Vec<_>>().join("\n")})
-            }
+            _ => json!({"role": "user", "content": plain_item(item)}),
         }
     };
     let said = text(input).map(|text| json!({"role": "user", "content": text}));
     let messages: Vec<Value> = system.into_iter().chain(said).chain(items.iter().map(of_item)).collect();
     Value::from(messages).to_string()
+}
+
+/// What an item that is no message says, as the JSON that it is; its media stay parts.
+fn plain_item(item: &Entries<'_>) -> Value {
+    let as_text = || {
+        let entries = item.0.iter().map(|(key, value)| format!("{key}: {}", value.get()));
+        entries.collect::<Vec<_>>().join("\n").into()
+    };
+    let fields =
+        item.0.iter().map(|(key, value)| Some((key.clone(), serde_json::from_str(value.get()).ok()?)));
+    let Some(fields) = fields.collect::<Option<serde_json::Map<_, _>>>() else { return as_text() };
+    let mut list = Value::Array(vec![fields.into()]);
+    let media = take_parts(&mut list);
+    if media.is_empty() {
+        return as_text();
+    }
+    let text = json!({"type": "text", "text": list.to_string()});
+    [text].into_iter().chain(media).collect::<Vec<_>>().into()
 }
 
 /// Parts that are all text, as one text; others as they are.

@@ -8,7 +8,7 @@ fn searched(turns: &[&str]) -> String {
     let roles = [Role::User, Role::Assistant].into_iter().cycle();
     let earlier: Vec<Turn> =
         earlier.iter().zip(roles).map(|(text, role)| Turn { role, text: (*text).to_owned() }).collect();
-    search_text(question, &earlier).into_owned()
+    search_text(question, || earlier).into_owned()
 }
 
 #[test]
@@ -33,12 +33,15 @@ fn a_question_that_says_what_it_is_about_is_searched_as_it_is() {
         assert_eq!(searched(&[before[0], before[1], question]), question);
     }
     // Nothing was said before, or only a greeting.
-    assert!(matches!(search_text("why?", &[]), Cow::Borrowed("why?")));
+    assert!(matches!(search_text("why?", Vec::new), Cow::Borrowed("why?")));
     let greeting = Turn { role: Role::Assistant, text: "Hello!".to_owned() };
-    assert_eq!(search_text("why?", &[greeting]), "why?");
-    // A page that was pasted.
+    assert_eq!(search_text("why?", || vec![greeting]), "why?");
+    // A page that was pasted: what came before is not even read.
     let long = "and it ".repeat(100);
-    assert_eq!(searched(&[before[0], before[1], &long]), long);
+    assert_eq!(search_text(&long, || panic!("the turns before were read")), long);
+    // One that was pasted before.
+    let page = format!("Where is the sauna? {}", "It is said that all is well. ".repeat(100_000));
+    assert_eq!(searched(&[&page, &page, "and the pool?"]), "and the pool? Where is the sauna?");
 }
 
 #[test]

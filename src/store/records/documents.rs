@@ -78,6 +78,13 @@ pub struct DocumentRecord {
     pub created_at: i64,
 }
 
+/// What a document takes of a prompt as a whole, in tokens; `None` if nobody counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WholeSize {
+    pub document: DocumentKey,
+    pub tokens: Option<u64>,
+}
+
 /// How many documents of a collection stand where, and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DocumentCounts {

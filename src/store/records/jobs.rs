@@ -30,4 +30,6 @@ pub struct ReadDocument {
     pub outline: Outline,
     pub language: Option<String>,
     pub pages: Option<u32>,
+    /// Tokens of a prompt that its text takes as a whole, by an upper estimate; `None` if nobody counted.
+    pub prompt_tokens: Option<u64>,
 }

@@ -98,7 +98,7 @@ pub(super) fn cancel(t: &Transaction<'_>, collection: &CollectionId, id: &BatchI
             documents::remove_chunks(t, &document)?;
         }
         t.execute(
-            "UPDATE documents SET status = 'cancelled', chunks = 0, text_bytes = 0 WHERE key = ?1",
+            "UPDATE documents SET status = 'cancelled', chunks = 0, text_bytes = 0, prompt_tokens = NULL WHERE key = ?1",
             [key],
         )?;
         t.execute("DELETE FROM jobs WHERE document = ?1", [key])?;

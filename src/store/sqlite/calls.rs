@@ -301,6 +301,25 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn whole_sizes(
+        &self,
+        collection: &CollectionId,
+        documents: Option<&[DocumentKey]>,
+        most: u64,
+        bytes_per_token: u64,
+        deadline: Instant,
+    ) -> Result<Option<Vec<WholeSize>>> {
+        let (collection, documents) = (collection.clone(), documents.map(<[_]>::to_vec));
+        self.read_before(deadline, move |t| {
+            passages::sizes(t, &collection, documents.as_deref(), most, bytes_per_token)
+        })
+        .await
+    }
+
+    async fn note_whole_size(&self, document: DocumentKey, tokens: u64) -> Result<()> {
+        self.write(move |t, _| passages::note_size(t, document, tokens)).await
+    }
+
     async fn outlines(
         &self,
         collection: &CollectionId,

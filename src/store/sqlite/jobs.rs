@@ -107,8 +107,16 @@ pub(super) fn commit_chunks(
     )?;
     let text_bytes = read.chunks.iter().map(|chunk| chunk.end).max().unwrap_or(0);
     t.execute(
-        "UPDATE documents SET language = ?2, pages = ?3, chunks = ?4, text_bytes = ?5 WHERE key = ?1",
-        params![key, read.language, read.pages, read.chunks.len() as i64, text_bytes as i64],
+        "UPDATE documents SET language = ?2, pages = ?3, chunks = ?4, text_bytes = ?5, prompt_tokens = ?6
+         WHERE key = ?1",
+        params![
+            key,
+            read.language,
+            read.pages,
+            read.chunks.len() as i64,
+            text_bytes as i64,
+            read.prompt_tokens.map(|tokens| tokens as i64),
+        ],
     )?;
     t.execute(
         "UPDATE jobs SET stage = 'embed', attempts = 0, taken = 0, failures = 0, not_before = 0 WHERE document = ?1",
@@ -123,7 +131,8 @@ pub(super) fn fail(t: &Transaction<'_>, key: DocumentKey, failure: &Failure) -> 
         remove_chunks(t, &document)?;
     }
     t.execute(
-        "UPDATE documents SET status = 'failed', failure_code = ?2, failure_message = ?3, chunks = 0, text_bytes = 0 WHERE key = ?1",
+        "UPDATE documents SET status = 'failed', failure_code = ?2, failure_message = ?3, chunks = 0, text_bytes = 0,
+            prompt_tokens = NULL WHERE key = ?1",
         params![key, failure.code, failure.message],
     )?;
     end_job(t, key)

@@ -95,6 +95,40 @@ fn keys_within(
     Ok(Some(keys))
 }
 
+pub(super) fn sizes(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    documents: Option<&[DocumentKey]>,
+    most: u64,
+    bytes_per_token: u64,
+) -> Result<Option<Vec<WholeSize>>> {
+    let mut statement = t.prepare_cached(
+        "SELECT key, text_bytes, prompt_tokens FROM documents WHERE collection = ?1 AND text_bytes > 0 ORDER BY key",
+    )?;
+    let mut rows = statement.query([&collection.0])?;
+    let (mut sizes, mut sum) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let document = row.get(0)?;
+        if documents.is_some_and(|documents| !documents.contains(&document)) {
+            continue;
+        }
+        let (bytes, tokens) = (row.get::<_, i64>(1)? as u64, row.get::<_, Option<i64>>(2)?);
+        let tokens = tokens.map(|tokens| tokens as u64);
+        sum += tokens.unwrap_or(bytes / bytes_per_token.max(1));
+        if sum > most {
+            return Ok(None);
+        }
+        sizes.push(WholeSize { document, tokens });
+    }
+    Ok(Some(sizes))
+}
+
+pub(super) fn note_size(t: &Transaction<'_>, document: DocumentKey, tokens: u64) -> Result<()> {
+    t.prepare_cached("UPDATE documents SET prompt_tokens = ?2 WHERE key = ?1 AND prompt_tokens IS NULL")?
+        .execute(params![document, tokens as i64])?;
+    Ok(())
+}
+
 fn document_keys(
     t: &Transaction<'_>,
     collection: &CollectionId,

@@ -269,6 +269,12 @@ const STEPS: &[&str] = &[
     ALTER TABLE documents ADD COLUMN warning_message TEXT;
     CREATE INDEX documents_with_warnings ON documents (key) WHERE warning_code IS NOT NULL;
     ",
+    // 7: what a document takes of a prompt as a whole: asked for every question, as its bytes were. Unknown of old ones.
+    "
+    ALTER TABLE documents ADD COLUMN prompt_tokens INTEGER;
+    DROP INDEX documents_by_collection;
+    CREATE INDEX documents_by_collection ON documents (collection, key, text_bytes, prompt_tokens);
+    ",
 ];
 
 /// The format version of a database; 0 for an empty one.

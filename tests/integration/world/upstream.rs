@@ -76,6 +76,7 @@ pub struct Upstream {
 struct Shared {
     models: Mutex<Vec<Piece>>,
     tokenize: Mutex<Option<Tokenize>>,
+    key: Mutex<Option<String>>,
     answer: Mutex<Vec<Piece>>,
     answers: Mutex<HashMap<String, Vec<Piece>>>,
     early: AtomicBool,
@@ -129,6 +130,7 @@ impl Upstream {
         let shared = Arc::new(Shared {
             models: Mutex::new(json_answer("200 OK", &vllm_models(8192))),
             tokenize: Mutex::new(None),
+            key: Mutex::new(None),
             answer: Mutex::new(json_answer("200 OK", ANSWER)),
             answers: Mutex::default(),
             early: AtomicBool::new(false),
@@ -167,6 +169,16 @@ impl Upstream {
     /// What is played for `/v1/models` in place of a list.
     pub fn play_models(&self, answer: Vec<Piece>) {
         *self.shared.models.lock() = answer;
+    }
+
+    /// Tells `/v1/models` only to whoever sends this `Authorization`.
+    pub fn models_need(&self, authorization: &str) {
+        *self.shared.key.lock() = Some(authorization.to_owned());
+    }
+
+    /// How often a target was asked for.
+    pub fn asked(&self, target: &str) -> usize {
+        self.everything().iter().filter(|request| request.target == target).count()
     }
 
     /// Answers `/tokenize`; without it that is 404.

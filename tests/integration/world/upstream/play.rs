@@ -61,6 +61,15 @@ fn answer(request: &Recorded, shared: &Shared) -> Vec<Piece> {
         return answer.clone();
     }
     match request.target.as_str() {
+        "/v1/models"
+            if shared
+                .key
+                .lock()
+                .as_deref()
+                .is_some_and(|key| request.header("authorization") != Some(key)) =>
+        {
+            json_answer("401 Unauthorized", "{\"error\":\"Unauthorized\"}")
+        }
         "/v1/models" if request.method == "GET" => shared.models.lock().clone(),
         "/tokenize" => match *shared.tokenize.lock() {
             Some(count) => json_answer("200 OK", &count(&request.body)),
