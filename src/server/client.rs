@@ -40,6 +40,8 @@ pub(super) enum Place {
     Chunk,
     /// In the middle of something: the next bytes that are sent will tell.
     Inside,
+    /// In a body that ends with the connection. Who closes a side only then is taken for one who leaves.
+    Open,
 }
 
 /// A connection whose client sends nothing more.

@@ -34,8 +34,10 @@ pub(super) enum Answer {
     Awaited,
     /// Its head was written, and its body is sent in chunks.
     Chunked,
-    /// Its head was written, and its body is of another kind.
-    Plain,
+    /// Its head was written, and its body is of a length that it told.
+    Sized,
+    /// Its head was written, and its body ends with the connection.
+    UntilClosed,
     /// The request came before all of the answer before it had gone.
     Mixed,
     /// The connection speaks another protocol.
@@ -112,8 +114,15 @@ impl Pulse {
     }
 
     pub fn answer(&self) -> Answer {
-        const ALL: [Answer; 6] =
-            [Answer::None, Answer::Awaited, Answer::Chunked, Answer::Plain, Answer::Mixed, Answer::Tunnel];
+        const ALL: [Answer; 7] = [
+            Answer::None,
+            Answer::Awaited,
+            Answer::Chunked,
+            Answer::Sized,
+            Answer::UntilClosed,
+            Answer::Mixed,
+            Answer::Tunnel,
+        ];
         ALL[usize::from(self.answer.load(Relaxed))]
     }
 

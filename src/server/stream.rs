@@ -28,6 +28,7 @@ const TAKES_NOTHING: Duration = Duration::from_secs(300);
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// As hyper writes it.
 const CHUNKED: &[u8] = b"\r\ntransfer-encoding: chunked\r\n";
+const SIZED: &[u8] = b"\r\ncontent-length: ";
 /// What a refused client still sends is read for so long, so that it gets to see the refusal.
 const LINGER: Duration = Duration::from_secs(2);
 /// And so many bytes of it.
@@ -74,8 +75,12 @@ impl ClientStream {
             Answer::Awaited => {
                 let head = bytes.strip_prefix(CONTINUE).unwrap_or(bytes);
                 if !head.is_empty() {
-                    let chunked = memmem::find(head, CHUNKED).is_some();
-                    self.pulse.set_answer(if chunked { Answer::Chunked } else { Answer::Plain });
+                    let holds = |field| memmem::find(head, field).is_some();
+                    self.pulse.set_answer(match (holds(CHUNKED), holds(SIZED)) {
+                        (true, _) => Answer::Chunked,
+                        (false, true) => Answer::Sized,
+                        (false, false) => Answer::UntilClosed,
+                    });
                 }
             }
             _ => {}
@@ -98,12 +103,17 @@ impl ClientStream {
         let place = match self.pulse.answer() {
             Answer::Awaited => Place::Head,
             Answer::Chunked => Place::Chunk,
-            Answer::Plain | Answer::Mixed => Place::Inside,
+            Answer::Sized | Answer::Mixed => Place::Inside,
+            Answer::UntilClosed => Place::Open,
             Answer::None | Answer::Tunnel => return Ok(()),
         };
         if self.half_closed.is_none() && !self.more_waits {
             match client::poll_end(&self.tcp, cx) {
                 Poll::Pending => {}
+                // Nothing can be sent there to find out, and nothing may come for a long time.
+                Poll::Ready(Ok(true)) if place == Place::Open => {
+                    return Err(io::ErrorKind::ConnectionReset.into());
+                }
                 Poll::Ready(Ok(true)) => self.half_closed = Some(HalfClosed::new(&self.tcp)?),
                 Poll::Ready(Ok(false)) => self.more_waits = true,
                 Poll::Ready(Err(error)) => return Err(error),
