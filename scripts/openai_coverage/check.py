@@ -102,7 +102,7 @@ def run(url, document, wanted, names):
     stores(call)
     store = call("POST /v1/vector_stores", body={"name": "coverage"}).json()["id"]
     one, two, three = made[0][:3]
-    broken = call("POST /v1/files", form={"purpose": "user_data"}, file={"file": ("broken.pdf", b"%PDF-1.7 and nothing else")}).json()["id"]
+    broken = call("POST /v1/files", form={"purpose": "user_data"}, file={"file": ("empty.txt", b" \n")}).json()["id"]
     fixed = {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 100}}
     attributes = {"text": "a", "number": 1.5, "truth": True}
     call(f"POST {store_path}/files", store, body={"file_id": one, "attributes": attributes, "chunking_strategy": fixed})
@@ -155,7 +155,8 @@ def pages(call, section, *parts):
 
 def files(call):
     made = []
-    for number, purpose in enumerate(("assistants", "batch", "fine-tune", "vision", "user_data", "evals")):
+    for number, purpose in enumerate(("assistants", "batch", "fine-tune", "vision", "user_data", "evals", "assistants_output", "batch_output",
+                                       "fine-tune-results")):
         form = {"purpose": purpose}
         if number == 0:
             form |= {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}

@@ -1,4 +1,5 @@
 """LangChain's OpenAI classes, unmodified."""
+import openai
 import pytest
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
@@ -34,6 +35,17 @@ def test_a_header_selects_and_switches_off(address):
     assert FACT not in off.invoke(QUESTION).content
 
 
+def test_a_conversation_over_responses_goes_on(lastro, address):
+    """The class sends each answer back as it got it, the search in it too."""
+    tool = {"type": "file_search", "vector_store_ids": ["langchain"]}
+    model = chat(address, model="smollm2", use_responses_api=True).bind_tools([tool])
+    said = [("user", QUESTION)]
+    for _ in range(3):
+        answer = model.invoke(said)
+        assert any(block["type"] in ("file_search_call", "server_tool_call") for block in answer.content), answer.content
+        said += [answer, ("user", QUESTION)]
+
+
 def test_embeddings(address):
     # LangChain counts tokens with OpenAI's tokeniser and would send their numbers, unless it is told not to.
     embeddings = OpenAIEmbeddings(base_url=address, api_key="none", model=MODEL.name, check_embedding_ctx_length=False, max_retries=0)
@@ -41,3 +53,16 @@ def test_embeddings(address):
     assert len(lid) == 384
     assert sum(a * b for a, b in zip(lid, cover)) > sum(a * b for a, b in zip(lid, rain))
     assert embeddings.embed_query("The lid is blue.") == pytest.approx(lid, abs=1e-3)
+
+
+def test_long_texts_are_cut_where_that_is_asked_for(address):
+    """Splitters count characters, and models tokens."""
+    plain, cutting = ({}, {"extra_body": {"truncate_prompt_tokens": -1}})
+    text = "The lid of the pump is blue, and a long text follows. " * 40
+    embeddings = [OpenAIEmbeddings(base_url=address, api_key="none", model=MODEL.name, check_embedding_ctx_length=False, max_retries=0,
+                                   model_kwargs=options) for options in (plain, cutting)]
+    with pytest.raises(openai.BadRequestError) as error:
+        embeddings[0].embed_documents(["Short.", text])
+    assert "truncate_prompt_tokens" in str(error.value)
+    short, long = embeddings[1].embed_documents(["Short.", text])
+    assert len(short) == len(long) == 384

@@ -117,6 +117,22 @@ def test_annotations_without_streaming(grounded, client):
         check_citations(grounded, choice.message.annotations)
 
 
+def test_every_listed_model_is_told_of(client):
+    listed = [model for model in client.models.list() if "@" in model.id or model.owned_by == "lastro"]
+    assert listed
+    for model in listed:
+        assert client.models.retrieve(model.id).to_dict() == model.to_dict()
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve(f"{MODEL}@nothing-of-this-name")
+
+
+def test_embeddings_are_cut_where_that_is_asked_for(client):
+    long = "A sentence about pumps and their lids. " * 100
+    for most, tokens in ((-1, 256), (16, 16)):
+        answer = client.embeddings.create(model=EMBEDDING_MODEL.name, input=long, extra_body={"truncate_prompt_tokens": most})
+        assert answer.usage.prompt_tokens == tokens and len(answer.data[0].embedding) == 384
+
+
 def test_embeddings_of_our_model(client):
     texts, name = ["The lid is blue.", "A colour of the cover", "Rain in Lisbon"], EMBEDDING_MODEL.name
     assert name in {model.id for model in client.models.list()}

@@ -89,3 +89,41 @@ def test_a_page_that_cannot_be_is_refused(client, field, query):
     with pytest.raises((openai.BadRequestError, openai.NotFoundError)) as error:
         client.files.list(**query)
     assert error.value.param == field, error.value.body
+
+
+def test_all_files_and_stores_are_deleted_while_they_are_listed(start):
+    """The SDK asks for the next page after the last element of this one, which is gone by then."""
+    client = sdk(start(model=None))
+    for number in range(5):
+        store = client.vector_stores.create(name=f"store {number}")
+    ids = [client.files.create(file=(f"{number}.txt", f"Text {number}.".encode()), purpose="assistants").id for number in range(9)]
+    batch = client.vector_stores.file_batches.create_and_poll(vector_store_id=store.id, file_ids=ids)
+    assert batch.file_counts.completed == 9
+    detached = []
+    for file in client.vector_stores.file_batches.list_files(batch.id, vector_store_id=store.id, limit=2, order="asc"):
+        client.vector_stores.files.delete(file.id, vector_store_id=store.id)
+        detached.append(file.id)
+    assert detached == ids
+    client.vector_stores.file_batches.create_and_poll(vector_store_id=store.id, file_ids=ids)
+    for file in client.vector_stores.files.list(store.id, limit=2):
+        client.vector_stores.files.delete(file.id, vector_store_id=store.id)
+    for file in client.files.list(limit=4):
+        client.files.delete(file.id)
+    for store in client.vector_stores.list(limit=2):
+        client.vector_stores.delete(store.id)
+    assert not list(client.files.list()) and not list(client.vector_stores.list())
+
+
+def test_a_file_says_why_it_could_not_be_read(client, store):
+    broken = client.vector_stores.files.upload_and_poll(vector_store_id=store.id, file=("empty.txt", b" \n"))
+    assert broken.status == "failed"
+    file = client.files.retrieve(broken.id)
+    assert file.status == "error" and file.status_details == broken.last_error.message
+    client.files.delete(broken.id)
+
+
+@pytest.mark.parametrize("purpose", ["assistants_output", "batch_output", "fine-tune-results"])
+def test_results_of_other_programs_have_a_place(client, purpose):
+    created = client.files.create(file=("results.jsonl", b"{}"), purpose=purpose)
+    assert created.purpose == purpose and [file.id for file in client.files.list(purpose=purpose)] == [created.id]
+    client.files.delete(created.id)

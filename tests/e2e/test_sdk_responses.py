@@ -94,6 +94,69 @@ def test_the_models_name_selects_too(grounded, client):
     assert search.type == "file_search_call" and message.content[0].text == ANSWER
 
 
+FUNCTION = {"type": "function", "name": "look_up", "parameters": {"type": "object", "properties": {}}}
+CALL = [{"type": "function_call", "call_id": "call_1", "name": "look_up", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_1", "output": "It is in the file_search_call."}]
+
+
+@pytest.mark.parametrize("include", [None, ["file_search_call.results"]])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_conversation_goes_on_with_all_that_was_answered(grounded, client, scripted, tools, include, stream):
+    conversation = []
+    for question in (QUESTION, "And since when?", QUESTION):
+        conversation.append({"role": "user", "content": question})
+        if stream:
+            *_, last = client.responses.create(model=MODEL, input=conversation, tools=tools, include=include, stream=True)
+            answered = last.response
+        else:
+            answered = client.responses.create(model=MODEL, input=conversation, tools=tools, include=include)
+        assert [item.type for item in answered.output] == ["file_search_call", "message"]
+        sent = scripted.requests[-1][2]["input"]
+        assert [item.get("role") for item in sent] == ["user", "assistant"] * (len(sent) // 2) + ["user"]
+        assert "file_search" not in str(sent) and "<passage" in str(sent[-1])
+        conversation += answered.output
+
+
+@pytest.mark.parametrize("left", ["with file_search", "with a function beside", "with a function alone", "without tools"])
+def test_a_search_comes_back_whatever_else_is_asked(grounded, client, scripted, tools, left):
+    first = client.responses.create(model=MODEL, input=QUESTION, tools=[*tools, FUNCTION])
+    search, message = first.output
+    asked = {"with file_search": {"tools": tools}, "with a function beside": {"tools": [*tools, FUNCTION]},
+             "with a function alone": {"tools": [FUNCTION]}, "without tools": {}}[left]
+    question = {"role": "user", "content": QUESTION}
+    reference = {"type": "item_reference", "id": search.id}
+    for conversation, kinds in (([question, search, message, question], [None, "message", None]),
+                                ([question, search, *CALL], [None, "function_call", "function_call_output"]),
+                                ([question, reference, message, question], [None, "message", None])):
+        client.responses.create(model=MODEL, input=conversation, **asked)
+        sent = scripted.requests[-1][2]
+        assert [item.get("type") for item in sent["input"]] == kinds
+        assert ("<passage" in str(sent["input"])) == (left in ("with file_search", "with a function beside"))
+        client.responses.create(model=MODEL, input=conversation, extra_headers={"X-RAG": "off"}, **asked)
+
+
+def test_what_is_found_has_attributes_and_comes_best_first(grounded, client, scripted):
+    texts = {"weather.txt": "Rain falls on Tuesdays.", "colours.txt": "The cover of the Nimbus lamp is teal.", "walks.txt": "Walks are at noon."}
+    store = client.vector_stores.create(name="found")
+    for name, text in texts.items():
+        file = client.vector_stores.files.upload_and_poll(vector_store_id=store.id, file=(name, text.encode()),
+                                                          attributes={"name": name, "lines": 1, "short": True})
+        assert file.status == "completed"
+    for tool in ({}, {"max_num_results": 3}, {"filters": {"type": "eq", "key": "short", "value": True}}):
+        response = client.responses.create(model=MODEL, input="What colour is the cover of the lamp?", include=["file_search_call.results"],
+                                           tools=[{"type": "file_search", "vector_store_ids": [store.id], **tool}])
+        results = response.output[0].results
+        assert results[0].filename == "colours.txt" and results[0].score > 0
+        assert all(result.attributes == {"name": result.filename, "lines": 1, "short": True} for result in results)
+        scores = [result.score for result in results]
+        assert scores == sorted(scores, reverse=True) and all(0 <= score <= 1 for score in scores)
+        if "max_num_results" not in tool:
+            prompt = str(scripted.requests[-1][2]["input"])
+            assert len(results) == 3 and prompt.index("Rain falls") < prompt.index("Nimbus lamp"), "whole documents, in their order"
+            # The scripted answer cites [1], which is the first in the prompt.
+            assert response.output[1].content[0].annotations[0].filename == "weather.txt"
+
+
 def test_without_file_search_a_response_is_upstreams_own(grounded, client, scripted):
     response = client.responses.create(model=MODEL, input=QUESTION)
     assert [item.type for item in response.output] == ["message"] and response.output_text == ANSWER

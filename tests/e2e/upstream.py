@@ -8,6 +8,8 @@ MODEL = "scripted"
 PIECES = ["The", " code is 7315", " [1]", ". Olá, 世界 🌍", " [", "1", "]. And", " more [99", "]."]
 ANSWER = "".join(PIECES)
 MOST_CHOICES = 4
+# Elements of a response's input that vLLM takes.
+ITEMS = (None, "message", "reasoning", "function_call", "function_call_output")
 USAGE = {"prompt_tokens": 10, "completion_tokens": len(PIECES), "total_tokens": 10 + len(PIECES)}
 MODELS = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1, "owned_by": "vllm", "max_model_len": 16384}]}
 
@@ -97,6 +99,11 @@ class Handler(BaseHTTPRequestHandler):
         if not isinstance(request, dict):
             return self.answer(400, {"error": {"message": "not a JSON object", "type": "BadRequestError", "param": None, "code": 400}})
         self.server.requests.append((self.path, dict(self.headers), request))
+        items = request.get("input") if self.path == "/v1/responses" else None
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict) and item.get("type") not in ITEMS:
+                refusal = {"message": f"Unsupported input item type: {item.get('type')}", "type": "BadRequestError", "param": None, "code": 400}
+                return self.answer(400, {"error": refusal})
         answers = {"/v1/chat/completions": (chunks, completion),
                    "/v1/responses": (events, lambda request: response(request, [message("completed", [text_part(ANSWER)])], "completed"))}
         if self.path not in answers:
