@@ -33,6 +33,7 @@ const ROUTES: &[(&str, &str, &str, Needs)] = &[
     ("GET", "/openapi.json", "/openapi.json", CHAT),
     ("GET", "/metrics", "/metrics", METRICS),
     ("GET", "/v1/models", "/v1/models", CHAT),
+    ("GET", "/v1/models/{*model}", "/v1/models/x", CHAT_AND_RELAY),
     ("GET", "/v1/files", "/v1/files", CHAT),
     ("POST", "/v1/files", "/v1/files", INGEST),
     ("GET", "/v1/files/{file}", "/v1/files/file-x", CHAT),
