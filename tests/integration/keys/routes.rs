@@ -94,6 +94,12 @@ const ROUTES: &[(&str, &str, &str, Needs)] = &[
         "/v1/vector_stores/manual/documents/x",
         INGEST,
     ),
+    (
+        "POST",
+        "/v1/vector_stores/{collection}/documents/{document}/retry",
+        "/v1/vector_stores/manual/documents/x/retry",
+        INGEST,
+    ),
     ("GET", "/admin/keys", "/admin/keys", ADMIN),
     ("POST", "/admin/keys", "/admin/keys", ADMIN),
     ("DELETE", "/admin/keys/{key}", "/admin/keys/nosuch", ADMIN),
