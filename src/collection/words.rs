@@ -13,8 +13,8 @@ use crate::store::{ChunkMark, CollectionRecord, Revision, Store, room};
 
 /// Bytes of text read at a time: all of a large collection would be in memory at once.
 const TEXT_AT_ONCE: usize = 8 << 20;
-/// Room that is left on the disk when an index is built beside another.
-const SPARE_ROOM: u64 = 16 << 20;
+/// Room that even a small index takes while it is built.
+const LEAST_ROOM: u64 = 2 << 20;
 
 /// What is found by words. One at a time calls what changes it; any number search meanwhile.
 pub(super) struct Words {
@@ -258,7 +258,8 @@ async fn fill(
 /// Makes sure of the room for an index beside the present one. One that does not answer gives its own.
 fn make_room(folder: &std::path::Path, answers: bool) -> Result<(), IndexError> {
     LexicalIndex::check_room(folder)?;
-    let wanted = LexicalIndex::size(folder)? + SPARE_ROOM;
+    // As large as the present one, and again while its parts are put together.
+    let wanted = 2 * LexicalIndex::size(folder)? + LEAST_ROOM;
     let parent = folder.parent().unwrap_or(folder);
     if room(parent)?.free_bytes >= wanted {
         return Ok(());
@@ -270,6 +271,7 @@ fn make_room(folder: &std::path::Path, answers: bool) -> Result<(), IndexError> 
     LexicalIndex::remove(folder)
 }
 
+/// Work that blocks, on a thread that may.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
 ) -> Result<T, CollectionError> {

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::params;
 
 use super::models::{model_folder, with_model};
 use super::world::model::write_model;
-use super::world::{World, eventually};
+use super::world::{Request, World, eventually};
 
 /// The folder of a world's only collection.
 fn indexes(world: &World) -> PathBuf {
@@ -66,6 +67,29 @@ async fn words_of_deleted_documents_are_in_no_file_after_a_stop() {
     assert_eq!(world.search("manual", "keel").await, ["The keel stays."]);
     let gone = || async { (!stranger.exists()).then_some(()) };
     eventually(gone).await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_during_a_delete_leaves_an_index_that_follows() {
+    let mut world = World::start("").await;
+    let long: String = (0..2_000).map(|n| format!("The ballast of ship {n} is stone.\n\n")).collect();
+    world.upload("manual", &[("long.txt", &long), ("kept.txt", "The keel stays.")]).await;
+    let folder = indexes(&world).join("lexical");
+    let number = || fs::metadata(&folder).expect("an index").ino();
+    let before = number();
+    // One that leaves before its request was read has asked for nothing.
+    eventually(|| async {
+        let request = Request::new("DELETE", "/v1/vector_stores/manual/documents/long.txt");
+        drop(request.open(world.address).await);
+        world.search("manual", "ballast").await.is_empty().then_some(())
+    })
+    .await;
+    world.upload("manual", &[("late.txt", "The anchor came late.")]).await;
+    assert_eq!(world.search("manual", "anchor").await, ["The anchor came late."]);
+    assert_eq!(number(), before, "the index was not built anew");
+    world.stop().await;
+    let left = words(&folder);
+    assert!(left.contains("keel") && !left.contains("ballast"), "{} words", left.len());
 }
 
 #[tokio::test]

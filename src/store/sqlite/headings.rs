@@ -25,8 +25,8 @@ pub(super) fn bounded(mut headings: Vec<String>) -> Vec<String> {
     headings
 }
 
-/// One that is cut ends in "…".
-fn cut(heading: &mut String) {
+/// Cuts one that is too long; it ends in "…" then.
+pub(super) fn cut(heading: &mut String) {
     if heading.char_indices().nth(LONGEST_HEADING).is_none() {
         return;
     }

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::changes::strings;
+use super::headings;
 use crate::store::*;
 
 const COLUMNS: &str =
@@ -161,7 +162,10 @@ pub(super) fn outlines(
             })
             .optional()?;
         if let Some((document, document_id, filename, attributes, json)) = found {
-            let outline = serde_json::from_str(&json).map_err(|e| StoreError::Damaged(e.to_string()))?;
+            let mut outline: Outline =
+                serde_json::from_str(&json).map_err(|e| StoreError::Damaged(e.to_string()))?;
+            outline.title.iter_mut().for_each(headings::cut);
+            outline.headings.iter_mut().for_each(|heading| headings::cut(&mut heading.text));
             outlines.push(OutlineRecord { document, document_id, filename, attributes, outline });
         }
     }
