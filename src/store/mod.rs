@@ -21,6 +21,8 @@ mod conformance;
 mod conformance_files;
 #[cfg(test)]
 mod conformance_jobs;
+#[cfg(test)]
+mod conformance_removals;
 mod lock;
 mod records;
 mod room;
@@ -267,6 +269,10 @@ pub trait Store: Send + Sync {
         since: Revision,
         most: usize,
     ) -> Result<VectorChanges>;
+
+    /// Forgets what was removed up to a revision at which every index stands. Its record says from where on removals are
+    /// still told: an index that is older is built anew.
+    async fn forget_removals(&self, collection: &CollectionId, until: Revision) -> Result<()>;
 
     /// The chunks of these ids that are alive, in one read transaction, in the order asked for.
     async fn read_chunks(

@@ -61,4 +61,6 @@ pub struct CollectionRecord {
     /// Seconds since 1970.
     pub created_at: i64,
     pub revision: Revision,
+    /// What was removed up to this revision is not told any more: an index that is older is built anew.
+    pub removals_since: Revision,
 }

@@ -15,6 +15,9 @@ fn after(pause: Duration) -> i64 {
     now_in_milliseconds().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// Removals that are forgotten in one transaction, about.
+const REMOVALS_AT_ONCE: usize = 5_000;
+
 #[async_trait]
 impl Store for SqliteStore {
     fn identity(&self) -> &str {
@@ -277,6 +280,18 @@ impl Store for SqliteStore {
     ) -> Result<VectorChanges> {
         let (collection, fingerprint) = (collection.clone(), fingerprint.to_owned());
         self.read(move |t| changes::of_vectors(t, &collection, &fingerprint, since, most)).await
+    }
+
+    async fn forget_removals(&self, collection: &CollectionId, until: Revision) -> Result<()> {
+        loop {
+            let collection = collection.clone();
+            let some = move |t: &Transaction<'_>| {
+                changes::forget_some_removals(t, &collection, until, REMOVALS_AT_ONCE)
+            };
+            if !self.write(move |t, _| some(t)).await? {
+                return Ok(());
+            }
+        }
     }
 
     async fn read_chunks(

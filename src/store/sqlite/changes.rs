@@ -125,6 +125,27 @@ pub(super) fn replaced_vectors(t: &Transaction<'_>, kept: &str) -> Result<Vec<(S
     Ok(replaced)
 }
 
+/// Forgets some removals up to a revision, and says whether there are more.
+pub(super) fn forget_some_removals(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    until: Revision,
+    most: usize,
+) -> Result<bool> {
+    let last: Option<i64> = t
+        .prepare_cached(
+            "SELECT max(revision) FROM (SELECT revision FROM removals WHERE collection = ?1 AND revision <= ?2
+             ORDER BY revision LIMIT ?3)",
+        )?
+        .query_row(params![collection.0, until as i64, most as i64], |row| row.get(0))?;
+    let Some(last) = last else { return Ok(false) };
+    t.prepare_cached("DELETE FROM removals WHERE collection = ?1 AND revision <= ?2")?
+        .execute(params![collection.0, last])?;
+    t.prepare_cached("UPDATE collections SET removals_since = max(removals_since, ?2) WHERE id = ?1")?
+        .execute(params![collection.0, last])?;
+    Ok(true)
+}
+
 /// Chunks removed after a revision and up to another.
 fn removed(
     t: &Transaction<'_>,

@@ -43,7 +43,7 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<Collect
 
 const COLUMNS: &str =
     "SELECT id, name, origin, language, settings, created_at, revision, description, metadata,
-    expires_days, last_active_at, expired, owner, rowid FROM collections";
+    expires_days, last_active_at, expired, owner, rowid, removals_since FROM collections";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<CollectionRecord> {
     let origin: String = row.get(2)?;
@@ -62,6 +62,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CollectionRecord> {
         expired: row.get(11)?,
         owner: row.get(12)?,
         number: row.get(13)?,
+        removals_since: row.get::<_, i64>(14)? as u64,
     })
 }
 

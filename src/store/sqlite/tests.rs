@@ -7,6 +7,7 @@ async fn conforms() {
     crate::store::conformance::store(empty).await;
     crate::store::conformance_files::store(empty).await;
     crate::store::conformance_jobs::store(empty).await;
+    crate::store::conformance_removals::store(empty).await;
 }
 
 /// With one statement for one document and for all, SQLite went through every chunk that there is.
