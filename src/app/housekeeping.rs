@@ -39,6 +39,9 @@ impl App {
                 if let Err(error) = self.forget_old().await {
                     tracing::warn!(%error, "what is over its time stays for another hour");
                 }
+                if let Err(error) = self.catalog.forget_removals().await {
+                    tracing::warn!(%error, "removals that all indexes followed are kept for another hour");
+                }
             }
             loop {
                 match self.store.tidy().await {

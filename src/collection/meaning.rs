@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 
 use super::{CollectionError, EmbeddingModel};
 use crate::index::{ExactScan, VectorBatch, VectorIndex, VectorRow};
-use crate::store::{CollectionId, Store};
+use crate::store::{CollectionId, Revision, Store};
 
 /// Bringing an index up to date is bounded only by work, not by a waiting client.
 const APPLY_DEADLINE: Duration = Duration::from_secs(600);
@@ -34,6 +34,11 @@ impl Meaning {
         (dense.model.fingerprint == model.fingerprint && !dense.index.is_empty()).then_some(dense)
     }
 
+    /// The revision at which the index stands, if there is one.
+    pub fn revision(&self) -> Option<Revision> {
+        self.answering.read().as_ref().map(|dense| dense.index.revision())
+    }
+
     /// Brings the vectors of a model to the store's revision. Those that are read for the first time are searched once
     /// all of them are there: a part of them would hide what the rest would find. One at a time does this.
     pub async fn follow(
@@ -42,11 +47,13 @@ impl Meaning {
         id: &CollectionId,
         model: Arc<EmbeddingModel>,
     ) -> Result<(), CollectionError> {
-        let newest = store.collection(id).await?.revision;
+        let record = store.collection(id).await?;
+        let newest = record.revision;
         let current = self.answering.read().clone();
         let dense = match current {
             Some(dense)
-                if dense.model.fingerprint == model.fingerprint && dense.index.revision() <= newest =>
+                if dense.model.fingerprint == model.fingerprint
+                    && (record.removals_since..=newest).contains(&dense.index.revision()) =>
             {
                 dense
             }

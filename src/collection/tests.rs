@@ -300,3 +300,48 @@ async fn where_meaning_fails_or_is_late_words_answer() {
         assert_eq!((found.hits.len(), found.by), (1, expected));
     }
 }
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("a file");
+    }
+}
+
+#[tokio::test]
+async fn removals_are_forgotten_once_followed_and_an_older_index_is_built_anew() {
+    let world = World::new(Question::Answers).await;
+    let (gone, kept) = (world.add(&["ballast"]).await, world.add(&["keel"]).await);
+    for document in [&gone, &kept] {
+        world.embed(document.key).await;
+    }
+    world.catalog.sync(&world.collection).await.expect("synced");
+    let older = tempfile::tempdir().expect("a folder");
+    copy(&world.index(), older.path());
+    let since = async || world.store.collection(&world.collection.id).await.expect("a record").removals_since;
+    world.store.delete_document(&world.collection.id, &gone.id).await.expect("deleted");
+    world.catalog.forget_removals().await.expect("nothing to forget");
+    assert_eq!(since().await, 0, "no index followed yet");
+    world.catalog.sync(&world.collection).await.expect("synced");
+    world.catalog.forget_removals().await.expect("forgotten");
+    assert!(since().await > 0);
+    // What goes on, and a new process, need not build anything.
+    let number = world.number();
+    world.add(&["anchor"]).await;
+    world.catalog.sync(&world.collection).await.expect("synced");
+    let world = world.reopened(Question::Answers).await;
+    world.catalog.sync(&world.collection).await.expect("synced");
+    assert_eq!(world.number(), number);
+    assert_eq!(world.found("keel").await.0, ["keel"]);
+    // A copy of the index from before holds what nobody tells to be gone.
+    let index = world.index();
+    let world = world.reopened(Question::NoModel).await;
+    fs::remove_dir_all(&index).expect("removed");
+    copy(older.path(), &index);
+    world.catalog.sync(&world.collection).await.expect("synced");
+    let words = world.collection.words.answering().expect("an index");
+    let found =
+        |text: &str| words.search(text, 9, &crate::index::Filter::Everything).expect("searched").len();
+    assert_eq!((found("ballast"), found("keel"), found("anchor")), (0, 1, 1));
+}

@@ -98,6 +98,20 @@ impl Catalog {
         }
     }
 
+    /// Lets the store forget removals that all indexes of a collection have followed.
+    pub async fn forget_removals(&self) -> Result<(), CollectionError> {
+        let all: Vec<_> = self.open.read().values().cloned().collect();
+        for collection in all {
+            let _nobody_follows = collection.words_runs.pause().await;
+            let _either = collection.meaning_runs.pause().await;
+            // An index that is yet to be read begins with what there is then.
+            let Some(words) = collection.words.revision() else { continue };
+            let until = collection.meaning.revision().map_or(words, |meaning| meaning.min(words));
+            unless_deleted(self.store.forget_removals(&collection.id, until).await.map_err(Into::into))?;
+        }
+        Ok(())
+    }
+
     /// Ends what is under way, and leaves no file that holds words of removed chunks. The last call.
     pub async fn close(&self) {
         if tokio::time::timeout(PATIENCE_AT_STOP, self.under_way.nothing()).await.is_err() {

@@ -154,15 +154,16 @@ impl Words {
     ) -> Result<Option<Answering>, CollectionError> {
         let (folder, identity) = (self.folder.clone(), store.identity().to_owned());
         let clear = !self.cleared.swap(true, Ordering::Relaxed);
-        let newest = record.revision;
+        let (oldest, newest) = (record.removals_since, record.revision);
         blocking(move || {
             if clear {
                 LexicalIndex::clear_leftovers(&folder)?;
             }
             let Some(index) = LexicalIndex::open(&folder, &identity)? else { return Ok(None) };
             let revision = index.revision()?;
-            // Ahead of the store: it belongs to another past.
-            Ok((revision <= newest).then(|| Answering { index: Arc::new(index), revision }))
+            // Ahead of the store, it belongs to another past; far behind, it holds what nobody knows to have been removed.
+            Ok((revision <= newest && (revision == 0 || revision >= oldest))
+                .then(|| Answering { index: Arc::new(index), revision }))
         })
         .await
     }
