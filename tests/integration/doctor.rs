@@ -126,6 +126,29 @@ async fn windows_that_are_unknown_small_or_wrong() {
 }
 
 #[tokio::test]
+async fn the_windows_of_several_models() {
+    let world = World::prepared("").await;
+    let list = |models: &str| format!(r#"{{"object":"list","data":[{models}]}}"#);
+    world.upstream.models(&list(
+        r#"{"id":"base","max_model_len":8192},{"id":"adapter","parent":"base"},{"id":"other","context_length":32768}"#,
+    ));
+    let (_, text) = doctor(&world, &[]).await;
+    let (says, _) = line(&text, "ok    window: ");
+    for told in ["base 8192 tokens", "adapter 8192 tokens", "other 32768 tokens"] {
+        assert!(says.contains(told), "{says}");
+    }
+    let (_, text) = doctor(&world, &["--windows", "other=4096,misspelt=9"]).await;
+    assert!(line(&text, "ok    window: ").0.contains("other 4096 tokens (configured)"), "{text}");
+    assert!(line(&text, "warn  window: one is configured for misspelt").1.contains("--windows"), "{text}");
+    let found = doctor(&world, &["--windows", "adapter=9000"]).await;
+    assert_fails(&found, "window", "9000 tokens are configured for adapter", "take --windows out");
+    // Of one that nobody tells, the name is said.
+    world.upstream.models(&list(r#"{"id":"a","max_model_len":8192},{"id":"b"}"#));
+    let (_, text) = doctor(&world, &[]).await;
+    assert!(line(&text, "warn  window: ").0.contains("1 of 2 models do not tell theirs (b)"), "{text}");
+}
+
+#[tokio::test]
 async fn one_token_is_asked_for_where_it_is_wanted() {
     let world = World::prepared("").await;
     let answer = [EVENTS.to_vec(), chunk(b"data: {}\n\n"), chunk(b"data: [DONE]\n\n"), LAST_CHUNK.to_vec()];
