@@ -207,13 +207,14 @@ impl ChatRequest {
     /// What else of a chat becomes a part of the prompt, or says how it is put together: names of vLLM's, and their JSON.
     /// Read anew at each call.
     pub fn rendering(&self) -> Vec<(&'static str, &str)> {
-        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
-        match serde_json::from_str::<Entries<'_>>(text) {
-            Ok(top) if self.response.is_none() => {
-                RENDERING.into_iter().filter_map(|name| Some((name, top.last(name)?.get()))).collect()
-            }
-            _ => Vec::new(),
+        // Most chats have none of them, and need not be read for that.
+        let may_have = |name: &str| memchr::memmem::find(&self.bytes, name.as_bytes()).is_some();
+        if self.response.is_some() || !RENDERING.into_iter().any(may_have) {
+            return Vec::new();
         }
+        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
+        let Ok(top) = serde_json::from_str::<Entries<'_>>(text) else { return Vec::new() };
+        RENDERING.into_iter().filter_map(|name| Some((name, top.last(name)?.get()))).collect()
     }
 
     /// Whether upstream puts turns before these messages that it keeps itself.
