@@ -20,6 +20,9 @@ pub(super) fn disarmed(text: &str) -> Cow<'_, str> {
     let (mut run_end, mut is_delimiter) = (0, false);
     for at in openers(text) {
         let c = text[at..].chars().next().unwrap_or_default();
+        if is_unseen(c) {
+            continue;
+        }
         let mut delimits = false;
         if is_less(c) {
             if at >= run_end {

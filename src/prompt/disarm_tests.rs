@@ -361,6 +361,32 @@ fn no_tokenizer_takes_a_token_from_a_text() {
     }
 }
 
+#[test]
+fn passages_do_not_make_a_token_together() {
+    let tokenizer = tokenizer("null");
+    let template = crate::prompt::Template::new("{passages}");
+    for token in TOKENS {
+        for (at, _) in token.char_indices().skip(1) {
+            let (left, right) = token.split_at(at);
+            let passage = |name: &str, heading: [&str; 2], text: &str| crate::prompt::Passage {
+                document: name.to_owned(),
+                headings: heading.map(str::to_owned).to_vec(),
+                text: text.to_owned(),
+                ..Default::default()
+            };
+            let passages = [
+                passage(left, [right, left], &format!("{right} {left}")),
+                passage(right, [left, right], &format!("{right}{left}")),
+                passage(&format!("{left}{left}"), [token, token], &format!("{left}{left}")),
+                passage(&format!("{right}{left}"), [left, left], right),
+            ];
+            let text = template.fill(&passages);
+            assert_eq!(taken(&tokenizer, &text), Vec::<String>::new(), "{token}: {text}");
+            assert_eq!(text.matches("<passage").count(), passages.len(), "{token}: {text}");
+        }
+    }
+}
+
 /// The full-width form of an ASCII character.
 fn shifted(c: char) -> char {
     char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c)

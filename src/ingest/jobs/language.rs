@@ -8,14 +8,7 @@ const LANGUAGE_SAMPLE: usize = 20_000;
 
 /// The document's language as an ISO 639-1 code, where it is clear.
 pub(super) fn language(extracted: &Extracted) -> Option<String> {
-    let mut sample = String::new();
-    for block in &extracted.blocks {
-        if sample.len() >= LANGUAGE_SAMPLE {
-            break;
-        }
-        sample.push_str(&block.text[..floor(&block.text, LANGUAGE_SAMPLE - sample.len())]);
-        sample.push('\n');
-    }
+    let sample = sample(extracted);
     let info = whatlang::detect(&sample)?;
     if !info.is_reliable() {
         return None;
@@ -52,4 +45,37 @@ pub(super) fn language(extracted: &Extracted) -> Option<String> {
         _ => return None,
     };
     Some(code.to_owned())
+}
+
+/// The beginning of the document's text, however long its blocks are.
+fn sample(extracted: &Extracted) -> String {
+    let mut sample = String::new();
+    for block in &extracted.blocks {
+        if sample.len() >= LANGUAGE_SAMPLE {
+            break;
+        }
+        sample.push_str(&block.text[..floor(&block.text, LANGUAGE_SAMPLE - sample.len())]);
+        sample.push('\n');
+    }
+    sample
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::extract::{Block, BlockKind};
+    use crate::ingest::format::Format;
+
+    #[test]
+    fn a_long_document_is_not_read_whole() {
+        let text =
+            "A válvula da bomba é fechada ao meio-dia, e quem cuida da torre escreve a hora no livro. "
+                .repeat(4_000);
+        for blocks in [1, 3] {
+            let blocks = vec![Block::new(BlockKind::Paragraph, &text); blocks];
+            let document = Extracted { format: Format::Text, title: None, blocks, pages: None };
+            assert!(sample(&document).len() <= LANGUAGE_SAMPLE + 1);
+            assert_eq!(language(&document).as_deref(), Some("pt"));
+        }
+    }
 }
