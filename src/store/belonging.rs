@@ -8,7 +8,6 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::blobs::sync_folder;
 use super::{Result, StoreError};
 
 /// The file's name in each of the folders.
@@ -86,7 +85,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Begins a run, durably: the folder must exist.
+    /// Begins a run: the folder must exist.
     pub fn begin(folder: &Path, seen: Seen, before: &[Seen]) -> Result<Self> {
         let path = folder.join(NAME);
         let unfinished = folder.join(format!("{NAME}.new"));
@@ -100,8 +99,8 @@ impl Memory {
             fs::rename(&unfinished, &path)?;
             Ok(file)
         };
+        // The folder is not waited for: where its new file is lost, the last one says nothing that was not so.
         let file = write().map_err(StoreError::io(&path))?;
-        sync_folder(folder)?;
         Ok(Self { folder: folder.to_owned(), file, seen, at })
     }
 

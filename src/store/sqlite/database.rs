@@ -74,8 +74,10 @@ impl SqliteStore {
             0 => {}
             files => tracing::info!(files, "originals that are named again were brought back from the trash"),
         }
-        // Its files are there after a crash of the machine, too.
-        blobs::sync_folder(data)?;
+        if format < schema::newest() {
+            // Files that are new are there after a crash of the machine, too.
+            blobs::sync_folder(data)?;
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 identity: lineage.identity.clone(),
