@@ -4,6 +4,7 @@ mod followup;
 mod intent;
 mod passages;
 mod report;
+mod sources;
 mod whole;
 
 use std::sync::Arc;

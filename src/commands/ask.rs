@@ -32,12 +32,15 @@ struct Delta {
     content: Option<String>,
 }
 
+/// A document of `X-RAG-Sources`.
 #[derive(Deserialize)]
 struct Source {
-    n: usize,
     document: String,
-    page: Option<u32>,
-    last_page: Option<u32>,
+    /// Number, page and last page of each, pages as far as there are.
+    passages: Vec<Vec<u32>>,
+    /// Passages that are not told.
+    #[serde(default)]
+    more: usize,
 }
 
 /// Asks a collection, and prints answer and sources.
@@ -59,6 +62,7 @@ pub async fn ask(
     let response = checked(request.header("X-RAG-Collection", collection).json(&body).send().await?).await?;
     let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let (status, sources) = (header("x-rag-status"), header("x-rag-sources"));
+    let left_out = header("x-rag-sources-left-out").and_then(|count| count.parse().ok()).unwrap_or(0);
     let mut mark = LeadingMark::default();
     let bytes = response.bytes_stream().map(|part| part.map(|part| mark.remove(part)));
     let mut frames = std::pin::pin!(bytes.eventsource());
@@ -81,7 +85,7 @@ pub async fn ask(
     if !ended {
         return Err(CommandError::Refused("the answer broke off before its end".to_owned()));
     }
-    print_sources(status.as_deref(), sources.as_deref())
+    print_sources(status.as_deref(), sources.as_deref(), left_out)
 }
 
 /// A byte order mark at the beginning of a stream, in however many parts it comes: eventsource-stream 0.2.3 panics on it.
@@ -107,7 +111,7 @@ impl LeadingMark {
     }
 }
 
-fn print_sources(status: Option<&str>, sources: Option<&str>) -> Result<(), CommandError> {
+fn print_sources(status: Option<&str>, sources: Option<&str>, left_out: usize) -> Result<(), CommandError> {
     let sources: Vec<Source> = sources.and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
     match (status, sources.is_empty()) {
         (Some("empty"), _) => say!("\nNo relevant passage was found."),
@@ -116,17 +120,35 @@ fn print_sources(status: Option<&str>, sources: Option<&str>) -> Result<(), Comm
         (status, false) => {
             let how = if status == Some("lexical") { " (found by words alone)" } else { "" };
             say!("\nSources{how}:")?;
-            for source in sources {
-                let page = match (source.page, source.last_page) {
-                    (Some(page), Some(last)) => format!(", pages {page}-{last}"),
-                    (Some(page), None) => format!(", page {page}"),
-                    (None, _) => String::new(),
-                };
-                say!("  [{}] {}{page}", source.n, source.document)?;
+            for line in lines(&sources, left_out) {
+                say!("  {line}")?;
             }
             Ok(())
         }
     }
+}
+
+/// A line for each passage, in the order of their numbers.
+fn lines(sources: &[Source], left_out: usize) -> Vec<String> {
+    let told = sources.iter().flat_map(|source| source.passages.iter().map(move |place| (source, place)));
+    let mut told: Vec<(u32, String)> = told
+        .filter_map(|(source, place)| match place[..] {
+            [n] => Some((n, format!("[{n}] {}", source.document))),
+            [n, page] => Some((n, format!("[{n}] {}, page {page}", source.document))),
+            [n, page, last, ..] => Some((n, format!("[{n}] {}, pages {page}-{last}", source.document))),
+            [] => None,
+        })
+        .collect();
+    told.sort_by_key(|(n, _)| *n);
+    let mut lines: Vec<String> = told.into_iter().map(|(_, line)| line).collect();
+    let more: usize = sources.iter().map(|source| source.more).sum();
+    if more > 0 {
+        lines.push(format!("and {more} passages more of these documents"));
+    }
+    if left_out > 0 {
+        lines.push(format!("and of {left_out} documents more"));
+    }
+    lines
 }
 
 async fn first_model(connection: &Connection) -> Result<String, CommandError> {
@@ -142,6 +164,16 @@ async fn first_model(connection: &Connection) -> Result<String, CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_are_told_by_their_numbers() {
+        let json = r#"[{"document":"a.pdf","passages":[[1,15],[3,16,17]],"more":4},{"document":"b.md","passages":[[2]]}]"#;
+        let sources: Vec<Source> = serde_json::from_str(json).expect("sources");
+        let expected = ["[1] a.pdf, page 15", "[2] b.md", "[3] a.pdf, pages 16-17"];
+        assert_eq!(lines(&sources, 0)[..3], expected);
+        let lines = lines(&sources, 2);
+        assert_eq!(lines[3..], ["and 4 passages more of these documents", "and of 2 documents more"]);
+    }
 
     #[test]
     fn a_leading_mark_is_removed_wherever_it_is_cut() {

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use serde::Serialize;
 
 use super::Grounded;
+use super::sources::{listed, named};
 use crate::collection::{By, Timings};
-use crate::openai::ascii;
-use crate::prompt::Passage;
 
 /// How the grounding of an answer went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +51,13 @@ impl RagStatus {
     }
 }
 
-/// Longest `X-RAG-Sources`: many clients and proxies limit all headers together to 8 KB.
-const LONGEST_SOURCES: usize = 4096;
+/// Bytes of all headers that are added to an answer of a chat. With the request's id (150) and what a browser's page is
+/// told (400) they stay under 2 KiB: many proxies take 4 KiB for a whole head, upstream's own headers among them.
+pub const MOST_HEADER_BYTES: usize = 1_472;
+/// Of them, for the names of collections.
+const MOST_COLLECTION_BYTES: usize = 200;
+/// A stage's time is told up to about eleven days.
+const LONGEST_TOLD: Duration = Duration::from_secs(1_000_000);
 
 /// Where the time went before upstream was asked.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,89 +90,142 @@ pub fn status_header(status: RagStatus) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 impl Grounded {
-    /// Headers of a chat that a collection was chosen for. `own` is the time from the request's arrival until upstream
-    /// was asked, `upstream` that until it answered.
+    /// Headers of a chat that a collection was chosen for, [`MOST_HEADER_BYTES`] at most. `own` is the time from the
+    /// request's arrival until upstream was asked, `upstream` that until it answered.
     pub fn headers(
         &self,
         trace: Option<&str>,
         own: Duration,
         upstream: Option<Duration>,
     ) -> Vec<(HeaderName, HeaderValue)> {
-        let mut headers = Vec::with_capacity(8);
-        let mut add = |name: &'static str, value: &str| match HeaderValue::from_str(value) {
-            Ok(value) => headers.push((HeaderName::from_static(name), value)),
-            // Names are ASCII and sources are escaped: a value that is no header would be a defect here.
-            Err(error) => tracing::error!(%error, name, "header left out"),
-        };
-        add("x-rag-status", self.status.name());
-        add("x-rag-collection", &self.collections.join(","));
-        add("x-rag-hits", &self.passages.len().to_string());
+        let mut head = Head::default();
+        head.add("x-rag-status", self.status.name());
+        let collections = listed(&self.collections, MOST_COLLECTION_BYTES);
+        head.add("x-rag-collection", &collections.text);
+        head.add_count("x-rag-collections-left-out", collections.left_out);
+        head.add("x-rag-hits", &self.passages.len().to_string());
         if let Some(trace) = trace {
-            add("x-rag-trace-id", trace);
+            head.add("x-rag-trace-id", trace);
         }
-        add("x-rag-sources", &sources(&self.passages));
         let both = [("lastro", Some(own)), ("upstream", upstream)];
         let both = both.into_iter().filter_map(|(stage, took)| Some((stage, took?)));
         let timing = self.spent.stages().into_iter().chain(both);
         let timing: Vec<String> =
             timing.map(|(stage, took)| format!("{stage};dur={}", milliseconds(took))).collect();
-        add("server-timing", &timing.join(", "));
-        add("x-accel-buffering", "no");
-        add("cache-control", "no-cache, no-transform");
-        headers
+        head.add("server-timing", &timing.join(", "));
+        head.add("x-accel-buffering", "no");
+        head.add("cache-control", "no-cache, no-transform");
+        // Sources have what the others leave.
+        let most = MOST_HEADER_BYTES
+            .saturating_sub(head.bytes + bytes_of(SOURCES, 0))
+            .saturating_sub(bytes_of(SOURCES_LEFT_OUT, self.passages.len().to_string().len()));
+        let sources = named(&self.passages, most);
+        head.add(SOURCES, &sources.text);
+        head.add_count(SOURCES_LEFT_OUT, sources.left_out);
+        head.headers
     }
+}
+
+const SOURCES: &str = "x-rag-sources";
+const SOURCES_LEFT_OUT: &str = "x-rag-sources-left-out";
+
+/// Headers, and their bytes on the wire.
+#[derive(Default)]
+struct Head {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    bytes: usize,
+}
+
+impl Head {
+    fn add(&mut self, name: &'static str, value: &str) {
+        match HeaderValue::from_str(value) {
+            Ok(value) => {
+                self.bytes += bytes_of(name, value.len());
+                self.headers.push((HeaderName::from_static(name), value));
+            }
+            // Names are ASCII and sources are escaped: a value that is no header would be a defect here.
+            Err(error) => tracing::error!(%error, name, "header left out"),
+        }
+    }
+
+    /// A number that is only told where it is not 0.
+    fn add_count(&mut self, name: &'static str, count: usize) {
+        if count > 0 {
+            self.add(name, &count.to_string());
+        }
+    }
+}
+
+/// `name: value` and the end of the line.
+fn bytes_of(name: &str, value: usize) -> usize {
+    name.len() + ": ".len() + value + "\r\n".len()
 }
 
 /// To the microsecond.
 fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// Compact ASCII JSON of number, document and page; as many sources as fit.
-fn sources(passages: &[Passage]) -> String {
-    #[derive(Serialize)]
-    struct Source<'a> {
-        n: usize,
-        document: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        page: Option<u32>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        last_page: Option<u32>,
-    }
-    let mut list = String::from("[");
-    for (n, passage) in (1..).zip(passages) {
-        let source =
-            Source { n, document: &passage.document, page: passage.page, last_page: passage.last_page };
-        let Ok(json) = serde_json::to_string(&source) else { break };
-        let json = ascii(&json);
-        if list.len() + json.len() + 2 > LONGEST_SOURCES {
-            break;
-        }
-        if n > 1 {
-            list.push(',');
-        }
-        list.push_str(&json);
-    }
-    list.push(']');
-    list
+    (duration.min(LONGEST_TOLD).as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::Passage;
+
+    /// As much as can be said of an answer.
+    fn grounded(collections: usize, passages: Vec<Passage>) -> Grounded {
+        let search = Timings {
+            embed: Some(Duration::from_micros(123_456_789)),
+            lexical: Duration::MAX,
+            dense: Some(Duration::MAX),
+        };
+        Grounded {
+            body: bytes::Bytes::new(),
+            status: RagStatus::Lexical,
+            passages,
+            query: None,
+            collections: (0..collections).map(|n| format!("{n:064}")).collect(),
+            collection_ids: Vec::new(),
+            added_tokens: 0,
+            spent: Spent { search: Some(search), weave: Duration::MAX },
+            refuse: false,
+        }
+    }
 
     #[test]
-    fn sources_are_short_ascii_json_whatever_the_names() {
-        let name = "relatório 📄 \"1\"\u{7f}.pdf";
-        let one = Passage { document: name.into(), page: Some(3), ..Passage::default() };
-        let text = sources(std::slice::from_ref(&one));
-        assert!(text.is_ascii() && HeaderValue::from_str(&text).is_ok(), "{text}");
-        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(json[0]["document"], name);
-        assert_eq!((&json[0]["n"], &json[0]["page"]), (&1.into(), &3.into()));
-        let many = sources(&vec![one; 500]);
-        assert!(many.len() <= LONGEST_SOURCES);
-        assert!(serde_json::from_str::<Vec<serde_json::Value>>(&many).is_ok());
-        assert_eq!(sources(&[]), "[]");
+    fn headers_stay_small_whatever_is_named() {
+        let hostile: String = "é".repeat(125);
+        for (collections, documents, name) in [
+            (1, 1, "a"),
+            (64, 1_000, hostile.as_str()),
+            (1, 40, "\u{1f4c4}"),
+            (64, 0, ""),
+            (2, 5_000, "\"\u{7f}"),
+        ] {
+            let passage = |n: usize| Passage {
+                document: format!("{n} {name}"),
+                document_id: n.to_string(),
+                page: Some(u32::MAX),
+                last_page: Some(u32::MAX),
+                ..Passage::default()
+            };
+            let grounded = grounded(collections, (0..documents).map(passage).collect());
+            let trace = format!("trace_{}", "0".repeat(24));
+            let headers = grounded.headers(Some(&trace), Duration::MAX, Some(Duration::MAX));
+            let bytes: usize = headers.iter().map(|(name, value)| bytes_of(name.as_str(), value.len())).sum();
+            assert!(bytes <= MOST_HEADER_BYTES, "{bytes}: {headers:?}");
+            let value = |name: &str| {
+                let found = headers.iter().find(|(header, _)| header == name);
+                found.map(|(_, value)| value.to_str().expect("ASCII").to_owned())
+            };
+            let told: Vec<serde_json::Value> =
+                serde_json::from_str(&value(SOURCES).expect("sources")).expect("JSON");
+            let left_out = value(SOURCES_LEFT_OUT).map_or(0, |count| count.parse().expect("a count"));
+            assert_eq!(told.len() + left_out, documents);
+            assert!(documents == 0 || !told.is_empty(), "{name}");
+            let named = value("x-rag-collection").expect("collections").split(',').count();
+            let left_out =
+                value("x-rag-collections-left-out").map_or(0, |count| count.parse().expect("a count"));
+            assert_eq!(named + left_out, collections);
+        }
     }
 }

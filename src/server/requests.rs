@@ -26,6 +26,9 @@ use crate::telemetry::{Ongoing, Record, Telemetry};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// A longer id of a client's goes upstream as it is, and does not come back: an answer's head stays small.
+const LONGEST_REQUEST_ID: usize = 128;
+
 /// The way of every request.
 #[derive(Clone)]
 pub(super) struct Requests {
@@ -73,7 +76,8 @@ impl Requests {
         }
         let mut ongoing = self.telemetry.begin(&parts.method, parts.uri.path(), &parts.headers);
         let id = match parts.headers.get(&REQUEST_ID) {
-            Some(id) => id.clone(),
+            Some(id) if id.len() <= LONGEST_REQUEST_ID => id.clone(),
+            Some(_) => new_request_id(),
             None => {
                 let id = new_request_id();
                 parts.headers.insert(REQUEST_ID, id.clone());

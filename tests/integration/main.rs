@@ -37,6 +37,7 @@ mod metrics;
 mod model_ids;
 mod model_lists;
 mod models;
+mod nginx;
 mod no_requests;
 mod openapi;
 mod outputs;

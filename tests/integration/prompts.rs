@@ -31,7 +31,7 @@ async fn passages_are_numbered_with_document_page_and_section() {
     assert!(prompt.contains("source=\"expedição &amp; co.pdf\" page=\"1-2\""), "{prompt}");
     assert!(prompt.contains("section=\"Title"), "{prompt}");
     let sources = reply.header("x-rag-sources").expect("sources");
-    assert!(sources.is_ascii() && sources.contains("\"page\":1,\"last_page\":2"), "{sources}");
+    assert!(sources.is_ascii() && sources.contains(",1,2]"), "{sources}");
 }
 
 #[tokio::test]
