@@ -99,6 +99,7 @@ pub async fn select(
     catalog: &Catalog,
     access: &Access,
     asked: &Asked,
+    deadline: Instant,
 ) -> Result<Option<Selection>, SelectionError> {
     let mut chosen: Option<Chosen<'_>> = None;
     for rule in RULES {
@@ -130,7 +131,7 @@ pub async fn select(
     let mut scopes: Vec<Scope> =
         collections.into_iter().map(|collection| Scope { collection, documents: None }).collect();
     if let Some(documents) = &asked.documents {
-        scopes = narrow(catalog, scopes, documents).await?;
+        scopes = narrow(catalog, scopes, documents, deadline).await?;
     }
     let FileSearch { filter, max_num_results, ranking, .. } = asked.file_search.clone().unwrap_or_default();
     Ok(Some(Selection { scopes, explicit: rule.explicit, filter, max_num_results, ranking }))
@@ -182,13 +183,18 @@ fn ids(collections: &[Arc<Collection>]) -> BTreeSet<&str> {
 }
 
 /// Keeps the documents that are named, and the collections that hold one.
-async fn narrow(catalog: &Catalog, scopes: Vec<Scope>, named: &str) -> Result<Vec<Scope>, SelectionError> {
+async fn narrow(
+    catalog: &Catalog,
+    scopes: Vec<Scope>,
+    named: &str,
+    deadline: Instant,
+) -> Result<Vec<Scope>, SelectionError> {
     // A whole value first: names of files may hold commas.
-    let narrowed = narrow_to(catalog, &scopes, &[named.trim()]).await;
+    let narrowed = narrow_to(catalog, &scopes, &[named.trim()], deadline).await;
     let parts = listed(named);
     match narrowed {
         Err(SelectionError::UnknownDocument { .. }) if parts.len() > 1 => {
-            narrow_to(catalog, &scopes, &parts).await
+            narrow_to(catalog, &scopes, &parts, deadline).await
         }
         narrowed => narrowed,
     }
@@ -198,12 +204,13 @@ async fn narrow_to(
     catalog: &Catalog,
     scopes: &[Scope],
     documents: &[&str],
+    deadline: Instant,
 ) -> Result<Vec<Scope>, SelectionError> {
     let mut keys: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); scopes.len()];
     for document in documents {
         let mut known = false;
         for (scope, keys) in scopes.iter().zip(&mut keys) {
-            match catalog.document(&scope.collection, document).await {
+            match catalog.document(&scope.collection, document, deadline).await {
                 Ok(found) => {
                     keys.insert(found.key);
                     known = true;

@@ -309,7 +309,8 @@ async fn read(
         }
     }
     let mut default_is_missing = false;
-    let selection = match select(&app.catalog, access, &asked).await {
+    let selection = match select(&app.catalog, access, &asked, Instant::now() + app.config.rag.deadline).await
+    {
         // The default is gone: its users get answers without it, and are told.
         Err(error) if is_missing_default(&error, &asked) => {
             tracing::error!(%error, "the default collection cannot be used");

@@ -8,19 +8,22 @@ use axum::Json;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Multipart, Query, State};
+use http::HeaderMap;
 use serde::Deserialize;
 
 use super::ApiError;
 use super::params::{Caller, Chat, Ingest, Path};
-use super::uploads::{next_field, stage};
+use super::uploads::{field_text, length_of, next_field, stage};
 use crate::app::App;
-use crate::collection::CollectionError;
-use crate::ingest::clean_filename;
+use crate::collection::{Collection, CollectionError};
+use crate::ingest::{Reception, clean_filename};
 use crate::openai::{Deleted, DocumentObject, LastError, List};
-use crate::store::{DocumentKey, DocumentRecord, StagedBlob, Status};
+use crate::store::{DocumentKey, DocumentRecord, OnConflict, StagedBlob, Status, compared_name};
 
 /// Nobody waits longer for an answer.
 const LONGEST_WAIT: f64 = 600.0;
+/// By when a document is found, where no question waits.
+const LOOKED_UP: Duration = Duration::from_secs(10);
 /// Files in one request.
 const MOST_FILES: usize = 1_000;
 
@@ -32,6 +35,17 @@ pub struct UploadQuery {
     /// Whether a collection that is missing is made.
     #[serde(default)]
     create: bool,
+    /// What becomes of a document that has the name of a new one.
+    #[serde(default)]
+    on_conflict: WhenNamed,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WhenNamed {
+    #[default]
+    Replace,
+    Keep,
 }
 
 pub async fn upload(
@@ -39,6 +53,7 @@ pub async fn upload(
     Caller(access, ..): Caller<Ingest>,
     Path(name): Path<String>,
     query: Result<Query<UploadQuery>, QueryRejection>,
+    headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Json<List<DocumentObject>>, ApiError> {
     let Query(query) = query.map_err(|e| ApiError::bad_request("invalid_query", e.body_text()))?;
@@ -47,14 +62,18 @@ pub async fn upload(
         return Err(ApiError::bad_request("invalid_query", message).with_param("wait"));
     }
     let multipart = multipart.map_err(|_| ApiError::not_a_form("curl -F file=@report.pdf"))?;
-    if !query.create {
-        match app.catalog.find(&access, &name) {
-            Err(CollectionError::Unknown(_)) => return Err(ApiError::unknown_collection_for_upload(&name)),
-            found => found?.check_writable()?,
-        }
-    }
+    let found = match app.catalog.find(&access, &name) {
+        Err(CollectionError::Unknown(_)) if query.create => None,
+        Err(CollectionError::Unknown(_)) => return Err(ApiError::unknown_collection_for_upload(&name)),
+        found => Some(found?),
+    };
+    found.as_ref().map_or(Ok(()), |found| found.check_writable())?;
+    let mut reception = app.ingest.receive(&access, found.as_deref(), length_of(&headers)).await?;
     // All of them are on disk before the first is committed: a request that breaks off changes nothing.
-    let files = stage_all(&app, multipart).await?;
+    let files = stage_all(&app, multipart, found.as_deref(), &mut reception).await?;
+    if query.on_conflict == WhenNamed::Replace {
+        check_names(&files)?;
+    }
     if files.is_empty() {
         return Err(ApiError::bad_request(
             "no_file",
@@ -66,26 +85,50 @@ pub async fn upload(
         false => app.catalog.find_to_use(&access, &name)?,
     };
     collection.check_writable()?;
-    let mut ids = Vec::with_capacity(files.len());
+    let on_conflict = match query.on_conflict {
+        WhenNamed::Replace => OnConflict::Replace,
+        WhenNamed::Keep => OnConflict::Keep,
+    };
+    let (mut ids, mut replaced) = (Vec::with_capacity(files.len()), HashMap::new());
     for (filename, blob) in files {
-        let id = app.ingest.submit(&access, &collection, &filename, blob).await?.document.id;
-        if !ids.contains(&id) {
-            ids.push(id);
+        let added = app.ingest.submit(&access, &collection, (&filename, blob), on_conflict).await?.document;
+        if let Some(old) = added.replaces {
+            replaced.insert(added.id.clone(), old);
+        }
+        if !ids.contains(&added.id) {
+            ids.push(added.id);
         }
     }
     let deadline = Instant::now() + Duration::from_secs_f64(query.wait);
-    let documents = app.ingest.wait(&collection, &ids, deadline).await?;
+    let mut documents = app.ingest.wait(&collection, &ids, deadline).await?;
+    for document in &mut documents {
+        // Also where that has happened by now.
+        document.replaces = document.replaces.take().or_else(|| replaced.remove(&document.id));
+    }
     Ok(Json(objects(&app, documents).await?))
 }
 
-async fn stage_all(app: &App, mut multipart: Multipart) -> Result<Vec<(String, StagedBlob)>, ApiError> {
-    let mut files = Vec::new();
+async fn stage_all(
+    app: &App,
+    mut multipart: Multipart,
+    collection: Option<&Collection>,
+    reception: &mut Reception,
+) -> Result<Vec<(String, StagedBlob)>, ApiError> {
+    let (mut files, mut purpose) = (Vec::new(), false);
     while let Some(field) = next_field(&mut multipart).await? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
             "file" | "files" | "file[]" | "files[]" => {}
             // What OpenAI's clients send along with a file.
-            "purpose" => continue,
+            "purpose" if !purpose => {
+                field_text(field).await?;
+                purpose = true;
+                continue;
+            }
+            "purpose" => {
+                let message = "'purpose' is given more than once";
+                return Err(ApiError::bad_request("invalid_value", message).with_param("purpose"));
+            }
             other => {
                 let message = format!("field {other:?} is not known: send files in fields named 'file'");
                 return Err(ApiError::bad_request("unknown_field", message));
@@ -96,9 +139,25 @@ async fn stage_all(app: &App, mut multipart: Multipart) -> Result<Vec<(String, S
             return Err(ApiError::bad_request("too_many_files", message));
         }
         let filename = clean_filename(field.file_name().unwrap_or_default());
-        files.push((filename, stage(app, field).await?));
+        app.ingest.receive_file(reception, collection, &filename).await?;
+        files.push((filename, stage(app, field, reception).await?));
     }
     Ok(files)
+}
+
+/// Two files of one name would take one another's place.
+fn check_names(files: &[(String, StagedBlob)]) -> Result<(), ApiError> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for (filename, blob) in files {
+        let earlier = seen.insert(compared_name(filename), &blob.sha256);
+        if earlier.is_some_and(|sha256| sha256 != blob.sha256) {
+            let message = format!(
+                "two files are named '{filename}': rename one, or add ?on_conflict=keep to have both under one name"
+            );
+            return Err(ApiError::bad_request("duplicate_name", message).with_param("file"));
+        }
+    }
+    Ok(())
 }
 
 pub async fn list(
@@ -117,7 +176,7 @@ pub async fn one(
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<DocumentObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
-    let document = app.catalog.document(&collection, &document).await?;
+    let document = app.catalog.document(&collection, &document, soon()).await?;
     let embedded = embedded_chunks(&app, std::slice::from_ref(&document)).await?;
     Ok(Json(object(&app, &embedded, document)))
 }
@@ -129,7 +188,7 @@ pub async fn delete(
 ) -> Result<Json<Deleted>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
     collection.check_writable()?;
-    let document = app.catalog.document(&collection, &document).await?;
+    let document = app.catalog.document(&collection, &document, soon()).await?;
     app.catalog.delete_document(&collection, &document.id).await?;
     Ok(Json(Deleted::new(&document.id.0, "vector_store.document.deleted")))
 }
@@ -141,10 +200,15 @@ pub async fn retry(
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<DocumentObject>, ApiError> {
     let collection = app.catalog.find_to_use(&access, &collection)?;
-    let document = app.catalog.document(&collection, &document).await?;
+    let document = app.catalog.document(&collection, &document, soon()).await?;
     let document = app.ingest.retry(&collection, &document.id).await?;
     let embedded = embedded_chunks(&app, std::slice::from_ref(&document)).await?;
     Ok(Json(object(&app, &embedded, document)))
+}
+
+/// By when a document is looked up.
+fn soon() -> Instant {
+    Instant::now() + LOOKED_UP
 }
 
 async fn objects(app: &App, documents: Vec<DocumentRecord>) -> Result<List<DocumentObject>, ApiError> {
@@ -185,6 +249,7 @@ fn object(app: &App, embedded: &HashMap<DocumentKey, u32>, document: DocumentRec
         status: status.to_owned(),
         last_error: document.failure.map(|f| LastError { code: f.code, message: f.message }),
         warning: warning.map(|w| LastError { code: w.code, message: w.message }),
+        replaces: document.replaces.map(|old| old.0),
         created_at: document.created_at,
         bytes: document.bytes,
         pages: document.pages,

@@ -7,13 +7,14 @@ use axum::body::Body;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::io::ReaderStream;
 
 use super::ApiError;
 use super::params::{Caller, Chat, Ingest, Path};
-use super::uploads::{field_text, next_field, stage};
+use super::uploads::{field_text, length_of, next_field, stage};
 use crate::app::App;
 use crate::ingest::clean_filename;
 use crate::openai::{Deleted, FILES, FileFields, FileObject, List, PageQuery, Purpose, QueryString};
@@ -22,10 +23,12 @@ use crate::store::{FileId, FileRecord, Page, StoreError};
 pub async fn create(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Ingest>,
+    headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Json<FileObject>, ApiError> {
     let mut multipart =
         multipart.map_err(|_| ApiError::not_a_form("curl -F purpose=assistants -F file=@report.pdf"))?;
+    let mut reception = app.ingest.receive(&access, None, length_of(&headers)).await?;
     let (mut fields, mut file) = (FileFields::default(), None);
     while let Some(field) = next_field(&mut multipart).await? {
         match field.name().unwrap_or_default().to_owned() {
@@ -35,7 +38,7 @@ pub async fn create(
                     return Err(ApiError::bad_request("invalid_value", message).with_param("file"));
                 }
                 let filename = clean_filename(field.file_name().unwrap_or_default());
-                file = Some((filename, stage(&app, field).await?));
+                file = Some((filename, stage(&app, field, &mut reception).await?));
             }
             name => fields.set(&name, field_text(field).await?)?,
         }

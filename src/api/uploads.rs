@@ -3,8 +3,12 @@
 use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
 
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+
 use super::ApiError;
 use crate::app::App;
+use crate::ingest::Reception;
 use crate::store::StagedBlob;
 
 /// Bytes of a field that is no file.
@@ -15,14 +19,24 @@ pub(super) async fn next_field(form: &mut Multipart) -> Result<Option<Field<'_>>
     form.next_field().await.map_err(broken_form)
 }
 
-/// Writes a field's bytes to the disk, synced, up to the limit of a file.
-pub(super) async fn stage(app: &App, mut field: Field<'_>) -> Result<StagedBlob, ApiError> {
+/// Length of a body, where the client says so beforehand.
+pub(super) fn length_of(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Writes a field's bytes to the disk, synced, up to the limit of a file and to what may be received.
+pub(super) async fn stage(
+    app: &App,
+    mut field: Field<'_>,
+    reception: &mut Reception,
+) -> Result<StagedBlob, ApiError> {
     let limit = app.config.server.max_file;
     let mut writer = app.store().staging().begin().await?;
     while let Some(bytes) = field.chunk().await.map_err(broken_form)? {
         if writer.bytes() + bytes.len() as u64 > limit {
             return Err(ApiError::too_large("the file", limit, "--max-file-mib"));
         }
+        reception.take(bytes.len() as u64)?;
         writer.write(&bytes).await?;
     }
     Ok(writer.finish().await?)

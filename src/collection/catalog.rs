@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::RwLock;
 
@@ -263,22 +264,14 @@ impl Catalog {
         .await
     }
 
-    /// A document of a collection, by id, or else by its name where only one has it.
+    /// A document of a collection, by id, or else by its name where only one answers by it.
     pub async fn document(
         &self,
         collection: &Collection,
         id_or_name: &str,
+        deadline: Instant,
     ) -> Result<DocumentRecord, CollectionError> {
-        match self.store.document(&collection.id, &DocumentId(id_or_name.to_owned())).await {
-            Err(StoreError::NotFound("document")) => {}
-            found => return Ok(found?),
-        }
-        let documents = self.store.documents(&collection.id).await?;
-        let mut named = documents.into_iter().filter(|d| d.filename == id_or_name);
-        match (named.next(), named.next()) {
-            (Some(document), None) => Ok(document),
-            _ => Err(StoreError::NotFound("document").into()),
-        }
+        Ok(self.store.find_document(&collection.id, id_or_name, deadline).await?)
     }
 
     /// Removes a document: it is found no more when this returns.

@@ -104,6 +104,26 @@ pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Re
     if scopes.iter().all(|scope| scope.documents.as_ref().is_some_and(BTreeSet::is_empty)) {
         return Ok(Found { hits: Vec::new(), by: By::BOTH, timings: Timings::default() });
     }
+    let (found, complete) = search_once(catalog, scopes, query).await?;
+    if complete {
+        return Ok(found);
+    }
+    // What was ranked is gone by now, perhaps for a new version of it, which the indexes know.
+    match search_once(catalog, scopes, query).await {
+        Ok((found, _)) => Ok(found),
+        Err(error) => {
+            tracing::debug!(%error, "a second look failed");
+            Ok(found)
+        }
+    }
+}
+
+/// What is found, and whether it is all that there is: false where too little is left of what was ranked.
+async fn search_once(
+    catalog: &Catalog,
+    scopes: &[Scope],
+    query: Query<'_>,
+) -> Result<(Found, bool), CollectionError> {
     let ranked = query.texts.iter().map(|text| rank(catalog, scopes, query, text));
     let Ranked { mut ranking, by, timings } = best_of(try_join_all(ranked).await?);
     if let Some(threshold) = query.threshold {
@@ -112,8 +132,9 @@ pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Re
     // A few more than asked for: some may be gone from the store.
     ranking.truncate(query.limit + query.limit / 2 + 8);
     let mut hits = read_back(catalog, scopes, &ranking, query.deadline).await?;
+    let complete = hits.len() >= query.limit.min(ranking.len());
     hits.truncate(query.limit);
-    Ok(Found { hits, by, timings })
+    Ok((Found { hits, by, timings }, complete))
 }
 
 /// Several rankings as one: of a chunk that is in several, where it scores best.

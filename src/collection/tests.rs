@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use super::*;
 use crate::access::{Access, Keys};
 use crate::store::{
-    CollectionUpdate, DocumentKey, DocumentRecord, NewChunk, NewDocument, Outline, Quotas, ReadDocument,
-    SqliteStore, Store,
+    CollectionUpdate, DocumentKey, DocumentRecord, NewChunk, NewDocument, OnConflict, Outline, Quotas,
+    ReadDocument, SqliteStore, Store,
 };
 
 /// What embedding a question comes to.
@@ -88,6 +88,7 @@ impl World {
             blob,
             owner: None,
             quotas: Quotas::default(),
+            on_conflict: OnConflict::Keep,
         };
         let document = self.store.add_document(new).await.expect("added").document;
         let outline = Outline { title: None, opening: String::new(), headings: vec![] };

@@ -1,6 +1,7 @@
 //! `lastro ingest`: files and folders into a collection.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,6 +13,7 @@ use super::output::{self, say};
 use crate::config::Config;
 use crate::ingest::files_below;
 use crate::openai::{DocumentObject, List};
+use crate::store::compared_name;
 
 const POLL: Duration = Duration::from_millis(200);
 
@@ -27,10 +29,10 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
     bar.set_prefix("uploading");
     let mut failed: Vec<(String, String)> = Vec::new();
     let mut waiting: Vec<DocumentObject> = Vec::new();
-    for file in &files {
+    for (file, filename) in files.iter().zip(names(&files)) {
         let name = file.display().to_string();
         bar.set_message(name.clone());
-        match upload(&connection, &base, file).await {
+        match upload(&connection, &base, file, filename).await {
             Ok(document) => waiting.push(document),
             Err(error) => failed.push((name, error.to_string())),
         }
@@ -83,8 +85,39 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CommandError> {
     Ok(files)
 }
 
-async fn upload(connection: &Connection, base: &str, file: &Path) -> Result<DocumentObject, CommandError> {
-    let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+/// What each file is called in the collection: by its own name, and where several have that, with so many of the folders
+/// above as tell them apart. One of a name that the collection has already takes the other's place.
+fn names(files: &[PathBuf]) -> Vec<String> {
+    let name = |file: &PathBuf, folders: usize| {
+        let parts = file.components().filter_map(|part| match part {
+            Component::Normal(part) => Some(part.to_string_lossy()),
+            _ => None,
+        });
+        let parts: Vec<_> = parts.collect();
+        parts[parts.len().saturating_sub(folders + 1)..].join(" - ")
+    };
+    let deepest = files.iter().map(|file| file.components().count()).max().unwrap_or(0);
+    let mut folders = vec![0; files.len()];
+    for _ in 0..deepest {
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        let names: Vec<String> =
+            files.iter().zip(&folders).map(|(file, folders)| name(file, *folders)).collect();
+        for name in &names {
+            *times.entry(compared_name(name)).or_default() += 1;
+        }
+        for (folders, name) in folders.iter_mut().zip(&names) {
+            *folders += usize::from(times[&compared_name(name)] > 1);
+        }
+    }
+    files.iter().zip(folders).map(|(file, folders)| name(file, folders)).collect()
+}
+
+async fn upload(
+    connection: &Connection,
+    base: &str,
+    file: &Path,
+    name: String,
+) -> Result<DocumentObject, CommandError> {
     let length = tokio::fs::metadata(file).await?.len();
     let stream = tokio_util::io::ReaderStream::new(tokio::fs::File::open(file).await?);
     let part = Part::stream_with_length(reqwest::Body::wrap_stream(stream), length).file_name(name);
@@ -103,5 +136,18 @@ async fn until_read(connection: &Connection, base: &str, id: &str) -> Result<Doc
             return Ok(document);
         }
         tokio::time::sleep(POLL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_name_are_told_apart_by_their_folders() {
+        let files = ["docs/a/README.md", "docs/b/README.md", "docs/b/c.md", "README.md", "x/a/README.md"];
+        let files = files.map(PathBuf::from);
+        let expected = ["docs - a - README.md", "b - README.md", "c.md", "README.md", "x - a - README.md"];
+        assert_eq!(names(&files), expected);
     }
 }

@@ -1,6 +1,6 @@
 //! Collections kept equal to a folder: one subfolder each, with an optional `collection.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Ingest;
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError, New, Settings, is_handle};
-use crate::store::{Origin, Status};
+use crate::store::{OnConflict, Origin, Status};
 
 /// Subfolders within a collection's folder are read this deep.
 const DEEPEST: usize = 16;
@@ -105,7 +105,7 @@ async fn sync_one(
         .await
         .map_err(|e| CollectionError::Worker(e.to_string()))??;
     let mut synced = Synced::default();
-    let mut missing = files;
+    let (mut missing, mut others, mut answering) = (files, Vec::new(), BTreeSet::new());
     for document in catalog.store().documents(&collection.id).await.map_err(CollectionError::from)? {
         match missing.get(&document.sha256) {
             Some((filename, _)) if *filename == document.filename => {
@@ -115,12 +115,23 @@ async fn sync_one(
                     ingest.retry(&collection, &document.id).await?;
                     synced.retried += 1;
                 }
+                answering.extend(document.replaces);
             }
-            _ => {
-                catalog.delete_document(&collection, &document.id).await?;
-                synced.removed += 1;
-            }
+            _ => others.push(document),
         }
+    }
+    let edited: BTreeSet<&str> = missing.values().map(|(filename, _)| filename.as_str()).collect();
+    for document in others {
+        // What was read of an edited file answers until the file's new version is complete.
+        let renamed = missing.contains_key(&document.sha256);
+        let is_replaced = edited.contains(document.filename.as_str()) && !renamed;
+        if answering.contains(&document.id) {
+            continue;
+        }
+        if !is_replaced {
+            catalog.delete_document(&collection, &document.id).await?;
+        }
+        synced.removed += 1;
     }
     // In order of their names, so that ingestion does not depend on the file system.
     let mut missing: Vec<_> = missing.into_values().collect();
@@ -129,7 +140,7 @@ async fn sync_one(
         let bytes =
             tokio::fs::read(&path).await.map_err(|source| FolderError::Io { path: path.clone(), source })?;
         let blob = catalog.store().staging().stage(&bytes).await.map_err(CollectionError::from)?;
-        ingest.submit(access, &collection, &filename, blob).await?;
+        ingest.submit(access, &collection, (&filename, blob), OnConflict::Replace).await?;
         synced.added += 1;
     }
     Ok(synced)

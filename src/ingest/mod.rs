@@ -20,6 +20,7 @@ mod markdown;
 mod mend;
 mod outline;
 mod pdf;
+mod receiving;
 mod stop;
 mod text;
 mod waiting;
@@ -38,7 +39,7 @@ use crate::collection::{Catalog, Collection, CollectionError};
 use crate::embed::Embeddings;
 use crate::store::{
     AddedDocument, Attached, Attachment, BatchId, BatchRecord, DocumentId, DocumentRecord, FileRecord,
-    NewAttachments, NewChunk, NewDocument, NewFile, Quotas, StagedBlob, Warning,
+    NewAttachments, NewChunk, NewDocument, NewFile, OnConflict, Quotas, StagedBlob, Warning,
 };
 use jobs::Debt;
 use stop::Stop;
@@ -48,6 +49,7 @@ pub use child::ExtractLimits;
 pub use folder::{FolderError, Synced, files_below, sync_folder};
 pub use jobs::CHUNK_SIZES;
 pub use pdf::{Library as PdfiumLibrary, find as find_pdfium};
+pub use receiving::Reception;
 
 /// How documents are read.
 #[derive(Clone, Debug)]
@@ -101,6 +103,7 @@ pub struct Ingest {
     debts: Mutex<Vec<Debt>>,
     /// Held while a file is read; for one alone, while that is suspected to take the process down.
     reading: RwLock<()>,
+    under_way: Arc<receiving::UnderWay>,
     completed: AtomicU64,
     failed: AtomicU64,
 }
@@ -132,18 +135,20 @@ impl Ingest {
             waiting: Waiting::default(),
             debts: Mutex::default(),
             reading: RwLock::default(),
+            under_way: Arc::default(),
             completed: AtomicU64::default(),
             failed: AtomicU64::default(),
         }
     }
 
-    /// Commits a document. When this returns it survives a crash.
+    /// Commits a document. When this returns it survives a crash. One of a name that the collection has already, with
+    /// other bytes, is a new version, unless it is to be kept beside the others.
     pub async fn submit(
         &self,
         access: &Access,
         collection: &Collection,
-        filename: &str,
-        blob: StagedBlob,
+        (filename, blob): (&str, StagedBlob),
+        on_conflict: OnConflict,
     ) -> Result<AddedDocument, CollectionError> {
         let owner = access.owner().map(str::to_owned);
         let new = NewDocument {
@@ -152,8 +157,12 @@ impl Ingest {
             blob,
             quotas: self.quotas.of(owner.as_deref()),
             owner,
+            on_conflict,
         };
         let added = self.catalog.store().add_document(new).await?;
+        if added.superseded {
+            self.waiting.tell_all();
+        }
         collection.touch();
         self.wake.notify_one();
         Ok(added)

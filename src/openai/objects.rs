@@ -96,6 +96,9 @@ pub struct DocumentObject {
     /// What is amiss although nothing failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<LastError>,
+    /// The id of an earlier document of this name, which answers until this one is completed and goes then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     pub created_at: i64,
     /// Of the original.
     pub bytes: u64,

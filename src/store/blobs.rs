@@ -9,12 +9,20 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
+use super::room;
 use super::trash::Trash;
 use super::{Result, StoreError};
 use crate::system::random_hex;
 
 /// Random bytes of the name of a file that is staged.
 const NAME_BYTES: usize = 12;
+
+/// Uploads leave this part of the disk free, for the database and its indexes.
+const REST_OF: u64 = 512;
+/// And never more than this.
+const MOST_REST: u64 = 64 << 20;
+/// Bytes of an upload between two looks at the disk.
+const LOOK_AFTER: u64 = 4 << 20;
 
 /// The folder where uploads are written before they are committed.
 #[derive(Clone, Debug)]
@@ -46,11 +54,21 @@ pub struct BlobWriter {
     file: tokio::fs::File,
     hash: Sha256,
     staged: StagedBlob,
+    staging: Staging,
 }
 
 impl Staging {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self { folder }
+    }
+
+    /// An error of a full disk where so many bytes more would leave it without the rest that the database needs.
+    pub fn check_room(&self, more: u64) -> Result<()> {
+        let found = room(&self.folder).map_err(StoreError::io(&self.folder))?;
+        match found.free_bytes.saturating_sub(more) > found.total_bytes.div_euclid(REST_OF).min(MOST_REST) {
+            true => Ok(()),
+            false => Err(StoreError::Io { path: self.folder.clone(), source: ErrorKind::StorageFull.into() }),
+        }
     }
 
     /// Starts an upload.
@@ -62,11 +80,13 @@ impl Staging {
             file,
             hash: Sha256::new(),
             staged: StagedBlob { sha256: String::new(), bytes: 0, path, kept: false },
+            staging: self.clone(),
         })
     }
 
     /// Stages bytes at once.
     pub async fn stage(&self, bytes: &[u8]) -> Result<StagedBlob> {
+        self.check_room(bytes.len() as u64)?;
         let mut writer = self.begin().await?;
         writer.write(bytes).await?;
         writer.finish().await
@@ -76,6 +96,10 @@ impl Staging {
 impl BlobWriter {
     /// Appends bytes.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let looks = |bytes: u64| bytes.div_ceil(LOOK_AFTER);
+        if looks(self.staged.bytes + bytes.len() as u64) > looks(self.staged.bytes) {
+            self.staging.check_room(bytes.len() as u64)?;
+        }
         self.hash.update(bytes);
         self.staged.bytes += bytes.len() as u64;
         self.file.write_all(bytes).await.map_err(StoreError::io(&self.staged.path))

@@ -48,10 +48,24 @@ pub(super) async fn collection(store: &dyn Store, name: &str) -> CollectionRecor
 }
 
 pub(super) async fn add(store: &dyn Store, collection: &CollectionId, bytes: &[u8]) -> AddedDocument {
+    add_named(store, collection, (&String::from_utf8_lossy(bytes), bytes), OnConflict::Replace).await
+}
+
+pub(super) async fn add_named(
+    store: &dyn Store,
+    collection: &CollectionId,
+    (filename, bytes): (&str, &[u8]),
+    on_conflict: OnConflict,
+) -> AddedDocument {
     let blob = store.staging().stage(bytes).await.expect("stage");
-    let quotas = Quotas::default();
-    let new =
-        NewDocument { collection: collection.clone(), filename: "a.txt".into(), blob, owner: None, quotas };
+    let new = NewDocument {
+        collection: collection.clone(),
+        filename: filename.into(),
+        blob,
+        owner: None,
+        quotas: Quotas::default(),
+        on_conflict,
+    };
     store.add_document(new).await.expect("add")
 }
 
@@ -73,6 +87,7 @@ where
     many_vectors_are_told_by_whole_revisions(&empty().await).await;
     reading_back_keeps_order_and_to_its_limits(&empty().await).await;
     keys_are_kept_with_their_grants_and_never_forgotten(&empty().await).await;
+    super::conformance_versions::store(empty).await;
 }
 
 async fn ids_are_unique_and_deletion_is_complete(store: &dyn Store) {

@@ -23,6 +23,7 @@ async fn document(store: &dyn Store, collection: &CollectionId, bytes: &[u8]) ->
         blob: store.staging().stage(bytes).await.expect("stage"),
         owner: None,
         quotas: Quotas::default(),
+        on_conflict: OnConflict::Keep,
     };
     let document = store.add_document(new).await.expect("a document").document;
     store.commit_chunks(document.key, read(&["alpha", "beta"]), Quotas::default()).await.expect("chunks");

@@ -23,6 +23,8 @@ mod conformance_files;
 mod conformance_jobs;
 #[cfg(test)]
 mod conformance_removals;
+#[cfg(test)]
+mod conformance_versions;
 mod lock;
 mod records;
 mod room;
@@ -173,7 +175,9 @@ pub trait Store: Send + Sync {
     async fn cancel_batch(&self, collection: &CollectionId, id: &BatchId) -> Result<BatchRecord>;
 
     /// Commits bytes, file, document and its first job. Bytes that the collection already holds
-    /// give the existing document back, unless it had failed: then it is tried anew.
+    /// give the existing document back, unless it had failed: then it is tried anew. Where the collection has documents
+    /// of its name with other bytes, and they are to be replaced, it is a new version: it waits, with their attributes and
+    /// out of sight, until it is complete; versions that waited before it, or failed, go at once.
     async fn add_document(&self, new: NewDocument) -> Result<AddedDocument>;
     /// One document by its public id.
     async fn document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord>;
@@ -183,6 +187,14 @@ pub trait Store: Send + Sync {
         collection: &CollectionId,
         ids: &[DocumentId],
     ) -> Result<Vec<DocumentRecord>>;
+    /// A document by its public id, or else by its name, in whatever normal form of Unicode: the one that answers, where
+    /// only one does.
+    async fn find_document(
+        &self,
+        collection: &CollectionId,
+        id_or_name: &str,
+        deadline: Instant,
+    ) -> Result<DocumentRecord>;
     /// All documents of a collection, oldest first.
     async fn documents(&self, collection: &CollectionId) -> Result<Vec<DocumentRecord>>;
     /// Some documents of a collection.
@@ -194,6 +206,15 @@ pub trait Store: Send + Sync {
     ) -> Result<Paged<DocumentRecord>>;
     /// How many documents stand where.
     async fn document_counts(&self, collection: &CollectionId) -> Result<DocumentCounts>;
+    /// Those of a name, in whatever normal form of Unicode, oldest first.
+    async fn documents_named(&self, collection: &CollectionId, name: &str) -> Result<Vec<DocumentRecord>>;
+    /// How much of the quotas of documents and bytes is used that hold for an upload.
+    async fn allowances(
+        &self,
+        owner: Option<&str>,
+        collection: Option<&CollectionId>,
+        quotas: Quotas,
+    ) -> Result<Vec<Allowance>>;
     /// What there is of everything, for whoever watches.
     async fn holdings(&self, deadline: Instant) -> Result<Holdings>;
     /// Removes a document, its chunks and vectors, and its file if nothing else needs it and it does not stand alone.
@@ -225,7 +246,11 @@ pub trait Store: Send + Sync {
     async fn commit_chunks(&self, document: DocumentKey, read: ReadDocument, quotas: Quotas) -> Result<()>;
     /// Marks a document as failed for a reason, and ends its job.
     async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()>;
-    /// Marks a document as completed, and ends its job; or postpones it `again`, where vectors are owed.
+    /// Tells the indexes of what was read from a new version, which is still not read back: to be called shortly before
+    /// it is complete.
+    async fn publish_document(&self, document: DocumentKey) -> Result<()>;
+    /// Marks a document as completed, and ends its job; or postpones it `again`, where vectors are owed. A new
+    /// version takes the place of the others of its name.
     async fn complete_document(
         &self,
         document: DocumentKey,

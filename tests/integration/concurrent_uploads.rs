@@ -28,7 +28,7 @@ async fn one_file_from_many_at_once_is_one_document() {
     for round in 0..3 {
         let text = format!("The lantern of round {round} is green.");
         let target = "/v1/vector_stores/manual/documents?create=true&wait=60";
-        let request = Arc::new(form(target, &[("file", "lantern.txt", text.as_bytes())]));
+        let request = Arc::new(form(target, &[("file", &format!("lantern{round}.txt"), text.as_bytes())]));
         let mut uploads = JoinSet::new();
         for _ in 0..AT_ONCE {
             let (request, address) = (request.clone(), world.address);

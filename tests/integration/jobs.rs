@@ -9,7 +9,7 @@ use lastro::access::Access;
 use lastro::app::App;
 use lastro::config::Config;
 use lastro::ingest::PAUSES;
-use lastro::store::{Job, Stage};
+use lastro::store::{Job, OnConflict, Stage};
 use serde_json::{Value, json};
 
 use super::folders::settled;
@@ -201,7 +201,11 @@ async fn submitted(app: &App, name: &str, text: &str) -> String {
     let everything = Access::everything();
     let collection = app.catalog.find_or_create(&everything, "manual").await.expect("a collection");
     let blob = app.store().staging().stage(text.as_bytes()).await.expect("the bytes are staged");
-    let added = app.ingest.submit(&everything, &collection, name, blob).await.expect("it is committed");
+    let added = app
+        .ingest
+        .submit(&everything, &collection, (name, blob), OnConflict::Replace)
+        .await
+        .expect("it is committed");
     added.document.sha256
 }
 

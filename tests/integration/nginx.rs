@@ -37,7 +37,7 @@ fn program() -> Option<PathBuf> {
 impl Nginx {
     /// `location` stands where the server is passed on to.
     async fn start(program: &Path, server: SocketAddr, location: &str) -> Self {
-        loop {
+        for _ in 0..20 {
             let folder = tempfile::tempdir().expect("a temporary folder");
             // Free a moment ago: should somebody else have it by now, another is taken.
             let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -76,6 +76,7 @@ impl Nginx {
                 ended = process.wait() => println!("nginx ended and is started again: {ended:?}"),
             }
         }
+        panic!("nginx does not start with {location}");
     }
 
     async fn ask(&self, request: &Request) -> Reply {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lastro::access::Access;
 use lastro::app::App;
+use lastro::store::OnConflict;
 
 use super::folders::settled;
 use super::world::{World, eventually, long_document};
@@ -105,7 +106,7 @@ async fn work_that_was_left_is_finished() {
             let text = format!("The lantern code is LX-{n}.");
             let blob = app.store().staging().stage(text.as_bytes()).await.expect("the bytes are staged");
             app.ingest
-                .submit(&Access::everything(), &collection, &format!("{n}.txt"), blob)
+                .submit(&Access::everything(), &collection, (&format!("{n}.txt"), blob), OnConflict::Replace)
                 .await
                 .expect("the job is committed");
         }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::settle::Settlement;
+use super::trouble::Trouble;
 use super::{JobError, PAUSE_AFTER_ERROR};
 use crate::collection::with_headings;
 use crate::embed::{EmbedError, Embeddings, ModelInfo};
@@ -57,10 +58,21 @@ impl Ingest {
             // Without a model there are no vectors that could be missed.
             _ => None,
         };
+        // A new version is told to the indexes while the one before still answers.
+        if document.replaces.is_some() {
+            self.catalog.store().publish_document(document.key).await?;
+            if let Some(collection) = self.catalog.by_id(&document.collection) {
+                self.catalog.sync(&collection).await.map_err(Trouble::Storage)?;
+            }
+        }
         // Completed means found, unless the index lags, which the status says.
         self.sync(&document.collection).await;
         let again = warning.as_ref().and(self.settings.pauses.get(job.failures as usize)).copied();
         self.settle(document, Settlement::Completed(warning, again)).await;
+        if document.replaces.is_some() {
+            // What they still name of the old version is not read back.
+            self.sync(&document.collection).await;
+        }
         Ok(())
     }
 

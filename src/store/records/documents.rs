@@ -1,6 +1,7 @@
 //! A document: a file in a collection, and where it stands.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::{BatchId, CollectionId, DocumentId, DocumentKey, Quotas};
 use crate::store::StagedBlob;
@@ -13,6 +14,17 @@ pub struct NewDocument {
     pub blob: StagedBlob,
     pub owner: Option<String>,
     pub quotas: Quotas,
+    pub on_conflict: OnConflict,
+}
+
+/// What becomes of the documents that have the name of a new one with other bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// They answer until the new one is complete, and go in that commit.
+    #[default]
+    Replace,
+    /// They stay beside it.
+    Keep,
 }
 
 /// The outcome of adding a document.
@@ -21,6 +33,13 @@ pub struct AddedDocument {
     pub document: DocumentRecord,
     /// False when the collection held the same bytes already.
     pub created: bool,
+    /// Whether earlier versions went at once: such as waited, or had failed.
+    pub superseded: bool,
+}
+
+/// A document's name as it is compared: some systems write a letter and its accent apart.
+pub fn compared_name(name: &str) -> String {
+    name.nfc().collect()
 }
 
 /// Where a document stands.
@@ -74,6 +93,8 @@ pub struct DocumentRecord {
     /// `None` for the server's own sizes.
     pub chunking: Option<ChunkSizes>,
     pub owner: Option<String>,
+    /// The document that answers in its place until this one is complete: an earlier one of the same name.
+    pub replaces: Option<DocumentId>,
     /// Seconds since 1970.
     pub created_at: i64,
 }

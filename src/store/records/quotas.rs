@@ -1,5 +1,7 @@
 //! How much may be stored.
 
+use crate::store::{Result, StoreError};
+
 /// How much may be stored. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
@@ -7,6 +9,40 @@ pub struct Quota {
     /// Of files.
     pub bytes: Option<u64>,
     pub chunks: Option<u64>,
+}
+
+/// What a quota counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    Documents,
+    Bytes,
+}
+
+/// How much of a quota is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance {
+    /// The owner's, and not the collection's.
+    pub of_owner: bool,
+    pub counted: Counted,
+    pub most: u64,
+    pub held: u64,
+    /// What of it documents of the collection hold, whose place others may take.
+    pub replaceable: u64,
+}
+
+impl Allowance {
+    /// [`StoreError::Quota`] where so much more, and so much less, would be too much.
+    pub fn check(&self, more: u64, less: u64) -> Result<()> {
+        if self.held.saturating_sub(less).saturating_add(more) <= self.most {
+            return Ok(());
+        }
+        let whose = if self.of_owner { "this key" } else { "this collection" };
+        let what = match self.counted {
+            Counted::Documents => "documents",
+            Counted::Bytes => "bytes",
+        };
+        Err(StoreError::Quota { whose, what, most: self.most })
+    }
 }
 
 /// What the owner of a document, and what its collection, may hold.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Transaction, params};
 
+use super::quotas::Freed;
 use super::{documents, files, fresh_id, not_found, quotas};
 use crate::store::*;
 use crate::system::now;
@@ -34,7 +35,7 @@ pub(super) fn attach(t: &Transaction<'_>, new: &NewAttachments) -> Result<Attach
             Ok(document) => attach_again(t, &document, attachment)?,
             Err(StoreError::NotFound(_)) => {
                 added = true;
-                documents::insert(t, &new.collection, attachment, new.owner.as_deref())?
+                documents::insert(t, &new.collection, (attachment, &file.filename), new.owner.as_deref())?
             }
             Err(error) => return Err(error),
         };
@@ -47,7 +48,7 @@ pub(super) fn attach(t: &Transaction<'_>, new: &NewAttachments) -> Result<Attach
     // What was added is counted already.
     let owner = new.owner.as_deref();
     if added {
-        quotas::check_documents(t, owner, &new.collection.0, new.quotas, (0, 0))?;
+        quotas::check_documents(t, owner, &new.collection.0, new.quotas, (0, 0), Freed::default())?;
     }
     let documents = keys.into_iter().map(|key| documents::by_key(t, key)).collect::<Result<_>>()?;
     let batch = batch.map(|id| one(t, &new.collection, &id)).transpose()?;

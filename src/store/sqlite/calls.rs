@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rusqlite::Transaction;
 
-use super::{SqliteStore, batches, changes, collections, documents, files, jobs, keys, passages, quotas};
+use super::{
+    SqliteStore, batches, changes, collections, documents, files, jobs, keys, passages, quotas, versions,
+};
 use crate::store::*;
 use crate::system::now_in_milliseconds;
 
@@ -128,7 +130,12 @@ impl Store for SqliteStore {
     }
 
     async fn add_document(&self, new: NewDocument) -> Result<AddedDocument> {
-        self.write_bytes(new.blob.sha256.clone(), move |t, blobs| documents::add(t, blobs, new)).await
+        let sha256 = new.blob.sha256.clone();
+        let added = self.write_bytes(sha256, move |t, blobs| documents::add(t, blobs, new)).await?;
+        if added.superseded {
+            self.inner.removed.notify_one();
+        }
+        Ok(added)
     }
 
     async fn document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord> {
@@ -143,6 +150,16 @@ impl Store for SqliteStore {
     ) -> Result<Vec<DocumentRecord>> {
         let (collection, ids) = (collection.clone(), ids.to_vec());
         self.read(move |t| documents::some(t, &collection, &ids)).await
+    }
+
+    async fn find_document(
+        &self,
+        collection: &CollectionId,
+        id_or_name: &str,
+        deadline: Instant,
+    ) -> Result<DocumentRecord> {
+        let (collection, id_or_name) = (collection.clone(), id_or_name.to_owned());
+        self.read_before(deadline, move |t| documents::find(t, &collection, &id_or_name)).await
     }
 
     async fn documents(&self, collection: &CollectionId) -> Result<Vec<DocumentRecord>> {
@@ -163,6 +180,21 @@ impl Store for SqliteStore {
     async fn document_counts(&self, collection: &CollectionId) -> Result<DocumentCounts> {
         let collection = collection.clone();
         self.read(move |t| documents::counts(t, &collection)).await
+    }
+
+    async fn documents_named(&self, collection: &CollectionId, name: &str) -> Result<Vec<DocumentRecord>> {
+        let (collection, name) = (collection.clone(), name.to_owned());
+        self.read(move |t| documents::of_name(t, &collection, &name)).await
+    }
+
+    async fn allowances(
+        &self,
+        owner: Option<&str>,
+        collection: Option<&CollectionId>,
+        quotas: Quotas,
+    ) -> Result<Vec<Allowance>> {
+        let (owner, collection) = (owner.map(str::to_owned), collection.cloned());
+        self.read(move |t| quotas::allowances(t, owner.as_deref(), collection.as_ref(), quotas)).await
     }
 
     async fn holdings(&self, deadline: Instant) -> Result<Holdings> {
@@ -220,6 +252,10 @@ impl Store for SqliteStore {
 
     async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()> {
         self.remove(move |t, _| jobs::fail(t, document, &failure)).await
+    }
+
+    async fn publish_document(&self, document: DocumentKey) -> Result<()> {
+        self.write(move |t, _| versions::publish(t, document)).await
     }
 
     async fn complete_document(

@@ -69,13 +69,15 @@ pub(super) fn commit_vectors(
     let mut revisions: BTreeMap<String, i64> = BTreeMap::new();
     let mut documents: BTreeSet<DocumentKey> = BTreeSet::new();
     for (chunk, vector) in vectors {
-        let found: Option<(String, DocumentKey)> = t
-            .prepare_cached("SELECT collection, document FROM chunks WHERE id = ?1")?
-            .query_row([*chunk as i64], |row| Ok((row.get(0)?, row.get(1)?)))
+        let found: Option<(String, DocumentKey, i64)> = t
+            .prepare_cached("SELECT collection, document, revision FROM chunks WHERE id = ?1")?
+            .query_row([*chunk as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let Some((collection, document)) = found else { continue };
+        let Some((collection, document, of_chunk)) = found else { continue };
         documents.insert(document);
         let revision = match revisions.get(&collection) {
+            // The chunk is not told to the indexes yet, and its vector goes with it.
+            _ if of_chunk == 0 => 0,
             Some(revision) => *revision,
             None => {
                 let revision = raise_revision(t, &collection)?;

@@ -4,14 +4,16 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::departed::{Departed, EVERYBODY};
 use super::pages::{self, Listed};
-use super::{files, fresh_id, not_found, quotas, raise_revision};
+use super::{files, fresh_id, not_found, quotas, raise_revision, versions};
 use crate::store::blobs::Blobs;
 use crate::store::*;
 use crate::system::now;
 
 const COLUMNS: &str = "SELECT d.key, f.id, d.collection, f.name, f.blob, b.bytes, d.status, d.failure_code,
         d.failure_message, d.language, d.pages, d.chunks, d.created_at, d.attributes, d.chunk_tokens, d.overlap_tokens,
-        d.owner, d.warning_code, d.warning_message
+        d.owner, d.warning_code, d.warning_message,
+        iif(d.waits, (SELECT o.file FROM documents o WHERE o.collection = d.collection AND o.name = d.name
+            AND o.key < d.key AND o.waits = 0 ORDER BY o.key DESC LIMIT 1), NULL)
     FROM documents d JOIN files f ON f.id = d.file JOIN blobs b ON b.sha256 = f.blob";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
@@ -45,6 +47,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
             _ => None,
         },
         owner: row.get(16)?,
+        replaces: row.get::<_, Option<String>>(19)?.map(DocumentId),
     })
 }
 
@@ -73,6 +76,30 @@ pub(super) fn all(t: &Transaction<'_>, collection: &CollectionId) -> Result<Vec<
     let mut statement = t.prepare_cached(&format!("{COLUMNS} WHERE d.collection = ?1 ORDER BY d.key"))?;
     let rows = statement.query_map([&collection.0], record)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Documents of a name in a collection, oldest first.
+pub(super) fn of_name(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    filename: &str,
+) -> Result<Vec<DocumentRecord>> {
+    let mut statement =
+        t.prepare_cached(&format!("{COLUMNS} WHERE d.collection = ?1 AND d.name = ?2 ORDER BY d.key"))?;
+    let rows = statement.query_map([&collection.0, &compared_name(filename)], record)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A document by its public id, or else by its name.
+pub(super) fn find(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    id_or_name: &str,
+) -> Result<DocumentRecord> {
+    match one(t, collection, &DocumentId(id_or_name.to_owned())) {
+        Err(StoreError::NotFound(_)) => versions::named(t, collection, id_or_name),
+        found => found,
+    }
 }
 
 pub(super) fn of_file(t: &Transaction<'_>, file: &FileId) -> Result<Vec<DocumentRecord>> {
@@ -133,7 +160,8 @@ pub(super) fn attributes(
     t: &Transaction<'_>,
     collection: &CollectionId,
 ) -> Result<Vec<(DocumentKey, String)>> {
-    let mut statement = t.prepare_cached("SELECT key, attributes FROM documents WHERE collection = ?1")?;
+    let mut statement =
+        t.prepare_cached("SELECT key, attributes FROM documents WHERE collection = ?1 AND waits = 0")?;
     let rows = statement.query_map([&collection.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -146,25 +174,40 @@ pub(super) fn set_attributes(
 ) -> Result<DocumentRecord> {
     t.prepare_cached("UPDATE documents SET attributes = ?3 WHERE collection = ?1 AND file = ?2")?
         .execute([&collection.0, &id.0, attributes])?;
-    one(t, collection, id)
+    let document = one(t, collection, id)?;
+    // A version that waits to take its place has its attributes too.
+    t.prepare_cached(
+        "UPDATE documents SET attributes = ?4 WHERE collection = ?1 AND name = ?2 AND key > ?3 AND waits = 1",
+    )?
+    .execute(params![collection.0, compared_name(&document.filename), document.key, attributes])?;
+    Ok(document)
 }
 
-/// A file of these bytes that is a document of this collection.
+/// A file of these bytes that is a document of this collection: one of this name before all others.
 fn of_these_bytes(
     t: &Transaction<'_>,
     collection: &CollectionId,
-    sha256: &str,
+    (sha256, filename): (&str, &str),
 ) -> Result<Option<DocumentRecord>> {
     Ok(t.prepare_cached(&format!(
-        "{COLUMNS} WHERE d.collection = ?1 AND f.blob = ?2 ORDER BY d.key LIMIT 1"
+        "{COLUMNS} WHERE d.collection = ?1 AND f.blob = ?2 ORDER BY d.name <> ?3, d.key LIMIT 1"
     ))?
-    .query_row([&collection.0, sha256], record)
+    .query_row([&collection.0, sha256, &compared_name(filename)], record)
     .optional()?)
 }
 
 pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Result<AddedDocument> {
     let collection = super::collections::one(t, &new.collection)?;
-    if let Some(document) = of_these_bytes(t, &collection.id, &new.blob.sha256)? {
+    let named = of_name(t, &collection.id, &new.filename)?;
+    let replaces = new.on_conflict == OnConflict::Replace && !named.is_empty();
+    let same = match replaces {
+        true => versions::same(&named, &new.blob.sha256).cloned(),
+        false => of_these_bytes(t, &collection.id, (&new.blob.sha256, &new.filename))?,
+    };
+    let all = named.len();
+    if let Some(document) = same {
+        let kept = if replaces { versions::supersede(t, named, Some(document.key))? } else { named };
+        let superseded = kept.len() < all;
         // Bytes that are known are written again all the same, where the file was lost.
         blobs.adopt(new.blob)?;
         if document.status == Status::InProgress {
@@ -175,13 +218,22 @@ pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Resul
                 "UPDATE files SET name = ?2 WHERE id = ?1 AND standing = 0",
                 [&document.id.0, &new.filename],
             )?;
+            t.execute(
+                "UPDATE documents SET name = ?2 WHERE file = ?1
+                 AND EXISTS (SELECT 1 FROM files WHERE id = ?1 AND standing = 0)",
+                [&document.id.0, &compared_name(&new.filename)],
+            )?;
             begin_anew(t, document.key)?;
         }
-        return Ok(AddedDocument { document: by_key(t, document.key)?, created: false });
+        return Ok(AddedDocument { document: by_key(t, document.key)?, created: false, superseded });
     }
+    let standing = if replaces { versions::supersede(t, named, None)? } else { Vec::new() };
+    let superseded = replaces && standing.len() < all;
     let owner = new.owner.as_deref();
-    quotas::check_bytes(t, owner, new.quotas.owner, new.blob.bytes)?;
-    quotas::check_documents(t, owner, &collection.id.0, new.quotas, (1, new.blob.bytes))?;
+    // What goes when this is complete makes room for it.
+    let less = quotas::freed(t, owner, &standing)?;
+    quotas::check_bytes(t, owner, new.quotas.owner, (new.blob.bytes, less.owners_bytes))?;
+    quotas::check_documents(t, owner, &collection.id.0, new.quotas, (1, new.blob.bytes), less)?;
     let file = FileRecord {
         id: FileId(fresh_id("file-")?),
         owner: new.owner,
@@ -194,21 +246,31 @@ pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Resul
         failure: None,
     };
     files::insert(t, blobs, new.blob, &file, false)?;
-    let attachment = Attachment { file: file.id, attributes: None, chunking: None };
-    let key = insert(t, &collection.id, &attachment, file.owner.as_deref())?;
-    Ok(AddedDocument { document: by_key(t, key)?, created: true })
+    // A version is what the one before it was, with other bytes.
+    let before = standing.last();
+    let attachment = Attachment {
+        file: file.id,
+        attributes: before.map(|before| before.attributes.clone()),
+        chunking: before.and_then(|before| before.chunking),
+    };
+    let key = insert(t, &collection.id, (&attachment, &file.filename), file.owner.as_deref())?;
+    if before.is_some() {
+        t.execute("UPDATE documents SET waits = 1 WHERE key = ?1", [key])?;
+    }
+    Ok(AddedDocument { document: by_key(t, key)?, created: true, superseded })
 }
 
 /// A document of a file, and its first job.
 pub(super) fn insert(
     t: &Transaction<'_>,
     collection: &CollectionId,
-    attachment: &Attachment,
+    (attachment, filename): (&Attachment, &str),
     owner: Option<&str>,
 ) -> Result<DocumentKey> {
     t.prepare_cached(
-        "INSERT INTO documents (collection, file, status, created_at, attributes, chunk_tokens, overlap_tokens, owner)
-         VALUES (?1, ?2, 'in_progress', ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO documents (collection, file, status, created_at, attributes, chunk_tokens, overlap_tokens, owner,
+            name)
+         VALUES (?1, ?2, 'in_progress', ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         collection.0,
@@ -218,6 +280,7 @@ pub(super) fn insert(
         attachment.chunking.map(|sizes| sizes.max_tokens),
         attachment.chunking.map(|sizes| sizes.overlap_tokens),
         owner,
+        compared_name(filename),
     ])?;
     let key = t.last_insert_rowid();
     enqueue(t, key)?;
@@ -283,10 +346,15 @@ fn enqueue(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
 }
 
 pub(super) fn delete(t: &Transaction<'_>, collection: &CollectionId, id: &DocumentId) -> Result<()> {
-    let document = one(t, collection, id)?;
-    remove_chunks(t, &document)?;
+    forget(t, &one(t, collection, id)?)
+}
+
+/// Removes a document with all that was read from it, and its file if nothing else needs it.
+pub(super) fn forget(t: &Transaction<'_>, document: &DocumentRecord) -> Result<()> {
+    remove_chunks(t, document)?;
     t.execute("DELETE FROM documents WHERE key = ?1", [document.key])?;
-    files::drop_unneeded(t, &document.id.0)
+    files::drop_unneeded(t, &document.id.0)?;
+    versions::release(t, document)
 }
 
 pub(super) fn have_text(
@@ -314,7 +382,8 @@ pub(super) fn have_text(
 pub(super) fn remove_chunks(t: &Transaction<'_>, document: &DocumentRecord) -> Result<()> {
     let revision = raise_revision(t, &document.collection.0)?;
     t.prepare_cached(
-        "INSERT INTO removals (collection, revision, chunk) SELECT ?1, ?2, id FROM chunks WHERE document = ?3",
+        "INSERT INTO removals (collection, revision, chunk) SELECT ?1, ?2, id FROM chunks
+         WHERE document = ?3 AND revision > 0",
     )?
     .execute(params![document.collection.0, revision, document.key])?;
     t.prepare_cached("DELETE FROM chunks WHERE document = ?1")?.execute([document.key])?;

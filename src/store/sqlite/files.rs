@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::departed::{Departed, EVERYBODY};
 use super::pages::{self, Listed};
-use super::{documents, fresh_id, not_found, quotas};
+use super::{documents, fresh_id, not_found, quotas, versions};
 use crate::store::blobs::Blobs;
 use crate::store::*;
 use crate::system::now;
@@ -80,7 +80,7 @@ pub(super) fn insert(
 }
 
 pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewFile) -> Result<FileRecord> {
-    quotas::check_bytes(t, new.owner.as_deref(), new.quota, new.blob.bytes)?;
+    quotas::check_bytes(t, new.owner.as_deref(), new.quota, (new.blob.bytes, 0))?;
     let created_at = now();
     let file = FileRecord {
         id: FileId(fresh_id("file-")?),
@@ -146,6 +146,7 @@ pub(super) fn delete(t: &Transaction<'_>, id: &FileId) -> Result<Vec<CollectionI
     for document in &documents {
         documents::remove_chunks(t, document)?;
         t.execute("DELETE FROM documents WHERE key = ?1", [document.key])?;
+        versions::release(t, document)?;
     }
     let blob: Option<String> = t
         .query_row("DELETE FROM files WHERE id = ?1 RETURNING blob", [&id.0], |row| row.get(0))

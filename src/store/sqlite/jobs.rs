@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::documents::{by_key, remove_chunks};
-use super::{quotas, raise_revision};
+use super::{quotas, raise_revision, versions};
 use crate::store::*;
 
 /// Milliseconds. A job that is to wait longer was postponed before the clock was set back, and is taken.
@@ -81,7 +81,11 @@ pub(super) fn commit_chunks(
     if document.chunks > 0 {
         remove_chunks(t, &document)?;
     }
-    let revision = raise_revision(t, &document.collection.0)?;
+    // What waits is not told to the indexes yet.
+    let revision = match document.replaces {
+        Some(_) => 0,
+        None => raise_revision(t, &document.collection.0)?,
+    };
     let mut insert = t.prepare_cached(
         "INSERT INTO chunks (document, collection, revision, text, page, last_page, headings, start, \"end\", tokens)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -151,6 +155,7 @@ pub(super) fn complete(
     if !at_it || !matches!(document.status, Status::InProgress | Status::Completed) {
         return Err(StoreError::NotFound("document"));
     }
+    versions::take_place(t, &document)?;
     t.execute(
         "UPDATE documents SET status = 'completed', failure_code = NULL, failure_message = NULL,
             warning_code = ?2, warning_message = ?3 WHERE key = ?1",

@@ -25,6 +25,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod versions;
 mod writer;
 
 use rusqlite::Transaction;

@@ -42,7 +42,8 @@ pub(super) fn by_id(
     collection: &CollectionId,
     ids: &[ChunkId],
 ) -> Result<Vec<ChunkRecord>> {
-    let mut statement = t.prepare_cached(&format!("{COLUMNS} WHERE c.id = ?1 AND c.collection = ?2"))?;
+    let mut statement =
+        t.prepare_cached(&format!("{COLUMNS} WHERE c.id = ?1 AND c.collection = ?2 AND d.waits = 0"))?;
     let mut chunks = Vec::with_capacity(ids.len());
     for id in ids {
         if let Some(found) = statement.query_row(params![*id as i64, collection.0], record).optional()? {
@@ -79,8 +80,9 @@ fn keys_within(
     documents: Option<&[DocumentKey]>,
     max_bytes: usize,
 ) -> Result<Option<Vec<DocumentKey>>> {
-    let mut statement =
-        t.prepare_cached("SELECT key, text_bytes FROM documents WHERE collection = ?1 ORDER BY key")?;
+    let mut statement = t.prepare_cached(
+        "SELECT key, text_bytes FROM documents WHERE collection = ?1 AND waits = 0 ORDER BY key",
+    )?;
     let mut rows = statement.query([&collection.0])?;
     let (mut keys, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
@@ -104,7 +106,8 @@ pub(super) fn sizes(
     bytes_per_token: u64,
 ) -> Result<Option<Vec<WholeSize>>> {
     let mut statement = t.prepare_cached(
-        "SELECT key, text_bytes, prompt_tokens FROM documents WHERE collection = ?1 AND text_bytes > 0 ORDER BY key",
+        "SELECT key, text_bytes, prompt_tokens FROM documents WHERE collection = ?1 AND text_bytes > 0
+         AND waits = 0 ORDER BY key",
     )?;
     let mut rows = statement.query([&collection.0])?;
     let (mut sizes, mut sum) = (Vec::new(), 0);
@@ -138,7 +141,8 @@ fn document_keys(
     if let Some(documents) = documents {
         return Ok(documents.to_vec());
     }
-    let mut statement = t.prepare_cached("SELECT key FROM documents WHERE collection = ?1 ORDER BY key")?;
+    let mut statement =
+        t.prepare_cached("SELECT key FROM documents WHERE collection = ?1 AND waits = 0 ORDER BY key")?;
     let rows = statement.query_map([&collection.0], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -152,7 +156,7 @@ pub(super) fn outlines(
     let mut statement = t.prepare_cached(
         "SELECT d.key, f.id, f.name, d.attributes, o.outline FROM outlines o
          JOIN documents d ON d.key = o.document JOIN files f ON f.id = d.file
-         WHERE o.document = ?1 AND d.collection = ?2 AND d.chunks > 0",
+         WHERE o.document = ?1 AND d.collection = ?2 AND d.chunks > 0 AND d.waits = 0",
     )?;
     let mut outlines = Vec::new();
     for key in document_keys(t, collection, documents)?.into_iter().take(limit) {

@@ -4,8 +4,9 @@
 //! steps a database has been through; opening runs the rest, each in a transaction of its own.
 
 use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, compared_name};
 
 const STEPS: &[&str] = &[
     // 1: collections, blobs, files, documents, chunks, outlines, vectors, jobs.
@@ -275,6 +276,15 @@ const STEPS: &[&str] = &[
     DROP INDEX documents_by_collection;
     CREATE INDEX documents_by_collection ON documents (collection, key, text_bytes, prompt_tokens);
     ",
+    // 8: documents are looked up by name; a new version of one waits, out of sight, to take the place of the others.
+    "
+    ALTER TABLE documents ADD COLUMN name TEXT NOT NULL DEFAULT '';
+    UPDATE documents SET name = (SELECT compared_name(name) FROM files WHERE id = documents.file);
+    CREATE INDEX documents_by_name ON documents (collection, name);
+    ALTER TABLE documents ADD COLUMN waits INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX documents_by_collection;
+    CREATE INDEX documents_by_collection ON documents (collection, key, text_bytes, prompt_tokens, waits);
+    ",
 ];
 
 /// The format version of a database; 0 for an empty one.
@@ -300,6 +310,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
 
 fn migrate_to(connection: &mut Connection, version: usize) -> Result<()> {
     let done = check(connection)? as usize;
+    let name = |arguments: &rusqlite::functions::Context<'_>| {
+        arguments.get::<String>(0).map(|name| compared_name(&name))
+    };
+    connection.create_scalar_function("compared_name", 1, FunctionFlags::SQLITE_DETERMINISTIC, name)?;
     // A table that is made anew must not take the rows with it that point to the old one.
     connection.pragma_update(None, "foreign_keys", false)?;
     for (number, step) in STEPS.iter().enumerate().take(version).skip(done) {

@@ -20,6 +20,7 @@ async fn document(
         filename: format!("{MARKER}-{name}.txt"),
         blob,
         quotas: Quotas::default(),
+        on_conflict: OnConflict::Keep,
     };
     let document = store.add_document(new).await.expect("a document").document;
     let texts: Vec<_> =
