@@ -55,7 +55,7 @@ pub async fn everything_else_of(
 /// What lastro serves, or will, is not upstream's. Paths have one spelling here.
 fn is_ours(path: &str) -> bool {
     let noun = path.split(['/', '?']).nth(1).unwrap_or_default();
-    spelling::ALL_OURS.contains(&noun)
+    spelling::begins_ours(noun)
 }
 
 fn path_after(request: &Request, prefix: &str) -> String {

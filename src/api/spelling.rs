@@ -9,7 +9,12 @@ use percent_encoding::percent_decode_str;
 use super::ApiError;
 
 /// Below `/v1`, what begins with one of these is ours: what of it is not served yet is not upstream's either.
-pub(super) const ALL_OURS: [&str; 3] = ["vector_stores", "files", "rag"];
+const ALL_OURS: [&str; 3] = ["vector_stores", "files", "rag"];
+
+/// Whether the first segment of a path is one of them. A server that does not regard case is there, too.
+pub(super) fn begins_ours(segment: &str) -> bool {
+    ALL_OURS.iter().any(|ours| segment.eq_ignore_ascii_case(ours))
+}
 
 /// Whether a path below `/v1` is answered here, by its segments.
 fn is_ours<'a>(segments: impl IntoIterator<Item = &'a str>) -> bool {
@@ -19,7 +24,7 @@ fn is_ours<'a>(segments: impl IntoIterator<Item = &'a str>) -> bool {
         [Some("responses" | "embeddings"), None, None] => true,
         // Whether one of them is ours, its handler knows.
         [Some("models"), ..] => true,
-        [Some(first), ..] => ALL_OURS.contains(&first),
+        [Some(first), ..] => begins_ours(first),
         _ => false,
     }
 }
@@ -41,9 +46,11 @@ pub fn respell(uri: &mut Uri) -> Result<(), ApiError> {
         *uri = Uri::from_parts(parts).map_err(|_| refused())?;
         return Ok(());
     }
-    // Slashes that are encoded, or letters that are encoded twice.
-    let decoded = decoded(below);
-    match is_ours(decoded.split(['/', '\\']).filter(|segment| !segment.is_empty())) {
+    // Slashes that are encoded, letters that are encoded twice, and what some servers overlook: control characters, and
+    // parameters of a segment.
+    let decoded: String = decoded(below).chars().filter(|letter| !letter.is_control()).collect();
+    let segments = decoded.split(['/', '\\']).filter_map(|segment| segment.split(';').next());
+    match is_ours(segments.filter(|segment| !segment.is_empty())) {
         true => Err(refused()),
         false => Ok(()),
     }
@@ -68,7 +75,9 @@ fn split(path: &str) -> Option<(&str, &str)> {
 
 /// Whether there is but one way to read it.
 fn is_plain(path: &str) -> bool {
-    memchr::memchr2(b'%', b'\\', path.as_bytes()).is_none() && !path.contains("//") && !path.ends_with('/')
+    memchr::memchr3(b'%', b'\\', b';', path.as_bytes()).is_none()
+        && !path.contains("//")
+        && !path.ends_with('/')
 }
 
 /// Letters that need no escape have none (RFC 3986, section 6.2.2.2).
@@ -139,6 +148,10 @@ mod tests {
             "/v1/models%2Fm",
             "/v1/%2566iles",
             "/v1/%252566iles/x",
+            "/v1/files;a=b/file-1",
+            "/v1/chat/completions;a",
+            "/v1/files%00",
+            "/v1/fi%0Ales/x",
             "/v1/chat%252Fcompletions",
             "/c/manual/v1/rag%2Ftraces",
             "/c/manual/v1/respons%2565s",

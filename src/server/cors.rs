@@ -14,10 +14,12 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 /// Ours that a page may read of an answer; browsers show it the simplest ones alone.
 const EXPOSED: &str = "X-Request-Id, X-RAG-Status, X-RAG-Collection, X-RAG-Collections-Left-Out, X-RAG-Hits, X-RAG-Trace-Id, X-RAG-Sources, X-RAG-Sources-Left-Out, Server-Timing, Retry-After";
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
-/// What a page may send; `x-rag-`, `x-stainless-` and `openai-` stand for all that begin so, which OpenAI's own client
+/// What a page may send; `x-rag-`, `x-stainless-`, `openai-` and `anthropic-` stand for all that begin so, which OpenAI's own client
 /// sends.
-const SENT: [&str; 9] = [
+const SENT: [&str; 12] = [
     "authorization",
+    "x-api-key",
+    "api-key",
     "content-type",
     "accept",
     "x-request-id",
@@ -25,6 +27,7 @@ const SENT: [&str; 9] = [
     "x-rag-",
     "x-stainless-",
     "openai-",
+    "anthropic-",
     "idempotency-key",
 ];
 /// Seconds for which a browser need not ask again.

@@ -59,13 +59,18 @@ async fn no_spelling_leads_around_a_scope() {
             "vector%5Fstores/x",
             "rag/traces/x",
             "r%61g/traces/x",
+            "Files",
+            "FILES/file-1",
+            "files;a=b",
+            "Vector_Stores",
+            "fi%00les",
         ] {
             let target = format!("{prefix}/{path}");
             for method in ["POST", "GET"] {
                 // With GET, what is no list of ours is upstream's: chats that it has stored, for example.
                 if method == "GET"
-                    && !path.contains("iles")
-                    && !path.contains("stores")
+                    && !path.to_lowercase().contains("les")
+                    && !path.to_lowercase().contains("stores")
                     && !path.contains("traces")
                 {
                     continue;
