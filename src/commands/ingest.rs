@@ -27,6 +27,7 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
         bar.set_style(style.progress_chars("=> "));
     }
     bar.set_prefix("uploading");
+    let mut warned: Vec<(String, String)> = Vec::new();
     let mut failed: Vec<(String, String)> = Vec::new();
     let mut waiting: Vec<DocumentObject> = Vec::new();
     for (file, filename) in files.iter().zip(names(&files)) {
@@ -45,6 +46,7 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
     for document in &waiting {
         bar.set_message(document.filename.clone());
         let document = until_read(&connection, &base, &document.id).await?;
+        warned.extend(document.warning.map(|warning| (document.filename.clone(), warning.message)));
         match document.last_error {
             Some(error) => failed.push((document.filename, error.message)),
             None => {
@@ -61,6 +63,7 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
     let all = std::iter::once(format!(
         "{documents} of {of} documents are in {collection}{of_pages}, {chunks} passages."
     ))
+    .chain(warned.iter().map(|(name, what)| format!("warning: {name}: {what}")))
     .chain(failed.iter().map(|(name, why)| format!("failed: {name}: {why}")));
     output::read_or_not(all.into_iter().try_for_each(|line| say!("{line}")))?;
     Ok(failed.is_empty())

@@ -33,13 +33,15 @@ impl From<TantivyError> for IndexError {
     }
 }
 
-/// The operating system's errors are the machine's. What tantivy makes up itself is about what it read.
+/// The operating system's errors are the machine's, save that a file is gone. What tantivy makes up itself is about what it read.
 fn of_io(source: &Arc<Error>, text: String) -> IndexError {
     let made_up = source.raw_os_error().is_none();
     match source.kind() {
         ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::InvalidInput if made_up => {
             IndexError::Damaged(text)
         }
+        // A folder or file of the index that is gone: waiting brings none back.
+        ErrorKind::NotFound => IndexError::Damaged(text),
         kind => IndexError::Io(Error::new(kind, text)),
     }
 }
@@ -55,6 +57,15 @@ mod tests {
     fn read(source: Error) -> IndexError {
         let error = OpenReadError::wrap_io_error(source, PathBuf::from("a.term"));
         TantivyError::from(error).into()
+    }
+
+    #[test]
+    fn what_is_gone_is_damage() {
+        let gone = || Error::from_raw_os_error(2);
+        let lock = TantivyError::LockFailure(LockError::wrap_io_error(gone()), None);
+        for error in [read(gone()), TantivyError::from(gone()).into(), lock.into()] {
+            assert!(matches!(error, IndexError::Damaged(_)), "{error}");
+        }
     }
 
     #[test]
