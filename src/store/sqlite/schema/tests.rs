@@ -82,12 +82,19 @@ fn a_copy_of_an_older_database_is_kept() -> Result<()> {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join(DATABASE);
         older(folder.path(), format)?;
+        let past = std::time::SystemTime::now() - std::time::Duration::from_secs(90 * 86_400);
+        fs::File::open(&database).and_then(|file| file.set_modified(past)).expect("it was not used for long");
         let copy = folder.path().join(format!("lastro.sqlite3.format-{format}"));
         // What a start that was broken off may have left.
         fs::write(copy.with_extension(format!("format-{format}.new")), "half").expect("a file");
         drop(SqliteStore::open(folder.path())?);
         assert_eq!(chunks(&database)?, (STEPS.len() as i64, 1));
         assert_eq!(chunks(&copy)?, (format as i64, 1), "the way back");
+        let vacuum: i64 =
+            Connection::open(&database)?.query_row("PRAGMA auto_vacuum", [], |row| row.get(0))?;
+        assert_eq!(vacuum, 2, "pages can be given back from now on");
+        let age = fs::metadata(&copy).and_then(|found| found.modified()).expect("a time").elapsed();
+        assert!(age.is_ok_and(|age| age.as_secs() < 3_600), "it is kept from now on");
         let names = fs::read_dir(folder.path()).expect("the folder").count();
         drop(SqliteStore::open(folder.path())?);
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), names, "once is enough");
