@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::ApiError;
 use crate::app::App;
 
-/// Room is taken in steps of so many KiB at least: one for most bodies.
+/// Room is taken in steps of so many KiB: one for most bodies.
 const STEP: usize = 64;
 
 /// The room that one body takes among all of them; given up when dropped. It grows with what has come, and not by what
@@ -36,11 +36,12 @@ impl Held {
     pub fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.bytes += bytes;
         let has = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let lacks = self.bytes.div_ceil(1024).saturating_sub(has);
+        let needs = self.bytes.div_ceil(STEP << 10) * STEP;
+        let lacks = needs.saturating_sub(has);
         if lacks == 0 {
             return Ok(());
         }
-        let more = u32::try_from(lacks.max(STEP)).unwrap_or(u32::MAX);
+        let more = u32::try_from(lacks).unwrap_or(u32::MAX);
         let more = self.room.clone().try_acquire_many_owned(more);
         let more = more.map_err(|_| ApiError::too_many_bytes(self.most as u64))?;
         match &mut self.taken {
