@@ -199,7 +199,7 @@ impl App {
             tracing::warn!(%error, "when collections were last used was not written down");
         }
         self.catalog.close().await;
-        if let Err(error) = self.store.settle().await {
+        if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the database keeps its log, which the next start reads");
         }
         let telemetry = self.telemetry.clone();

@@ -78,6 +78,9 @@ pub enum StoreError {
     /// The database's file is not the one that was opened.
     #[error("{path} was replaced while it was open: start lastro anew")]
     Replaced { path: PathBuf },
+    /// The server is stopping.
+    #[error("the server is stopping: nothing is stored any more")]
+    Closed,
     /// There is no room for the copy that is kept of an older database.
     #[error(
         "the database was not brought to a new format version, since no copy of it could be kept: {source}; make room in its folder for {bytes} bytes and start again, nothing was changed"

@@ -58,7 +58,9 @@ impl From<StoreError> for ApiError {
             StoreError::KeyNameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
             StoreError::Deadline => Self::rag_unavailable(),
             StoreError::Io { ref source, .. } if is_full(source.kind()) => full_disk(&message),
-            StoreError::Io { .. } | StoreError::Replaced { .. } => storage_unavailable(&message),
+            StoreError::Io { .. } | StoreError::Replaced { .. } | StoreError::Closed => {
+                storage_unavailable(&message)
+            }
             StoreError::Database(rusqlite::Error::SqliteFailure(ref code, _)) => match code.code {
                 SqliteCode::DiskFull => full_disk(&message),
                 SqliteCode::ReadOnly | SqliteCode::SystemIoFailure | SqliteCode::CannotOpen => {

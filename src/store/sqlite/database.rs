@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::Notify;
@@ -23,7 +23,7 @@ pub struct SqliteStore {
 }
 
 pub(super) struct Inner {
-    pub(super) writer: Mutex<Writer>,
+    writer: Mutex<Writer>,
     pub(super) identity: String,
     /// Told when something was removed.
     pub(super) removed: Notify,
@@ -40,7 +40,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The log is cut to this once it was read into the database.
 const LOG_BYTES: i64 = 16 << 20;
 /// For those who read, at a stop.
-const SETTLED: Duration = Duration::from_millis(500);
+const SETTLED: Duration = Duration::from_secs(5);
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 16;
 
@@ -82,7 +82,12 @@ impl SqliteStore {
             inner: Arc::new(Inner {
                 identity: lineage.identity.clone(),
                 removed: Notify::new(),
-                writer: Mutex::new(Writer { connection: writer, lineage, blobs: blobs.clone() }),
+                writer: Mutex::new(Writer {
+                    connection: writer,
+                    lineage,
+                    blobs: blobs.clone(),
+                    closed: false,
+                }),
                 readers: Mutex::new(Vec::new()),
                 place: place(&database)?,
                 database,
@@ -100,20 +105,21 @@ impl SqliteStore {
         probe.flush().await
     }
 
-    /// Brings all of the log (`-wal`) into the database's one file, before a stop. Nothing is lost where that fails: the
-    /// log is read at the next start.
-    pub async fn settle(&self) -> Result<()> {
+    /// Ends writing, and brings all of the log (`-wal`) into the database's one file: what is under way beside it is
+    /// refused with [`StoreError::Closed`]. Nothing is lost where that fails: the log is read at the next start.
+    pub async fn close(&self) -> Result<()> {
         self.blocking(|inner| {
-            inner.check_place()?;
-            let mut writer = inner.writer.lock();
-            writer.finish_removals()?;
-            // Whoever still reads need not be waited for.
-            if !upkeep::checkpoint(&writer.connection, "TRUNCATE", SETTLED)? {
-                tracing::debug!("the database was read until the end: its log stays");
-            }
-            writer.lineage.settle()
+            let mut writer = inner.writer()?;
+            writer.closed = true;
+            inner.settle(&mut writer)
         })
         .await
+    }
+
+    /// The same, and writing goes on.
+    #[cfg(test)]
+    pub(super) async fn settle(&self) -> Result<()> {
+        self.blocking(|inner| inner.settle(&mut *inner.writer()?)).await
     }
 
     pub(super) async fn blocking<T: Send + 'static>(
@@ -133,7 +139,7 @@ impl SqliteStore {
     ) -> Result<T> {
         self.blocking(move |inner| {
             inner.check_place()?;
-            inner.writer.lock().write(|t| work(t, &inner.blobs))
+            inner.writer()?.write(|t| work(t, &inner.blobs))
         })
         .await
     }
@@ -156,7 +162,7 @@ impl SqliteStore {
     ) -> Result<T> {
         self.blocking(move |inner| {
             inner.check_place()?;
-            let mut writer = inner.writer.lock();
+            let mut writer = inner.writer()?;
             let written = writer.write(|t| work(t, &inner.blobs));
             if written.is_err()
                 && let Err(error) = inner.remove_unnamed(&writer, sha256)
@@ -206,6 +212,21 @@ impl SqliteStore {
 }
 
 impl Inner {
+    /// The one writer, until the store is closed.
+    pub(super) fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
+        let writer = self.writer.lock();
+        if writer.closed { Err(StoreError::Closed) } else { Ok(writer) }
+    }
+
+    fn settle(&self, writer: &mut Writer) -> Result<()> {
+        self.check_place()?;
+        writer.finish_removals()?;
+        if !upkeep::checkpoint(&writer.connection, "TRUNCATE", SETTLED)? {
+            tracing::warn!("the database was read until the end: its log stays, and the next start reads it");
+        }
+        writer.lineage.settle()
+    }
+
     /// Removes bytes that no file names. The caller holds the writer.
     fn remove_unnamed(&self, writer: &Writer, sha256: String) -> Result<()> {
         if !writer.names(&sha256)? {

@@ -33,14 +33,14 @@ impl SqliteStore {
     /// originals have seen what this database does not know.
     pub async fn sweep(&self, before: SystemTime, kept: Duration) -> Result<Swept> {
         self.blocking(move |inner| {
-            let mut swept = Swept { finished: inner.writer.lock().finish_removals()?, ..Swept::default() };
+            let mut swept = Swept { finished: inner.writer()?.finish_removals()?, ..Swept::default() };
             let names = names(&connect(&inner.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
             let there = inner.blobs.all()?;
             let known = |sha256: &str| names.contains(sha256);
             let found = there.iter().filter(|original| known(&original.sha256)).count();
             let unnamed: Vec<_> = there.iter().filter(|o| !known(&o.sha256) && o.modified < before).collect();
             swept.missing = names.len() - found;
-            let mut writer = inner.writer.lock();
+            let mut writer = inner.writer()?;
             // Not one of them is known, and nothing says whose they are.
             let strangers = writer.lineage.is_first_meeting && found == 0 && !names.is_empty();
             if strangers && !unnamed.is_empty() {
@@ -52,7 +52,7 @@ impl SqliteStore {
             let trusted = writer.lineage.unknown.is_empty();
             drop(writer);
             for original in unnamed {
-                let writer = inner.writer.lock();
+                let writer = inner.writer()?;
                 // Uploaded meanwhile.
                 if writer.names(&original.sha256)? {
                     continue;

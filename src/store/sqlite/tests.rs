@@ -34,14 +34,16 @@ async fn empty() -> SqliteStore {
 }
 
 #[tokio::test]
-async fn a_settled_database_is_one_file() -> Result<()> {
+async fn a_closed_database_is_one_file_and_stays_so() -> Result<()> {
     let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
     let store = SqliteStore::open(folder.path())?;
     store.create_collection(new_collection("kept")).await?;
     let log = folder.path().join("lastro.sqlite3-wal");
     let length = || std::fs::metadata(&log).map_err(StoreError::io(&log)).map(|found| found.len());
     assert!(length()? > 0);
-    store.settle().await?;
+    store.close().await?;
+    let refused = store.create_collection(new_collection("late")).await;
+    assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
     assert_eq!(length()?, 0);
     let copy = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
     let database = folder.path().join("lastro.sqlite3");

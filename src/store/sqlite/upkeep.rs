@@ -31,7 +31,7 @@ impl SqliteStore {
     /// be tried again.
     pub async fn tidy(&self) -> Result<bool> {
         self.finish_collections().await?;
-        while self.blocking(|inner| give_pages_back(&inner.writer.lock().connection)).await? {
+        while self.blocking(|inner| give_pages_back(&inner.writer()?.connection)).await? {
             tokio::task::yield_now().await;
         }
         self.blocking(|inner| {
@@ -41,7 +41,7 @@ impl SqliteStore {
             }
             // Most of the work is done beside those who write.
             checkpoint(&connect(&inner.database, OpenFlags::default())?, "PASSIVE", PATIENCE)?;
-            checkpoint(&inner.writer.lock().connection, "TRUNCATE", PATIENCE)
+            checkpoint(&inner.writer()?.connection, "TRUNCATE", PATIENCE)
         })
         .await
     }

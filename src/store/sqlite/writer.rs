@@ -11,6 +11,8 @@ pub(super) struct Writer {
     pub connection: Connection,
     pub lineage: Lineage,
     pub blobs: Blobs,
+    /// Nothing is written any more.
+    pub closed: bool,
 }
 
 impl Writer {
