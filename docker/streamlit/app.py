@@ -168,7 +168,7 @@ def notes(answer):
         yield t("silent")
     if answer.status is None and answer.state == "done":
         yield t("status_none")
-    elif answer.status in ("lexical", "empty", "no_room", "off", "error"):
+    elif answer.status in ("lexical", "dense", "empty", "no_room", "off", "error"):
         yield t(f"status_{answer.status}")
     if answer.finish == "length":
         yield t("cut")

@@ -69,6 +69,7 @@ TEXTS = {
     "passage_gone": ("O trecho já não está guardado no servidor.", "The passage is no longer kept by the server."),
     # X-RAG-Status
     "status_lexical": ("Encontrado só por palavras.", "Found by words alone."),
+    "status_dense": ("Encontrado só por significado.", "Found by meaning alone."),
     "status_empty": ("Nada relevante foi encontrado nos documentos; a resposta não se apoia neles.",
                      "Nothing relevant was found in the documents; the answer does not rest on them."),
     "status_no_room": ("A janela do modelo está cheia: nenhum trecho coube. Comece uma nova conversa.",

@@ -118,7 +118,11 @@ fn print_sources(status: Option<&str>, sources: Option<&str>, left_out: usize) -
         (Some("no_room"), _) => say!("\nThe model's window has no room for a passage."),
         (_, true) => say!("\nWithout sources."),
         (status, false) => {
-            let how = if status == Some("lexical") { " (found by words alone)" } else { "" };
+            let how = match status {
+                Some("lexical") => " (found by words alone)",
+                Some("dense") => " (found by meaning alone)",
+                _ => "",
+            };
             say!("\nSources{how}:")?;
             for line in lines(&sources, left_out) {
                 say!("  {line}")?;
