@@ -124,4 +124,6 @@ def test_without_upstream_search_works_and_chat_says_what_to_do(start):
     assert FACT in json.dumps(found)
     answer = lastro.ask("smollm2@pump", QUESTION)
     assert answer.status_code == 502
-    assert "127.0.0.1:9" in answer.json()["error"]["message"]
+    message = answer.json()["error"]["message"]
+    assert "start the LLM server" in message and "127.0.0.1" not in message
+    assert "127.0.0.1:9" in lastro.tail(), "the log has the address"
