@@ -153,9 +153,9 @@ def test_what_is_found_has_attributes_and_comes_best_first(grounded, client, scr
         if "max_num_results" not in tool:
             prompt = str(scripted.requests[-1][2]["input"])
             assert len(results) == 3 and prompt.index("Rain falls") < prompt.index("Nimbus lamp"), "whole documents, in their order"
-    client.vector_stores.delete(store.id)
             # The scripted answer cites [1], which is the first in the prompt.
             assert response.output[1].content[0].annotations[0].filename == "weather.txt"
+    client.vector_stores.delete(store.id)
 
 
 def test_without_file_search_a_response_is_upstreams_own(grounded, client, scripted):
