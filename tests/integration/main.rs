@@ -41,7 +41,6 @@ mod nginx;
 mod no_requests;
 mod openapi;
 mod outputs;
-mod precedence;
 mod pressure;
 mod processors;
 mod prompts;
