@@ -78,6 +78,10 @@ const NO_LIMITS: u8 = 71;
 const NO_INPUT: u8 = 74;
 /// How willingly a child is killed where memory runs out (`man 5 proc`): before the server, and before all else.
 const OOM_SCORE: &str = "1000";
+/// How much a child yields of the processor to the server and its neighbours (`man 2 nice`): a tenth of the weight of a
+/// process with none, and all of what nobody else wants.
+#[cfg(unix)]
+const NICENESS: i32 = 10;
 
 #[derive(Serialize, Deserialize)]
 struct Task {
@@ -265,9 +269,13 @@ pub fn child_main() -> ExitCode {
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Gives the server precedence in the choice of whom to kill where memory runs out, as far as this process may. Nothing
+/// Gives the server precedence: for the processor, and in the choice of whom to kill where memory runs out. Nothing
 /// depends on it.
 fn step_back() {
+    #[cfg(unix)]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "the parser yields to no one");
+    }
     #[cfg(target_os = "linux")]
     if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
         tracing::debug!(%error, "the parser is killed no sooner than others");

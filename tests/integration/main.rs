@@ -41,6 +41,7 @@ mod nginx;
 mod no_requests;
 mod openapi;
 mod outputs;
+mod precedence;
 mod pressure;
 mod processors;
 mod prompts;
