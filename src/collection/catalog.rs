@@ -341,17 +341,21 @@ impl Catalog {
         let expired = self.store.expired().await?;
         for file in &expired.files {
             match self.delete_file(file).await {
+                Ok(()) => tracing::info!(file = file.0, "expired, and removed"),
                 // Removed meanwhile by somebody else.
                 Err(CollectionError::Store(StoreError::UnknownFile(_))) => {}
-                deleted => deleted?,
+                Err(error) => tracing::error!(%error, file = file.0, "expired, and stays until the next try"),
             }
-            tracing::info!(file = file.0, "expired, and removed");
         }
         for id in &expired.collections {
             let Some(collection) = self.by_id(id) else { continue };
-            self.store.expire_collection(id).await?;
+            let label = collection.label();
+            if let Err(error) = self.store.expire_collection(id).await {
+                tracing::error!(%error, collection = label, "expired, and stays until the next try");
+                continue;
+            }
             self.follow(id).await;
-            tracing::info!(collection = collection.label(), "expired: its documents were removed");
+            tracing::info!(collection = label, "expired: its documents were removed");
         }
         Ok(())
     }

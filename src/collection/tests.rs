@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use super::*;
 use crate::access::{Access, Keys};
 use crate::store::{
-    CollectionUpdate, DocumentKey, DocumentRecord, NewChunk, NewDocument, OnConflict, Outline, Quotas,
-    ReadDocument, SqliteStore, Store,
+    CollectionUpdate, DocumentKey, DocumentRecord, NewChunk, NewDocument, NewFile, OnConflict, Outline,
+    Quota, Quotas, ReadDocument, SqliteStore, Store,
 };
 
 /// What embedding a question comes to.
@@ -300,6 +300,40 @@ async fn where_meaning_fails_or_is_late_words_answer() {
         let found = world.search("ballast", within).await.expect("an answer");
         assert_eq!((found.hits.len(), found.by), (1, expected));
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_does_not_keep_what_else_is_over_its_time() {
+    let world = World::new(Question::NoModel).await;
+    let mut files = Vec::new();
+    for bytes in [b"1", b"2", b"3"] {
+        let new = NewFile {
+            owner: None,
+            filename: "a.txt".into(),
+            purpose: "assistants".into(),
+            expires_in: Some(0),
+            blob: world.store.staging().stage(bytes).await.expect("staged"),
+            quota: Quota::default(),
+        };
+        files.push(world.store.add_file(new).await.expect("a file").id);
+    }
+    let database = rusqlite::Connection::open(world.data.join("lastro.sqlite3")).expect("the database");
+    let stuck = &files[0];
+    let trigger = format!(
+        "CREATE TRIGGER stuck BEFORE DELETE ON files WHEN old.id = '{}' BEGIN SELECT RAISE(ABORT, 'stuck'); END",
+        stuck.0
+    );
+    database.execute_batch(&trigger).expect("a trigger");
+    world.catalog.expire().await.expect("what can be removed is");
+    let left = |database: &rusqlite::Connection| -> Vec<String> {
+        let mut statement = database.prepare("SELECT id FROM files").expect("a statement");
+        let ids = statement.query_map([], |row| row.get(0)).expect("rows");
+        ids.collect::<rusqlite::Result<_>>().expect("ids")
+    };
+    assert_eq!(left(&database), [stuck.0.clone()]);
+    database.execute_batch("DROP TRIGGER stuck").expect("no trigger");
+    world.catalog.expire().await.expect("the rest is");
+    assert!(left(&database).is_empty());
 }
 
 fn copy(from: &Path, to: &Path) {
