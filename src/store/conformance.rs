@@ -27,7 +27,7 @@ fn chunk(text: &str, start: u64) -> NewChunk {
 pub(super) fn read(texts: &[&str]) -> ReadDocument {
     let chunks = texts.iter().enumerate().map(|(i, text)| chunk(text, i as u64 * 100)).collect();
     let outline = Outline { title: Some("Title".into()), opening: "It opens.".into(), headings: vec![] };
-    ReadDocument { chunks, outline, language: Some("en".into()), pages: Some(2), prompt_tokens: None }
+    ReadDocument { chunks, outline, language: Some("en".into()), pages: Some(2), ..ReadDocument::default() }
 }
 
 pub(super) fn new_collection(name: &str) -> NewCollection {

@@ -241,6 +241,10 @@ async fn attaching_is_all_or_nothing_and_may_be_repeated(store: &dyn Store) {
     new.attachments[0].chunking = sizes;
     let again = store.attach(new).await.expect("otherwise").documents.remove(0);
     assert_eq!((again.status, again.chunking), (Status::InProgress, sizes), "it is cut anew");
+    let late = store.commit_chunks(again.key, read(&["as before"]), Quotas::default()).await;
+    assert!(matches!(late, Err(StoreError::NotFound(_))), "whoever still cuts it as before is too late");
+    let anew = ReadDocument { chunking: sizes, ..read(&["anew"]) };
+    store.commit_chunks(again.key, anew, Quotas::default()).await.expect("chunks");
     let set = store.set_attributes(&c, &again.id, "{}").await.expect("attributes");
     assert_eq!(set.attributes, "{}");
 }

@@ -245,7 +245,7 @@ pub trait Store: Send + Sync {
     /// the vectors that a completed document is owed. [`StoreError::NotFailed`] for any other document.
     async fn retry_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord>;
     /// Commits what was read from a document. It stays in progress, and its job goes to [`Stage::Embed`].
-    /// [`StoreError::NotFound`] if it was deleted or cancelled meanwhile.
+    /// [`StoreError::NotFound`] if it was deleted, cancelled, or begun anew with other [`ChunkSizes`] meanwhile.
     async fn commit_chunks(&self, document: DocumentKey, read: ReadDocument, quotas: Quotas) -> Result<()>;
     /// Marks a document as failed for a reason, and ends its job.
     async fn fail_document(&self, document: DocumentKey, failure: Failure) -> Result<()>;

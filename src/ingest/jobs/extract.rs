@@ -48,12 +48,13 @@ impl Ingest {
                     ChildError::Killed => Trouble::Killed.into(),
                 })?;
         let model = self.model().await;
-        let (filename, chunking_model, sizes) =
-            (document.filename.clone(), model.clone(), document.chunking.unwrap_or(CHUNK_SIZES));
+        let (filename, chunking_model, chunking) =
+            (document.filename.clone(), model.clone(), document.chunking);
         let measure = self.measure;
         let read = move || {
-            let mut read = read(&extracted, &filename, chunking_model, sizes)?;
+            let mut read = read(&extracted, &filename, chunking_model, chunking.unwrap_or(CHUNK_SIZES))?;
             read.prompt_tokens = Some(measure(&filename, &read.chunks));
+            read.chunking = chunking;
             Ok(read)
         };
         let read = tokio::task::spawn_blocking(read)
@@ -120,7 +121,6 @@ fn read(
     Ok(ReadDocument {
         language: language(extracted),
         pages: extracted.pages,
-        prompt_tokens: None,
         outline: Outline {
             title: outline.title,
             opening: outline.opening,
@@ -142,5 +142,6 @@ fn read(
                 tokens: piece.tokens,
             })
             .collect(),
+        ..ReadDocument::default()
     })
 }

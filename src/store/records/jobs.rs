@@ -1,6 +1,6 @@
 //! Work on documents, and what it reads from them.
 
-use super::{DocumentRecord, NewChunk, Outline};
+use super::{ChunkSizes, DocumentRecord, NewChunk, Outline};
 
 /// What is to be done next with a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Job {
 #[derive(Clone, Debug, Default)]
 pub struct ReadDocument {
     pub chunks: Vec<NewChunk>,
+    /// The sizes that the document said when it was begun with: others may be wanted by now.
+    pub chunking: Option<ChunkSizes>,
     pub outline: Outline,
     pub language: Option<String>,
     pub pages: Option<u32>,

@@ -76,6 +76,9 @@ pub(super) fn commit_chunks(
     quotas: Quotas,
 ) -> Result<()> {
     let document = in_progress(t, key)?;
+    if document.chunking != read.chunking {
+        return Err(StoreError::NotFound("document"));
+    }
     let holders = (key, document.owner.as_deref(), document.collection.0.as_str());
     quotas::check_chunks(t, holders, quotas, read.chunks.len() as u64)?;
     if document.chunks > 0 {
