@@ -236,6 +236,13 @@ impl App {
         }
     }
 
+    /// Tells it that this process is about to leave the folder, and is to be waited for.
+    pub fn describe_stopping(&self) {
+        if let Err(error) = self.lock.lock().describe_stopping(&format!("process {}", std::process::id())) {
+            tracing::warn!(%error, "the data folder's lock was not described");
+        }
+    }
+
     /// What the prompt needs of the LLM server, for a client that sends this `Authorization` along.
     pub fn window(&self, client: Option<&HeaderValue>) -> impl Window {
         UpstreamWindow { upstream: self.upstream.clone(), client: client.cloned() }

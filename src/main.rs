@@ -253,8 +253,15 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if app.embeddings.is_none() {
         tracing::info!("no --embedding-model: search is by words alone");
     }
-    let served = server::run(listener, app, told_to_stop()).await;
+    let (holder, stopping) = (app.clone(), app.clone());
+    let stop = async move {
+        told_to_stop().await;
+        stopping.describe_stopping();
+    };
+    let served = server::run(listener, app, stop).await;
+    // While the folder is still held: the next process writes a file of its own.
     commands::ServerFile::remove(&data);
+    drop(holder);
     served.map_err(|error| Failure::new(&error, 1))
 }
 

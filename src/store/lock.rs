@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::{Result, StoreError};
 
-/// A process that was told to stop needs a moment to be gone.
+/// A process that was killed needs a moment to be gone.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// One that finishes its answers needs longer, and is to be followed at once: that is a restart.
+const PATIENCE_WITH_STOPPING: Duration = Duration::from_secs(60);
+/// How the description of a holder that is stopping ends.
+const STOPPING: &str = ", which is stopping";
 
 const NAME: &str = "lock";
 
@@ -28,7 +32,9 @@ pub struct DataLock {
 }
 
 impl DataLock {
-    /// Takes the folder, creating it where needed; [`StoreError::NoParent`] where the one above it is missing. [`StoreError::InUse`] if another process keeps it. Blocks for up to a second.
+    /// Takes the folder, creating it where needed; [`StoreError::NoParent`] where the one above it is missing.
+    /// [`StoreError::InUse`] if another process keeps it. Blocks for up to a second, or a minute while that process is
+    /// stopping.
     pub fn take(folder: &Path) -> Result<Self> {
         // People's documents: for nobody else's eyes. A folder that exists keeps its mode.
         // The folder above it is not made: it may be where a disk should be mounted.
@@ -47,9 +53,18 @@ impl DataLock {
             .write(true)
             .open(&path)
             .map_err(StoreError::io(&path))?;
-        let patience = Instant::now() + PATIENCE;
+        let began = Instant::now();
+        let mut told = false;
         let mut locked = file.try_lock();
-        while matches!(locked, Err(TryLockError::WouldBlock)) && Instant::now() < patience {
+        while matches!(locked, Err(TryLockError::WouldBlock)) {
+            let holder = described(&mut file).filter(|holder| holder.ends_with(STOPPING));
+            let patience = if holder.is_some() { PATIENCE_WITH_STOPPING } else { PATIENCE };
+            if began.elapsed() >= patience {
+                break;
+            }
+            if let Some(holder) = holder.filter(|_| !std::mem::replace(&mut told, true)) {
+                tracing::info!(holder, folder = %folder.display(), "waiting for the data folder");
+            }
             std::thread::sleep(Duration::from_millis(50));
             locked = file.try_lock();
         }
@@ -76,6 +91,11 @@ impl DataLock {
         }
     }
 
+    /// Writes that who holds the folder is about to leave it: the next process waits.
+    pub fn describe_stopping(&mut self, holder: &str) -> std::io::Result<()> {
+        self.describe(&format!("{holder}{STOPPING}"))
+    }
+
     /// Writes who holds the folder, for the message that the next process gets.
     pub fn describe(&mut self, holder: &str) -> std::io::Result<()> {
         self.file.set_len(0)?;
@@ -84,9 +104,10 @@ impl DataLock {
     }
 }
 
-/// Who holds it, which is only for messages.
+/// Who holds it, which is for messages, and for how long to wait.
 fn described(file: &mut File) -> Option<String> {
     let mut holder = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
     file.read_to_string(&mut holder).ok()?;
     Some(holder.trim().to_owned()).filter(|holder| !holder.is_empty())
 }
@@ -108,6 +129,23 @@ mod tests {
         drop(first);
         assert_eq!(DataLock::holder(folder.path())?, Holder::Nobody);
         DataLock::take(folder.path())?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_holder_that_is_stopping_is_waited_for() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let mut first = DataLock::take(folder.path())?;
+        first.describe_stopping("process 1")?;
+        let leaves = std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE * 2);
+            drop(first);
+        });
+        let mut next = DataLock::take(folder.path())?;
+        leaves.join().expect("it only sleeps");
+        next.describe("process 2")?;
+        let error = DataLock::take(folder.path()).expect_err("the folder is held");
+        assert!(error.to_string().contains("process 2") && !error.to_string().contains(STOPPING), "{error}");
         Ok(())
     }
 
