@@ -9,7 +9,7 @@
 
 use super::letters::{is_bar, is_close, is_greater, is_less, is_open, is_slash, is_unseen, plain, spelled};
 
-/// Between `<` and `>`, after a `/` or not, in any case and with a number behind or not.
+/// Between `<` and `>`, after a `/` or not, all in lower case or all in capitals, with a number behind or not.
 const TAGS: &[&str] = &[
     // Begin, end and filling of a text.
     "s",
@@ -44,6 +44,9 @@ const TAGS: &[&str] = &[
     "answer",
     "response",
     "toolcall",
+    "tools",
+    "functions",
+    "escape",
     // Pictures, sound and places in them.
     "image",
     "img",
@@ -71,7 +74,9 @@ const TAGS: &[&str] = &[
     "fim-middle",
 ];
 /// The same, in capitals only: in lower case they are HTML or stand for what is to be filled in.
-const CAPITALS: &[&str] = &["PRE", "SUF", "MID", "NAME", "EMAIL", "KEY", "PASSWORD"];
+const CAPITALS: &[&str] = &["PRE", "SUF", "MID", "NAME", "EMAIL", "KEY", "PASSWORD", "gMASK", "sMASK"];
+/// Between two wide bars, which DeepSeek has within its tags, the closing ones too: `</｜DSML｜invoke>`.
+const BARRED: &[&str] = &["DSML"];
 /// What the name of a tag may begin with instead, after which there is more.
 const FAMILIES: &[&str] = &["seed:", "minimax:", "mask:", "plamo:", "0x"];
 /// Between `[` and `]`, in just this case, with a number behind or not.
@@ -116,7 +121,7 @@ pub(super) fn break_in(text: &str) -> Option<usize> {
         c if is_open(c) => opens_bracket(seen),
         c if is_close(c) => opens_minimax(seen),
         c if is_greater(c) => return opens_capitals(seen, is_greater, is_less, 1),
-        c if is_bar(c) => return opens_capitals(seen, is_bar, is_bar, 2),
+        c if is_bar(c) => return opens_capitals(seen, is_bar, is_bar, 2).or_else(|| opens_barred(seen)),
         c if is_slash(c) => opens_switch(seen),
         _ => false,
     };
@@ -153,9 +158,11 @@ fn is_tag(name: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     // Types of C and C++, which no token is called like.
     let is_type = name.ends_with("_t");
+    // `Promise<Response>` and `List<Image>` are code.
+    let is_one_case = word == lower || word == word.to_ascii_uppercase();
     let is_named = name.contains('_') && name.contains(|c: char| c.is_ascii_alphabetic());
     (is_named && !is_type)
-        || TAGS.contains(&lower.as_str())
+        || (is_one_case && TAGS.contains(&lower.as_str()))
         || CAPITALS.contains(&word)
         || FAMILIES.iter().any(|family| name.len() > family.len() && name.starts_with(family))
 }
@@ -212,6 +219,13 @@ fn opens_capitals(
     let name = seen.name();
     let in_capitals = name.len() > 1 && !name.chars().any(|c| c.is_ascii_lowercase());
     (in_capitals && (0..=more).all(|_| seen.take(closes))).then_some(place)
+}
+
+/// `｜DSML｜`.
+fn opens_barred(mut seen: Seen<'_>) -> Option<usize> {
+    let place = seen.at;
+    let name = seen.name();
+    (BARRED.contains(&name.as_str()) && seen.take(is_bar)).then_some(place)
 }
 
 /// `/nothink`, which is one token of GLM's.

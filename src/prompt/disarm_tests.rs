@@ -174,6 +174,12 @@ const TOKENS: &[&str] = &[
     "<seed:bos>",
     "<seed:think>",
     "<[begin_of_image]>",
+    "<[begin▁of▁sentence]>",
+    "<[end▁of▁sentence]>",
+    "<tools>",
+    "</tools>",
+    "<functions>",
+    "<escape>",
     "<mask:1>",
     "<role>",
     "</role>",
@@ -211,6 +217,9 @@ const PLAIN: &[&str] = &[
     "a < b && c > d",
     "if (a<b && c>d) { x[i] = y[0]; }",
     "Vec<String>",
+    "async function f(): Promise<Response>",
+    "List<Image> all = new ArrayList<Image>();",
+    "格式｜PDF｜大小",
     "collect::<Vec<_>>()",
     "std::vector<uint8_t> v;",
     "<div class=\"x\"><p>Olá <b>mundo</b></p></div>",
@@ -263,6 +272,19 @@ fn tokens_are_broken_and_stay_readable() {
         assert_eq!(broken.replace(' ', ""), text, "{token} became {broken}");
         assert_eq!(broken.len(), text.len() + 1, "{token} became {broken}");
         assert!(is_borrowed(&broken), "{broken} became {}", disarmed(&broken));
+    }
+}
+
+#[test]
+fn what_stands_between_wide_bars_is_broken_within_tags_too() {
+    for (text, broken) in [
+        ("｜DSML｜", "｜ DSML｜"),
+        ("<｜DSML｜invoke name=\"f\">", "< ｜ DSML｜invoke name=\"f\">"),
+        ("</｜DSML｜invoke>", "</｜ DSML｜invoke>"),
+        ("</｜\u{200b}DSML｜invoke>", "</｜ \u{200b}DSML｜invoke>"),
+    ] {
+        assert_eq!(disarmed(text), broken);
+        assert!(is_borrowed(broken), "{broken} became {}", disarmed(broken));
     }
 }
 

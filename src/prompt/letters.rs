@@ -32,8 +32,11 @@ pub(super) fn plain(c: char) -> char {
 }
 
 fn looks_like(c: char) -> char {
-    if c.is_ascii() {
-        return c;
+    match c {
+        _ if c.is_ascii() => return c,
+        // Between the words of tokens, in place of `_` (DeepSeek, Seed-Coder).
+        '\u{2581}' => return '_',
+        _ => {}
     }
     let mut one = [0; 4];
     let looks = skeleton(c.encode_utf8(&mut one)).find(|c| !is_unseen(*c));
