@@ -24,10 +24,12 @@ const MODELS_FRESH: Duration = Duration::from_secs(60);
 const MODELS_PATIENCE: Duration = Duration::from_secs(3);
 /// And where the last attempt failed, no longer than this.
 const SECOND_PATIENCE: Duration = Duration::from_millis(500);
+/// The list itself may take longer: it is there for the next question then.
+const GIVEN_UP: Duration = Duration::from_secs(10);
 /// After a failure nobody asks again for so long.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Failures remembered. Those of clients' keys are as many as there are clients.
-const MOST_FAILURES: usize = 1_000;
+/// Askers remembered. With keys of their own they are as many as there are clients.
+const MOST_ASKERS: usize = 1_000;
 /// Models remembered of what several clients were told.
 const MOST_MODELS: usize = 10_000;
 /// Larger answers are no model list and no token count.
@@ -64,8 +66,11 @@ type Asker = Option<u64>;
 type Answer = watch::Receiver<Option<Models>>;
 
 enum Asking {
-    Now(Answer),
+    /// With the moment until which the answer is worth waiting for.
+    Now(Answer, Instant),
     Failed(Instant, Arc<UpstreamError>),
+    /// A client was told.
+    Told(Instant),
 }
 
 impl Upstream {
@@ -129,7 +134,15 @@ impl Upstream {
         if let Some(window) = model.and_then(|model| self.windows.get(model)).copied().or(self.window) {
             return Some(window);
         }
-        let models = self.models(client, until).await.ok()?;
+        let mut models = self.models(client, until).await.ok()?;
+        let is_listed = |name: &str| models.iter().any(|(id, _)| id == name);
+        // What another client was told may lack what this one may use.
+        if model.is_some_and(|model| !is_listed(model))
+            && let Some(key) = self.untold(client)
+            && let Ok(told) = self.told(Some(key), PAUSE, until).await
+        {
+            models = told;
+        }
         match models.iter().find(|(id, _)| Some(id.as_str()) == model) {
             Some((_, window)) => *window,
             None => {
@@ -139,55 +152,66 @@ impl Upstream {
         }
     }
 
+    /// The key of a client, where upstream tells nothing without one and told nothing to this one of late.
+    fn untold<'a>(&self, client: Option<&'a HeaderValue>) -> Option<&'a HeaderValue> {
+        let client = client.filter(|_| self.key.is_none() && self.known.told.read().wants_key)?;
+        let asker = Some(self.known.hasher.hash_one(client));
+        let asking = self.known.asking.lock();
+        let was_told = matches!(asking.get(&asker), Some(Asking::Told(at)) if at.elapsed() < MODELS_FRESH);
+        (!was_told).then_some(client)
+    }
+
     /// What is told to one who asks, and waits for it no longer than `until`.
     async fn told(self: &Arc<Self>, client: Option<&HeaderValue>, pause: Duration, until: Instant) -> Models {
-        let (mut answer, patience) = match self.ask(client, pause) {
+        let (mut answer, worth_it) = match self.ask(client, pause) {
             Ok(asked) => asked,
             Err(error) => return Err(error),
         };
-        let until = until.min(Instant::now() + patience);
+        let until = until.min(worth_it);
         let waited = tokio::time::timeout_at(until.into(), answer.wait_for(Option::is_some)).await;
         let told = match &waited {
             Ok(Ok(told)) => (**told).clone(),
             // Too late, or the task that asks is gone.
             Ok(Err(_)) | Err(_) => None,
         };
-        told.unwrap_or_else(|| Err(Arc::new(self.late(patience))))
+        told.unwrap_or_else(|| Err(Arc::new(self.late(MODELS_PATIENCE))))
     }
 
     fn late(&self, after: Duration) -> UpstreamError {
         UpstreamError::HeaderTimeout { base: self.base.to_string(), after }
     }
 
-    /// Asks, unless somebody does already, or failed less than `pause` ago. How long the answer is worth waiting for
-    /// comes with it.
+    /// Asks, unless somebody does already, or failed less than `pause` ago. The moment until which the answer is worth
+    /// waiting for comes with it, the same for all who wait.
     fn ask(
         self: &Arc<Self>,
         client: Option<&HeaderValue>,
         pause: Duration,
-    ) -> Result<(Answer, Duration), Arc<UpstreamError>> {
+    ) -> Result<(Answer, Instant), Arc<UpstreamError>> {
         let asker = client.map(|key| self.known.hasher.hash_one(key));
         let mut asking = self.known.asking.lock();
         let patience = match asking.get(&asker) {
             // A task that died leaves no answer.
-            Some(Asking::Now(answer)) if answer.has_changed().is_ok() => {
-                return Ok((answer.clone(), MODELS_PATIENCE));
+            Some(Asking::Now(answer, until)) if answer.has_changed().is_ok() => {
+                return Ok((answer.clone(), *until));
             }
             Some(Asking::Failed(at, error)) if at.elapsed() < pause => return Err(error.clone()),
             Some(Asking::Failed(..)) => SECOND_PATIENCE,
-            Some(Asking::Now(_)) | None => MODELS_PATIENCE,
+            Some(Asking::Now(..) | Asking::Told(_)) | None => MODELS_PATIENCE,
         };
-        if asking.len() >= MOST_FAILURES {
-            asking.retain(|_, asking| matches!(asking, Asking::Now(_)));
+        if asking.len() >= MOST_ASKERS {
+            asking.retain(|_, asking| matches!(asking, Asking::Now(..)));
         }
         let (tell, answer) = watch::channel(None);
-        asking.insert(asker, Asking::Now(answer.clone()));
+        let until = Instant::now() + patience;
+        asking.insert(asker, Asking::Now(answer.clone(), until));
         drop(asking);
         let (upstream, client) = (self.clone(), client.cloned());
         tokio::spawn(async move {
             let told = upstream.fetch(client).await;
             let mut asking = upstream.known.asking.lock();
             match &told {
+                Ok(_) if asker.is_some() => asking.insert(asker, Asking::Told(Instant::now())),
                 Ok(_) => asking.remove(&asker),
                 Err(error) => asking.insert(asker, Asking::Failed(Instant::now(), error.clone())),
             };
@@ -195,13 +219,13 @@ impl Upstream {
             // Nobody may be waiting any more.
             let _ = tell.send(Some(told));
         });
-        Ok((answer, patience))
+        Ok((answer, until))
     }
 
     async fn fetch(&self, client: Option<HeaderValue>) -> Models {
         let with_key = client.is_some();
-        let fetched = tokio::time::timeout(MODELS_PATIENCE, self.fetch_models(client)).await;
-        let fetched = fetched.unwrap_or_else(|_| Err(self.late(MODELS_PATIENCE)));
+        let fetched = tokio::time::timeout(GIVEN_UP, self.fetch_models(client)).await;
+        let fetched = fetched.unwrap_or_else(|_| Err(self.late(GIVEN_UP)));
         match fetched {
             Ok(models) => {
                 if !with_key {

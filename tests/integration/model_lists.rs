@@ -1,5 +1,7 @@
 //! What is known of upstream's models when it tells them late, not at all, or only to whoever has a key.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -125,7 +127,7 @@ async fn a_key_of_ours_is_in_place_of_clients() {
 
 #[tokio::test]
 async fn all_who_wait_for_the_list_wait_once() {
-    let world = world("", |world| world.upstream.play_models(vec![Piece::Gate])).await;
+    let world = world("", |world| world.upstream.play_models(vec![Piece::Gate, Piece::Die])).await;
     let models = ["test-model", "test-model@manual", "other@manual"].into_iter().cycle().take(12);
     let replies = join_all(models.map(|model| ask(&world, model, &[]))).await;
     for reply in replies {
@@ -135,5 +137,45 @@ async fn all_who_wait_for_the_list_wait_once() {
     let asked = world.upstream.asked(MODELS);
     assert!(asked <= 3, "{asked} lists were asked for");
     world.upstream.models(&vllm_models(620));
+    world.upstream.release();
     eventually(|| async { (status(&world, &[]).await == "no_room").then_some(()) }).await;
+}
+
+/// Whoever comes while the list is late does not wait as long again.
+#[tokio::test]
+async fn a_list_that_is_late_is_waited_for_once_and_known_when_it_comes() {
+    let mut late = vec![Piece::Gate];
+    late.extend(json_answer("200 OK", &vllm_models(620)));
+    let world = world("", |world| world.upstream.play_models(late)).await;
+    assert_eq!(status(&world, &[]).await, "lexical");
+    // That took half of the retrieval's deadline; three seconds after the list was asked for nobody waits any more.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let started = Instant::now();
+    for _ in 0..4 {
+        assert_eq!(status(&world, &[]).await, "lexical");
+    }
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    world.upstream.release();
+    eventually(|| async { (status(&world, &[]).await == "no_room").then_some(()) }).await;
+    assert_eq!(world.upstream.asked(MODELS), 1, "it came at last");
+}
+
+#[tokio::test]
+async fn what_one_client_was_not_told_another_may_be() {
+    const OTHER: &str = "Bearer sk-of-another";
+    let world = world("", |world| {
+        world.upstream.models(r#"{"object":"list","data":[{"id":"other","max_model_len":32000}]}"#);
+        world.upstream.models_need(OTHER);
+    })
+    .await;
+    let reply = ask(&world, "other", &[("Authorization", OTHER)]).await;
+    assert_eq!(reply.header("x-rag-status"), Some("hit"));
+    world.upstream.models(&vllm_models(620));
+    world.upstream.models_need(KEY);
+    let keyed = &[("Authorization", KEY)];
+    assert_eq!(status(&world, keyed).await, "no_room");
+    // A name that is listed to nobody is not looked for with each question.
+    let asked = world.upstream.asked(MODELS);
+    ask(&world, "elsewhere", keyed).await;
+    assert_eq!(world.upstream.asked(MODELS), asked);
 }
