@@ -35,6 +35,7 @@ pub(super) struct Legs {
 }
 
 /// Asks both legs. Each has half of the time for itself; after that it is not waited for if the other one has answered.
+/// That no words were found is no answer while meaning may still find something.
 pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadline: Instant) -> Legs {
     let started = Instant::now();
     let patience = started + deadline.saturating_duration_since(started) / 2;
@@ -44,11 +45,15 @@ pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadlin
         words_took = Some(started.elapsed());
         found
     };
-    let all_words = |found: &Vec<Ranking>| found.iter().all(Result::is_ok);
     let all_meaning = |meaning: &Meaning| meaning.found.iter().all(|f| matches!(f, Some(Ok(_))));
     let meaning = meaning(catalog, scopes, text, deadline);
-    let (words, meaning) = either(words, all_words, meaning, all_meaning, patience).await;
+    let (words, meaning) = either(words, |found| is_enough(found), meaning, all_meaning, patience).await;
     Legs { words, words_took: words_took.unwrap_or_else(|| started.elapsed()), meaning }
+}
+
+/// Whether the words answered everywhere, and found something.
+fn is_enough(found: &[Ranking]) -> bool {
+    found.iter().all(Result::is_ok) && found.iter().flatten().any(|found| !found.is_empty())
 }
 
 /// Both outcomes, or after `patience` what is there once one of them is enough.
@@ -147,6 +152,18 @@ mod tests {
         second: impl Future<Output = bool>,
     ) -> (Option<bool>, Option<bool>) {
         either(first, |enough| *enough, second, |enough| *enough, Instant::now()).await
+    }
+
+    #[test]
+    fn no_words_are_no_answer() {
+        let found = || Ok(vec![Scored { chunk: 1, score: 1.0 }]);
+        for (found, enough) in [
+            (vec![Ok(Vec::new())], false),
+            (vec![Ok(Vec::new()), found()], true),
+            (vec![found(), Err(CollectionError::Deadline)], false),
+        ] {
+            assert_eq!(is_enough(&found), enough);
+        }
     }
 
     #[tokio::test]
