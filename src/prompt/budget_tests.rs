@@ -105,6 +105,23 @@ async fn nothing_is_counted_where_the_estimate_fits() {
     assert!(server.asked.lock().is_empty());
 }
 
+#[tokio::test]
+async fn what_takes_more_than_estimated_is_counted_near_the_limit() {
+    let (roomy, request) = (server(32_000, None), request(100));
+    let all = fitted(&roomy, &request, &passages()).await.expect("room");
+    let needed = taken(&roomy, &request, &all.text);
+    // All of it fits by the estimate.
+    let limit = needed + 100;
+    let estimating = server(limit + 100, None);
+    assert!(!fitted(&estimating, &request, &passages()).await.expect("room").cut);
+    for rate in [1.05, 1.3, 1.5] {
+        let server = server(limit + 100, Some(rate));
+        let woven = fitted(&server, &request, &passages()).await.expect("room");
+        assert!(taken(&server, &request, &woven.text) <= limit, "{rate}");
+        assert_eq!(server.asked.lock().len(), 1, "{rate}");
+    }
+}
+
 /// Text of any density, in sentences so long that a little less is the same text, whether its tokens are more or fewer
 /// than estimated.
 #[tokio::test]
