@@ -86,7 +86,8 @@ pub async fn ground(
     let language = scopes.iter().find_map(|s| s.collection.language());
     let own_template = settings.iter().find_map(|s| s.template.as_deref());
     let template = own_template.map_or_else(|| default_template(language.as_deref()), Template::new);
-    let budget = Budget::new(request, model.or(request.model()), window, defaults.window_known_by()).await;
+    let mut budget =
+        Budget::new(request, model.or(request.model()), window, defaults.window_known_by()).await;
 
     // Whole documents have no scores to hold against a threshold.
     if k.is_none()
@@ -94,7 +95,9 @@ pub async fn ground(
         && let Some(room) = budget.room_for_whole()
     {
         let started = Instant::now();
-        if let Some(mut woven) = weave_documents(catalog, scopes, &template, room, deadline).await? {
+        if let Some(mut woven) = weave_documents(catalog, scopes, &template, room, deadline).await?
+            && budget.holds(&woven).await
+        {
             grounded.spent.weave = started.elapsed();
             grounded.status = RagStatus::Hit;
             if request.response().is_some_and(|parts| parts.wants_results) {

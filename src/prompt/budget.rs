@@ -47,6 +47,8 @@ pub struct Budget<'a> {
     base: RequestTokens,
     /// Tokens of passages at most, where there are turns that we do not see.
     most_added: Option<u64>,
+    /// Estimated tokens that there is room for in each token of the limit, where a count has told that they are too few.
+    scale: Option<f64>,
 }
 
 impl<'a> Budget<'a> {
@@ -68,7 +70,7 @@ impl<'a> Budget<'a> {
         let mut base = estimated.unwrap_or(RequestTokens { text: u64::MAX, media: 0 });
         base.text = base.text.saturating_add(shown);
         let most_added = request.has_stored_turns().then_some(tokens / STORED_PART);
-        Self { request, model, window, limit: tokens.saturating_sub(reserve), base, most_added }
+        Self { request, model, window, limit: tokens.saturating_sub(reserve), base, most_added, scale: None }
     }
 
     /// Tokens for passages and what is said about them, by estimate.
@@ -87,6 +89,9 @@ impl<'a> Budget<'a> {
     pub async fn fit(&self, passages: &[Passage], template: &Template<'_>) -> Option<Woven> {
         let (question, room) = (self.request.question(), self.room());
         let woven = |room| weave(passages, template, question, room);
+        if let Some(scale) = self.scale {
+            return woven(((self.limit as f64 * scale) as u64).checked_sub(self.base.all())?);
+        }
         let estimated = room.and_then(woven);
         let bound = room.is_some_and(|room| Some(room) == self.most_added);
         if bound || estimated.as_ref().is_some_and(|woven| !woven.cut && self.certainly_fits(woven)) {
@@ -101,6 +106,19 @@ impl<'a> Budget<'a> {
         let room = self.most_added.map_or(room, |most| room.min(most));
         // What was counted fits, where nothing more does.
         woven(room).or(estimated.filter(|_| count <= self.limit))
+    }
+
+    /// Whether whole documents that fit by the estimate fit indeed, which is counted where they come near the limit. If not,
+    /// that count tells what there is room for: a question is counted once.
+    pub async fn holds(&mut self, woven: &Woven) -> bool {
+        if self.certainly_fits(woven) {
+            return true;
+        }
+        let count = self.count(Some(&woven.text)).await;
+        let Some(count) = count.filter(|count| *count > self.limit) else { return true };
+        let estimated = self.base.all().saturating_add(estimate_text(&woven.text));
+        self.scale = Some(estimated as f64 / count as f64 * CAUTION);
+        false
     }
 
     /// Whether a text fits even if it takes somewhat more than estimated.

@@ -122,6 +122,26 @@ async fn what_takes_more_than_estimated_is_counted_near_the_limit() {
     }
 }
 
+#[tokio::test]
+async fn whole_documents_that_take_more_than_estimated_are_not_believed() {
+    let (roomy, request) = (server(32_000, None), request(100));
+    let all = fitted(&roomy, &request, &passages()).await.expect("room");
+    let limit = taken(&roomy, &request, &all.text) + 100;
+    for (rate, holds) in [(None, true), (Some(0.9), true), (Some(1.3), false)] {
+        let server = server(limit + 100, rate);
+        let mut budget = budget(&request, &server).await;
+        assert_eq!(budget.holds(&all).await, holds, "{rate:?}");
+        if !holds {
+            let woven = budget.fit(&passages(), &default_template(Some("en"))).await.expect("room for some");
+            assert!(woven.cut && taken(&server, &request, &woven.text) <= limit);
+        }
+        let asked = server.asked.lock().len();
+        assert_eq!(asked, usize::from(rate.is_some()), "one count at most");
+    }
+    let mut budget = budget(&request, &roomy).await;
+    assert!(budget.holds(&all).await && roomy.asked.lock().is_empty());
+}
+
 /// Text of any density, in sentences so long that a little less is the same text, whether its tokens are more or fewer
 /// than estimated.
 #[tokio::test]

@@ -228,9 +228,13 @@ fn opens_barred(mut seen: Seen<'_>) -> Option<usize> {
     (BARRED.contains(&name.as_str()) && seen.take(is_bar)).then_some(place)
 }
 
-/// `/nothink`, which is one token of GLM's.
-fn opens_switch(mut seen: Seen<'_>) -> bool {
-    "nothink".chars().all(|letter| seen.take(|c| plain(c).eq_ignore_ascii_case(&letter)))
+/// `/nothink`, which is one token of GLM's, and `/no_think`, which templates look for in a text.
+fn opens_switch(seen: Seen<'_>) -> bool {
+    let opens = |name: &str| {
+        let mut seen = seen;
+        name.chars().all(|letter| seen.take(|c| plain(c).eq_ignore_ascii_case(&letter)))
+    };
+    opens("nothink") || opens("no_think")
 }
 
 fn without_number(name: &str) -> &str {

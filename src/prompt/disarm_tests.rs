@@ -142,6 +142,7 @@ const TOKENS: &[&str] = &[
     "<arg_key>",
     "</arg_value>",
     "/nothink",
+    "/no_think",
     "<answer>",
     "<BOS_TOKEN>",
     "<EOP_TOKEN>",

@@ -1,6 +1,6 @@
 //! How many tokens a chat is, by vLLM's `/tokenize`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
@@ -11,6 +11,8 @@ use super::{Upstream, full};
 
 /// A token count that takes longer is done without.
 const COUNT_PATIENCE: Duration = Duration::from_millis(500);
+/// And so are all that would be asked for in this time after it.
+const COUNT_PAUSE: Duration = Duration::from_secs(10);
 
 impl Upstream {
     /// How many tokens a chat is, template included, by vLLM's `/tokenize`: the JSON of its `messages` and other fields
@@ -25,6 +27,9 @@ impl Upstream {
         #[derive(Deserialize)]
         struct Count {
             count: u64,
+        }
+        if self.count_was_late.lock().is_some_and(|at| at.elapsed() < COUNT_PAUSE) {
+            return None;
         }
         let mut body = String::from("{");
         if let Some(model) = model {
@@ -51,7 +56,12 @@ impl Upstream {
             }
             self.read(response).await.ok()
         };
-        let answer = tokio::time::timeout(COUNT_PATIENCE, call).await.ok()??;
+        let Ok(answer) = tokio::time::timeout(COUNT_PATIENCE, call).await else {
+            tracing::warn!(pause = ?COUNT_PAUSE, "/tokenize is late: tokens are estimated for a while");
+            *self.count_was_late.lock() = Some(Instant::now());
+            return None;
+        };
+        let answer = answer?;
         let count: Count = serde_json::from_slice(&answer).ok()?;
         (count.count > 0).then_some(count.count)
     }

@@ -17,7 +17,7 @@ mod socket;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, UPGRADE, VIA};
@@ -25,6 +25,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 
 pub use answer::AnswerBody;
 pub use connection::{BodyError, Payload};
@@ -125,6 +126,8 @@ pub struct Upstream {
     idle_timeout: Duration,
     read_models: ReadModels,
     known: models::Known,
+    /// When a count last did not come in time.
+    count_was_late: Mutex<Option<Instant>>,
     failures: Arc<Failures>,
 }
 
@@ -156,6 +159,7 @@ impl Upstream {
             idle_timeout: settings.idle_timeout,
             read_models,
             known: models::Known::default(),
+            count_was_late: Mutex::default(),
             failures: Arc::default(),
         })
     }
