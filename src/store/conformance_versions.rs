@@ -66,6 +66,8 @@ where
     what_waits_answers_once_the_one_before_is_deleted(&empty().await).await;
     bytes_of_an_older_version_are_a_new_one(&empty().await).await;
     kept_ones_stay_and_their_name_is_not_clear(&empty().await).await;
+    what_waits_is_kept_where_that_is_asked_for(&empty().await).await;
+    what_failed_under_one_name_stands_under_another(&empty().await).await;
     names_are_compared_in_one_form(&empty().await).await;
     what_goes_makes_room(&empty().await).await;
 }
@@ -227,6 +229,58 @@ async fn kept_ones_stay_and_their_name_is_not_clear(store: &dyn Store) {
     finish(store, &third, &["third"]).await;
     assert_eq!(seen(store, &c).await, ["third"]);
     assert_eq!(store.find_document(&c, "a.txt", soon()).await.expect("one").id, third.id);
+}
+
+async fn what_waits_is_kept_where_that_is_asked_for(store: &dyn Store) {
+    let c = collection(store).await;
+    let first = add(store, &c, b"one").await.document;
+    finish(store, &first, &["first"]).await;
+    let second = add(store, &c, b"two").await.document;
+    extract(store, &second, &["second"]).await;
+    assert_eq!(seen(store, &c).await, ["first"]);
+    let kept = add_named(store, &c, ("a.txt", b"two"), OnConflict::Keep).await;
+    assert_eq!((kept.created, &kept.document.id), (false, &second.id));
+    assert_eq!(kept.document.replaces, None);
+    assert_eq!(seen(store, &c).await, ["first", "second"]);
+    assert_eq!(indexed(store, &c).await, ["first", "second"]);
+    store.complete_document(second.key, None, None).await.expect("complete");
+    assert_eq!(seen(store, &c).await, ["first", "second"]);
+    // One that failed waits no more either.
+    let third = add_named(store, &c, ("b.txt", b"three"), OnConflict::Replace).await.document;
+    finish(store, &third, &["third"]).await;
+    let fourth = add_named(store, &c, ("b.txt", b"four"), OnConflict::Replace).await.document;
+    failed(store, &fourth).await;
+    let kept = add_named(store, &c, ("b.txt", b"four"), OnConflict::Keep).await;
+    assert_eq!((&kept.document.id, &kept.document.replaces), (&fourth.id, &None));
+    finish(store, &fourth, &["fourth"]).await;
+    assert_eq!(seen(store, &c).await, ["first", "second", "third", "fourth"]);
+}
+
+async fn what_failed_under_one_name_stands_under_another(store: &dyn Store) {
+    let c = collection(store).await;
+    let first = add(store, &c, b"one").await.document;
+    finish(store, &first, &["first"]).await;
+    let second = add(store, &c, b"two").await.document;
+    failed(store, &second).await;
+    let renamed = add_named(store, &c, ("b.txt", b"two"), OnConflict::Replace).await;
+    assert_eq!((renamed.created, &renamed.document.id), (false, &second.id));
+    assert_eq!(renamed.document.replaces, None);
+    finish(store, &second, &["second"]).await;
+    assert_eq!(seen(store, &c).await, ["first", "second"]);
+    assert_eq!(indexed(store, &c).await, ["first", "second"]);
+    for (name, id) in [("a.txt", &first.id), ("b.txt", &second.id)] {
+        assert_eq!(&store.find_document(&c, name, soon()).await.expect(name).id, id);
+    }
+    // And what waited for one that has another name now.
+    let third = add_named(store, &c, ("c.txt", b"three"), OnConflict::Replace).await.document;
+    let fourth = add_named(store, &c, ("c.txt", b"four"), OnConflict::Replace).await.document;
+    assert_eq!(fourth.replaces, Some(third.id.clone()));
+    failed(store, &third).await;
+    let renamed = add_named(store, &c, ("d.txt", b"three"), OnConflict::Replace).await;
+    assert_eq!(renamed.document.id, third.id);
+    assert_eq!(store.document(&c, &fourth.id).await.expect("one").replaces, None);
+    finish(store, &fourth, &["fourth"]).await;
+    assert_eq!(seen(store, &c).await, ["first", "second", "fourth"]);
 }
 
 async fn names_are_compared_in_one_form(store: &dyn Store) {

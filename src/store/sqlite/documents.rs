@@ -214,16 +214,12 @@ pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Resul
             hurry(t, document.key)?;
         }
         if matches!(document.status, Status::Failed | Status::Cancelled) {
-            t.execute(
-                "UPDATE files SET name = ?2 WHERE id = ?1 AND standing = 0",
-                [&document.id.0, &new.filename],
-            )?;
-            t.execute(
-                "UPDATE documents SET name = ?2 WHERE file = ?1
-                 AND EXISTS (SELECT 1 FROM files WHERE id = ?1 AND standing = 0)",
-                [&document.id.0, &compared_name(&new.filename)],
-            )?;
+            rename(t, &document, &new.filename)?;
             begin_anew(t, document.key)?;
+        }
+        let has_the_name = compared_name(&document.filename) == compared_name(&new.filename);
+        if new.on_conflict == OnConflict::Keep && has_the_name {
+            versions::stand(t, document.key)?;
         }
         return Ok(AddedDocument { document: by_key(t, document.key)?, created: false, superseded });
     }
@@ -258,6 +254,28 @@ pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Resul
         t.execute("UPDATE documents SET waits = 1 WHERE key = ?1", [key])?;
     }
     Ok(AddedDocument { document: by_key(t, key)?, created: true, superseded })
+}
+
+/// A file that came with its document takes the name that it is sent under now, in all collections that have it.
+fn rename(t: &Transaction<'_>, document: &DocumentRecord, filename: &str) -> Result<()> {
+    let before = of_file(t, &FileId(document.id.0.clone()))?;
+    let renamed = t.execute(
+        "UPDATE files SET name = ?2 WHERE id = ?1 AND standing = 0",
+        [document.id.0.as_str(), filename],
+    )?;
+    let name = compared_name(filename);
+    if renamed == 0 || name == compared_name(&document.filename) {
+        return Ok(());
+    }
+    t.execute("UPDATE documents SET name = ?2 WHERE file = ?1", [&document.id.0, &name])?;
+    // What it waited for, and what waited for it, has the name that it had.
+    for former in &before {
+        if former.replaces.is_some() {
+            versions::stand(t, former.key)?;
+        }
+        versions::release(t, former)?;
+    }
+    Ok(())
 }
 
 /// A document of a file, and its first job.

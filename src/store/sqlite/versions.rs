@@ -97,10 +97,15 @@ pub(super) fn release(t: &Transaction<'_>, gone: &DocumentRecord) -> Result<()> 
         row.get::<_, DocumentKey>(0)
     })?;
     for key in rows.collect::<rusqlite::Result<Vec<_>>>()? {
-        publish(t, key)?;
-        show(t, key)?;
+        stand(t, key)?;
     }
     Ok(())
+}
+
+/// A document that waited for the place of others waits no more.
+pub(super) fn stand(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
+    publish(t, key)?;
+    show(t, key)
 }
 
 fn show(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
