@@ -83,6 +83,16 @@ async fn a_new_version_takes_the_place_in_one_commit(store: &dyn Store) {
     let second = second.document;
     assert_eq!((&second.replaces, second.attributes.as_str()), (&Some(first.id.clone()), r#"{"year":1}"#));
     store.set_attributes(&c, &first.id, r#"{"year":2}"#).await.expect("attributes");
+    // Also those that the old one is attached once more with.
+    let again = Attachment {
+        file: FileId(first.id.0.clone()),
+        attributes: Some(r#"{"year":3}"#.into()),
+        chunking: None,
+    };
+    let (collection, attachments) = (c.clone(), vec![again]);
+    let (owner, sight, batch, quotas) = (None, Sight::Everything, false, Quotas::default());
+    let again = NewAttachments { collection, owner, sight, attachments, batch, quotas };
+    store.attach(again).await.expect("attached");
     let revision = store.collection(&c).await.expect("one").revision;
     extract(store, &second, &["second", "more"]).await;
     let waiting = store.chunks_without_vector("f", Some(second.key), 0, 10).await.expect("waiting");
@@ -111,7 +121,7 @@ async fn a_new_version_takes_the_place_in_one_commit(store: &dyn Store) {
     assert!(matches!(store.document(&c, &first.id).await, Err(StoreError::NotFound(_))));
     assert!(!store.blob_path(&first.sha256).exists(), "its original goes with it");
     let found = store.find_document(&c, "a.txt", soon()).await.expect("one");
-    assert_eq!((found.id, found.replaces, found.attributes.as_str()), (second.id, None, r#"{"year":2}"#));
+    assert_eq!((found.id, found.replaces, found.attributes.as_str()), (second.id, None, r#"{"year":3}"#));
     let counts = store.document_counts(&c).await.expect("counts");
     assert_eq!((counts.total(), counts.completed), (1, 1));
 }

@@ -61,7 +61,7 @@ fn attach_again(
     attachment: &Attachment,
 ) -> Result<DocumentKey> {
     if let Some(attributes) = &attachment.attributes {
-        t.execute("UPDATE documents SET attributes = ?2 WHERE key = ?1", params![document.key, attributes])?;
+        documents::set_attributes(t, &document.collection, &document.id, attributes)?;
     }
     let other_sizes = attachment.chunking.is_some() && attachment.chunking != document.chunking;
     if let Some(sizes) = attachment.chunking.filter(|_| other_sizes) {
