@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Ingest;
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError, New, Settings, is_handle};
-use crate::store::{OnConflict, Origin, Status};
+use crate::store::{OnConflict, Origin, Status, compared_name};
 
 /// Subfolders within a collection's folder are read this deep.
 const DEEPEST: usize = 16;
@@ -105,6 +105,12 @@ async fn sync_one(
         .await
         .map_err(|e| CollectionError::Worker(e.to_string()))??;
     let mut synced = Synced::default();
+    // Names that only differ in how their accents are encoded are two here, and one where documents are replaced.
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for (filename, _) in files.values() {
+        *times.entry(compared_name(filename)).or_default() += 1;
+    }
+    let is_shared = |filename: &str| times.get(&compared_name(filename)).is_some_and(|times| *times > 1);
     let (mut missing, mut others, mut answering) = (files, Vec::new(), BTreeSet::new());
     for document in catalog.store().documents(&collection.id).await.map_err(CollectionError::from)? {
         match missing.get(&document.sha256) {
@@ -124,7 +130,8 @@ async fn sync_one(
     for document in others {
         // What was read of an edited file answers until the file's new version is complete.
         let renamed = missing.contains_key(&document.sha256);
-        let is_replaced = edited.contains(document.filename.as_str()) && !renamed;
+        let name = document.filename.as_str();
+        let is_replaced = edited.contains(name) && !renamed && !is_shared(name);
         if answering.contains(&document.id) {
             continue;
         }
@@ -140,7 +147,8 @@ async fn sync_one(
         let bytes =
             tokio::fs::read(&path).await.map_err(|source| FolderError::Io { path: path.clone(), source })?;
         let blob = catalog.store().staging().stage(&bytes).await.map_err(CollectionError::from)?;
-        ingest.submit(access, &collection, (&filename, blob), OnConflict::Replace).await?;
+        let on_conflict = if is_shared(&filename) { OnConflict::Keep } else { OnConflict::Replace };
+        ingest.submit(access, &collection, (&filename, blob), on_conflict).await?;
         synced.added += 1;
     }
     Ok(synced)

@@ -210,3 +210,33 @@ async fn a_folder_that_cannot_be_synced_does_not_stop_the_others() {
     settled(&world, "broken", 1).await;
     assert_eq!(names(&settled(&world, "uploaded", 1).await), ["u.txt"]);
 }
+
+/// As a file system tells them apart, so do we: neither takes the other's place, at no start.
+#[tokio::test]
+async fn names_that_differ_in_the_form_of_an_accent_alone_are_two_documents() {
+    let (composed, apart) = ("pumps/relat\u{f3}rio.txt", "pumps/relato\u{301}rio.txt");
+    let mut world = World::start_with("", |root| {
+        write(root, &[(composed, "The first pump is red."), (apart, "The second pump is green.")]);
+    })
+    .await;
+    let ids = async |world: &World| {
+        settled(world, "pumps", 2).await;
+        let list = world.get("/v1/vector_stores/pumps/documents").await.json();
+        let mut ids: Vec<_> =
+            list["data"].as_array().expect("a list").iter().map(|d| d["id"].to_string()).collect();
+        ids.sort();
+        ids
+    };
+    let first = ids(&world).await;
+    world.restart("").await;
+    assert_eq!(ids(&world).await, first, "nothing changed");
+    write(&world.collections(), &[(apart, "The second pump is yellow.")]);
+    world.restart("").await;
+    let edited = eventually(|| async {
+        let found = world.search("pumps", "pump").await;
+        found.iter().any(|text| text.contains("yellow")).then_some(found)
+    })
+    .await;
+    assert_eq!(edited.len(), 2, "{edited:?}");
+    assert_eq!(ids(&world).await.iter().filter(|id| first.contains(id)).count(), 1, "the other is as it was");
+}
