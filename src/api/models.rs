@@ -1,5 +1,6 @@
 //! `GET /v1/models` and one of them: upstream's, each with each collection, and the embedding model that we answer for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -13,7 +14,9 @@ use http_body_util::{BodyExt, Limited};
 use super::embeddings::may_relay;
 use super::params::{Caller, Chat, Path};
 use super::{ApiError, relay as relay_to};
+use crate::access::Access;
 use crate::app::App;
+use crate::collection::Collection;
 use crate::embed::State;
 use crate::upstream::full;
 use crate::{openai, relay, system};
@@ -28,7 +31,7 @@ pub async fn list(
 ) -> Result<Response, ApiError> {
     let with_clients_key = headers.contains_key(AUTHORIZATION);
     let mut response = upstreams(&app, headers).await?;
-    let collections: Vec<String> = app.catalog.list(&access).iter().map(|c| c.label()).collect();
+    let collections = labels(&app, &access);
     let own = own_model(&app);
     if !response.status().is_success() {
         return Ok(response);
@@ -46,6 +49,22 @@ pub async fn list(
     response.headers_mut().remove(CONTENT_LENGTH);
     *response.body_mut() = Body::from(list);
     Ok(response)
+}
+
+/// What this caller calls its collections: each by its name where that means it, and by its id otherwise.
+fn labels(app: &App, access: &Access) -> Vec<String> {
+    let seen = app.catalog.list(access);
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for collection in &seen {
+        *times.entry(collection.label()).or_default() += 1;
+    }
+    let label = |collection: &Arc<Collection>| {
+        let label = collection.label();
+        let is_clear = times.get(&label) == Some(&1)
+            || app.catalog.find(access, &label).is_ok_and(|found| found.id == collection.id);
+        if is_clear { label } else { collection.id.0.clone() }
+    };
+    seen.iter().map(label).collect()
 }
 
 /// One model: the embedding model, and a model of the LLM server's with a collection behind it, as the list shows them;

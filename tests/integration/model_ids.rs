@@ -80,3 +80,21 @@ async fn unknown_and_forbidden_are_the_same() {
     }
     assert!(world.upstream.requests().is_empty());
 }
+
+#[tokio::test]
+async fn collections_of_one_name_are_listed_by_their_ids() {
+    let world = world().await;
+    let mut stores = Vec::new();
+    for _ in 0..2 {
+        let made = world.post("/v1/vector_stores", &[], r#"{"name":"twin"}"#).await.json();
+        stores.push(made["id"].as_str().expect("an id").to_owned());
+    }
+    let list = world.get("/v1/models").await.json();
+    let listed = list["data"].as_array().expect("a list");
+    let ids: Vec<&str> = listed.iter().map(|model| model["id"].as_str().expect("an id")).collect();
+    let [one, two] = [0, 1].map(|n| format!("org/qwen@{}", stores[n]));
+    assert_eq!(&ids[2..6], ["org/qwen@manual", one.as_str(), two.as_str(), "other@v1@manual"]);
+    for id in &ids[2..] {
+        assert_eq!(world.get(&format!("/v1/models/{id}")).await.json()["id"], *id);
+    }
+}
