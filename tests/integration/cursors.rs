@@ -130,6 +130,38 @@ async fn pages_end_before_what_was_deleted_and_hold_what_came_meanwhile() {
     }
 }
 
+/// Also where all that was there before is gone, and its numbers could be given again.
+#[tokio::test]
+async fn what_came_later_is_after_all_that_left() {
+    let world = World::start("").await;
+    let store = async || {
+        world.post("/v1/vector_stores", &[], "{}").await.json()["id"].as_str().expect("an id").to_owned()
+    };
+    let made = files(&world, 4).await;
+    let stores = [store().await, store().await, store().await];
+    for id in made.iter().rev() {
+        assert_eq!(world.delete(&format!("/v1/files/{id}")).await.status, 200);
+    }
+    for id in &stores {
+        assert_eq!(world.delete(&format!("/v1/vector_stores/{id}")).await.status, 200);
+    }
+    let (file, store) = (files(&world, 1).await.remove(0), store().await);
+    let lists = [("/v1/files", &made[..], &file), ("/v1/vector_stores", &stores[..], &store)];
+    for (list, gone, later) in lists {
+        for cursor in gone {
+            for (query, is_there) in [
+                (format!("order=asc&after={cursor}"), true),
+                (format!("before={cursor}"), true),
+                (format!("after={cursor}"), false),
+                (format!("order=asc&before={cursor}"), false),
+            ] {
+                let found = ids(&world.get(&format!("{list}?{query}")).await.json());
+                assert_eq!(found.contains(later), is_there, "{list}?{query}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_a_key_never_saw_is_unknown_to_it_also_when_it_is_gone() {
     let world = World::start("").await;

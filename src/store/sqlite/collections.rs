@@ -18,8 +18,8 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<Collect
     };
     t.execute(
         "INSERT INTO collections (id, name, origin, language, settings, created_at, description, metadata, expires_days,
-            last_active_at, owner)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10)",
+            last_active_at, owner, rowid)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10, ?11)",
         params![
             id.0,
             new.name,
@@ -30,7 +30,8 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<Collect
             new.description,
             new.metadata,
             new.expires_days,
-            new.owner
+            new.owner,
+            departed::next(t, "collections", "vector_stores")?,
         ],
     )?;
     // A key that was made for this process alone has no row, and needs no grant.

@@ -1,6 +1,6 @@
 //! Places of what left a list. Triggers of the tables write them.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::store::{Result, StoreError};
 
@@ -24,4 +24,19 @@ pub(super) fn place(t: &Transaction<'_>, departed: &Departed<'_>, id: &str) -> R
     )?
     .query_row(params![departed.list, id, viewers], |row| row.get(0))
     .optional()?)
+}
+
+/// The number of what comes to `table`, and so to the list of all its rows: after what is there and what left. SQLite alone
+/// would give those of deleted rows again, and a page that goes on from one of them would pass over what has its number.
+pub(super) fn next(t: &Transaction<'_>, table: &str, list: &str) -> Result<i64> {
+    let there =
+        t.prepare_cached(&format!("SELECT coalesce(max(rowid), 0) FROM {table}"))?.query_row([], number)?;
+    let left = t
+        .prepare_cached("SELECT coalesce(max(place), 0) FROM departed WHERE list = ?1")?
+        .query_row([list], number)?;
+    Ok(there.max(left).saturating_add(1))
+}
+
+fn number(row: &Row<'_>) -> rusqlite::Result<i64> {
+    row.get(0)
 }

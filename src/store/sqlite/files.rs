@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::departed::{Departed, EVERYBODY};
+use super::departed::{self, Departed, EVERYBODY};
 use super::pages::{self, Listed};
 use super::{documents, fresh_id, not_found, quotas, versions};
 use crate::store::blobs::Blobs;
@@ -63,8 +63,8 @@ pub(super) fn insert(
     // Deleted before, and not removed yet.
     t.prepare_cached("DELETE FROM removed_blobs WHERE sha256 = ?1")?.execute([&file.sha256])?;
     t.execute(
-        "INSERT INTO files (id, blob, name, created_at, owner, purpose, expires_at, standing)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO files (id, blob, name, created_at, owner, purpose, expires_at, standing, rowid)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             file.id.0,
             file.sha256,
@@ -73,7 +73,8 @@ pub(super) fn insert(
             file.owner,
             file.purpose,
             file.expires_at,
-            standing
+            standing,
+            departed::next(t, "files", "files")?,
         ],
     )?;
     Ok(())

@@ -285,6 +285,10 @@ const STEPS: &[&str] = &[
     DROP INDEX documents_by_collection;
     CREATE INDEX documents_by_collection ON documents (collection, key, text_bytes, prompt_tokens, waits);
     ",
+    // 9: what comes to a list gets a number above all that left it: it is later than each of them.
+    "
+    CREATE INDEX departed_by_place ON departed (list, place);
+    ",
 ];
 
 /// The format version of a database; 0 for an empty one.
