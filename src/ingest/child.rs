@@ -65,7 +65,8 @@ pub enum ChildError {
     /// The stored file is not there.
     #[error("the stored file is gone")]
     Gone,
-    /// The machine is: no process, no descriptor, no memory for one, or a disk that does not read.
+    /// The machine is: no process, no descriptor, no memory for one, a disk that does not read, or somebody who told the
+    /// child to end.
     #[error("{0}")]
     Machine(String),
     /// The system killed the child, which keeps to limits of its own and does not die of those in this way.
@@ -190,10 +191,15 @@ fn cause_of_death(status: ExitStatus, complaint: &str) -> ChildError {
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
     let signal: Option<i32> = None;
-    // Signal numbers 9 and 24 are SIGKILL and SIGXCPU on Linux and macOS.
+    // Numbers of signals are those of Linux and macOS: SIGXCPU and SIGKILL, then SIGHUP, SIGINT and SIGTERM.
     match (signal, status.code()) {
         (Some(24), _) => timeout().into(),
         (Some(9), _) => ChildError::Killed,
+        // Somebody told it to end. Ctrl-C and systemd tell all processes of a service, and this one heeds it before the
+        // server does, which lets open answers end first.
+        (Some(signal @ (1 | 2 | 15)), _) => {
+            ChildError::Machine(format!("the parser was told to end, by signal {signal}"))
+        }
         (_, Some(code)) if code == i32::from(NO_LIMITS) || code == i32::from(NO_INPUT) => {
             ChildError::Machine(format!("the parser could not work: {complaint}"))
         }
@@ -361,6 +367,9 @@ mod tests {
         let limits = ExtractLimits::default();
         for (script, what) in [
             ("kill -9 $$", "killed"),
+            ("kill -1 $$", "machine"),
+            ("kill -2 $$", "machine"),
+            ("kill -15 $$", "machine"),
             ("exit 71", "machine"),
             ("exit 74", "machine"),
             ("exit 1", "parser_crashed"),

@@ -113,6 +113,24 @@ async fn indexes_that_cannot_be_written_block_nobody_and_fail_nothing() {
 }
 
 #[tokio::test]
+async fn a_parser_that_is_told_to_end_with_the_server_fails_no_document() {
+    let mut world = World::prepared("").await;
+    world.adjust(own_program);
+    world.run().await;
+    let program = program_of(&world.config());
+    // As Ctrl-C and systemd do, while the server still lets answers end.
+    install(&program, Some("echo told >> \"$0.told\"; kill -15 $$"));
+    send(&world, "lamps", "lamp.txt", "The lamp of the tower has code LX-3.", 0).await;
+    let told = PathBuf::from(format!("{}.told", program.display()));
+    eventually(|| async { fs::read_to_string(&told).ok().filter(|text| text.lines().count() > 3) }).await;
+    let waits = document(&world, "lamps", "lamp.txt").await;
+    assert_eq!((&waits["status"], &waits["last_error"]), (&json!("in_progress"), &Value::Null), "{waits}");
+    install(&program, None);
+    let ended = until(&world, "lamps", "lamp.txt", |d| d["status"] != "in_progress").await;
+    assert_eq!(ended["status"], "completed", "{ended}");
+}
+
+#[tokio::test]
 async fn a_parser_that_cannot_be_started_is_tried_until_it_can() {
     let mut world = World::prepared("").await;
     world.adjust(own_program);
