@@ -156,18 +156,29 @@ pub fn extract(bytes: &[u8], filename: &str, options: &ExtractOptions) -> Result
             "The file is empty. Check that it was saved and uploaded completely.",
         ));
     }
-    let mut document = match format::detect(bytes, filename)? {
-        Format::Pdf => pdf::read(bytes, options)?,
-        Format::Html => html::read(bytes),
-        Format::Markdown => markdown::read(&text::decode(bytes)?),
-        Format::Text => text::read(&text::decode(bytes)?),
-    };
+    let format = format::detect(bytes, filename)?;
+    let mut document = read(format, bytes, options).or_else(|error| {
+        let no_pdf = format == Format::Pdf && error.kind() == ExtractErrorKind::DamagedFile;
+        match format::quoting_pdf(bytes, filename).filter(|_| no_pdf) {
+            Some(format) => read(format, bytes, options),
+            None => Err(error),
+        }
+    })?;
     mend::mend_document(&mut document);
     document.blocks.retain(|block| !block.text.is_empty());
     document.title = document.title.filter(|title| !title.is_empty());
     check(&document, options)?;
     bounds::hold(&mut document)?;
     Ok(document)
+}
+
+fn read(format: Format, bytes: &[u8], options: &ExtractOptions) -> Result<Extracted, ExtractError> {
+    match format {
+        Format::Pdf => pdf::read(bytes, options),
+        Format::Html => Ok(html::read(bytes)),
+        Format::Markdown => Ok(markdown::read(&text::decode(bytes)?)),
+        Format::Text => Ok(text::read(&text::decode(bytes)?)),
+    }
 }
 
 fn check(document: &Extracted, options: &ExtractOptions) -> Result<(), ExtractError> {
@@ -222,6 +233,18 @@ mod tests {
         assert_eq!(code(b"* * *\n", "a.md"), "no_text");
         assert_eq!(code(b"<html><script>let a = 1</script></html>", "a.html"), "no_text");
         assert_eq!(code(b"", "a.pdf"), "empty_file");
+    }
+
+    #[test]
+    fn a_text_that_quotes_a_pdf_is_a_text() {
+        let wrapped: &[u8] =
+            b"%PDF-1.7 is the first line. The word\nstartxref stands before the last number.\n";
+        let source: &[u8] = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\nis how it begins.\n";
+        for (bytes, name) in [(wrapped, "notes.txt"), (source, "notes.log"), (source, "notes")] {
+            let read = extract(bytes, name, &ExtractOptions::default());
+            assert_eq!(read.map(|document| document.format), Ok(Format::Text), "{name}");
+        }
+        assert_eq!(code(source, "notes.pdf"), "damaged_file");
     }
 
     #[test]

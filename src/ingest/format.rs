@@ -21,6 +21,10 @@ pub enum Format {
     Text,
 }
 
+/// Names of texts that may quote a PDF below words of their own.
+const NAMES_OF_TEXTS: [&str; 12] =
+    ["html", "htm", "xhtml", "md", "markdown", "mdown", "mkd", "qmd", "rmd", "rst", "txt", "text"];
+
 /// How far into a file the header of a PDF may stand (ISO 32000-1, annex H.3, note 13).
 const PDF_HEADER_WINDOW: usize = 1024;
 
@@ -80,14 +84,24 @@ pub fn detect(bytes: &[u8], filename: &str) -> Result<Format, ExtractError> {
     if extension == "pdf" && [&b"endobj"[..], b"startxref"].iter().any(|part| find(bytes, part).is_some()) {
         return Err(headless_pdf());
     }
-    if starts_as_html(bytes) {
-        return Ok(Format::Html);
-    }
-    Ok(match extension.as_str() {
+    Ok(of_text(bytes, &extension))
+}
+
+/// What a file is that seemed to be a PDF and could not be read as one: a text that quotes some of one, unless it is named
+/// for one or holds what no text does.
+pub(super) fn quoting_pdf(bytes: &[u8], filename: &str) -> Option<Format> {
+    let extension = extension(filename);
+    let is_text = extension != "pdf" && known_binary(bytes).is_none() && !text::looks_binary(bytes);
+    is_text.then(|| of_text(bytes, &extension))
+}
+
+fn of_text(bytes: &[u8], extension: &str) -> Format {
+    match extension {
+        _ if starts_as_html(bytes) => Format::Html,
         "html" | "htm" | "xhtml" if bytes.contains(&b'<') => Format::Html,
         "md" | "markdown" | "mdown" | "mkd" | "qmd" | "rmd" => Format::Markdown,
         _ => Format::Text,
-    })
+    }
 }
 
 fn headless_pdf() -> ExtractError {
@@ -114,11 +128,15 @@ pub(super) fn pdf_header(bytes: &[u8]) -> Option<usize> {
 }
 
 /// A text may speak of `%PDF-`, even begin with it: a PDF also holds objects, or bytes that are no text, or (cut short
-/// before its first object) nothing else.
+/// before its first object) nothing else. Below other words, in a file that is named as a text and reads as one, it is
+/// quoted.
 fn is_pdf(bytes: &[u8], extension: &str) -> bool {
     let Some(at) = pdf_header(bytes) else { return false };
     let blank = |byte: &u8| byte.is_ascii_whitespace() || b"\xef\xbb\xbf\0".contains(byte);
     let is_first = extension == "pdf" || bytes[..at].iter().all(blank);
+    if !is_first && NAMES_OF_TEXTS.contains(&extension) && !text::looks_binary(bytes) {
+        return false;
+    }
     has_pdf_structure(bytes) || (is_first && (text::looks_binary(bytes) || is_header_only(&bytes[at..])))
 }
 
@@ -229,7 +247,7 @@ mod tests {
 
     #[test]
     fn content_wins_over_the_name() {
-        let cases: [(&[u8], &str, Format); 22] = [
+        let cases: [(&[u8], &str, Format); 25] = [
             (b"%PDF-1.7\n1 0 obj", "report.txt", Format::Pdf),
             (b"junk before\n%PDF-1.4\n1 0 obj<<>>endobj", "x", Format::Pdf),
             (b"The header of a PDF is %PDF-1.7.", "notes.txt", Format::Text),
@@ -256,6 +274,9 @@ mod tests {
             (b"%PDF-1.4 3 0 obj <<>> endobj\n4 0 obj<<", "a", Format::Pdf),
             (b"%PDF-1.5\n<</Type/X>>\nstartxref\n0\n%%EOF", "a", Format::Pdf),
             (b"\n\n%PDF-1.5\n7 0 obj\n\x00\x01\x02", "a.txt", Format::Pdf),
+            (b"# PDF\n\n```\n%PDF-1.4\n1 0 obj\n<<>>\nendobj\n```\n", "a.md", Format::Markdown),
+            (b"<!doctype html><pre>%PDF-1.4\n1 0 obj\n<<>>\nendobj</pre>", "a.htm", Format::Html),
+            (b"HTTP/1.1 200 OK\n\n%PDF-1.4\n1 0 obj\n\x01\x02\x03\x04\x05", "a.txt", Format::Pdf),
         ];
         for (bytes, name, format) in cases {
             assert_eq!(detect(bytes, name).expect("the test input is good"), format, "{name}");
