@@ -45,7 +45,19 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
     let (mut documents, mut pages, mut chunks) = (0u64, 0u64, 0u64);
     for document in &waiting {
         bar.set_message(document.filename.clone());
-        let document = until_read(&connection, &base, &document.id).await?;
+        let read = match until_read(&connection, &base, &document.id).await {
+            // Deleted meanwhile, or replaced by a newer version: the others are still read.
+            Err(CommandError::Refused(why)) => Err((document.filename.clone(), why)),
+            read => Ok(read?),
+        };
+        bar.inc(1);
+        let document = match read {
+            Ok(document) => document,
+            Err(gone) => {
+                failed.push(gone);
+                continue;
+            }
+        };
         warned.extend(document.warning.map(|warning| (document.filename.clone(), warning.message)));
         match document.last_error {
             Some(error) => failed.push((document.filename, error.message)),
@@ -55,7 +67,6 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
                 chunks += u64::from(document.chunks);
             }
         }
-        bar.inc(1);
     }
     bar.finish_and_clear();
     let of_pages = if pages > 0 { format!(", {pages} pages") } else { String::new() };
