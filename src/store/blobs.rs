@@ -194,6 +194,11 @@ impl Blobs {
         self.trash.remove(&staged.sha256)
     }
 
+    /// Whether an original lies in its place, or in the trash.
+    pub(super) fn holds(&self, sha256: &str) -> bool {
+        self.path(sha256).exists() || self.trash.holds(sha256)
+    }
+
     /// Removes originals for good, durably, wherever they lie. Gives those that are gone.
     pub(super) fn remove<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
         let remove = |sha256: &str| {

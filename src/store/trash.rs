@@ -32,6 +32,11 @@ impl Trash {
         self.folder.join(sha256)
     }
 
+    /// Whether an original is here.
+    pub fn holds(&self, sha256: &str) -> bool {
+        self.path(sha256).exists()
+    }
+
     /// Moves an original here.
     pub fn take(&self, original: &Path, sha256: &str) -> Result<()> {
         fs::create_dir_all(&self.folder).map_err(StoreError::io(&self.folder))?;

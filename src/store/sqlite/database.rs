@@ -154,7 +154,8 @@ impl SqliteStore {
         Ok(value)
     }
 
-    /// The same for bytes that are given their name in it: where it fails, they do not stay behind.
+    /// The same for bytes that are given their name in it: where it fails, they do not stay behind, unless they were
+    /// there before.
     pub(super) async fn write_bytes<T: Send + 'static>(
         &self,
         sha256: String,
@@ -163,8 +164,11 @@ impl SqliteStore {
         self.blocking(move |inner| {
             inner.check_place()?;
             let mut writer = inner.writer()?;
+            // Bytes that lie here already may be of a database that is to be put back: they are not this upload's to remove.
+            let is_new = !inner.blobs.holds(&sha256);
             let written = writer.write(|t| work(t, &inner.blobs));
             if written.is_err()
+                && is_new
                 && let Err(error) = inner.remove_unnamed(&writer, sha256)
             {
                 // Swept at the next start.

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::store::{FileId, FileRecord, NewFile, Quota, Store};
+use crate::store::{FileId, FileRecord, NewFile, Quota, Store, StoreError};
 
 const DAYS: Duration = Duration::from_secs(7 * 86_400);
 
@@ -280,5 +280,36 @@ async fn a_removal_looks_at_its_own_bytes() -> Result<()> {
         .await?;
     assert_eq!(noted, 0);
     assert!(store.delete_file(&FileId("file-0".into())).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upload_that_fails_removes_no_original_that_was_there() -> Result<()> {
+    let folder = folder(&["known"]).await?;
+    let older = tempfile::tempdir().expect("a folder");
+    copy(folder.path(), older.path());
+    let store = SqliteStore::open(folder.path())?;
+    file(&store, "later").await?;
+    stop(store).await?;
+    restore(older.path(), folder.path(), DATABASE);
+    let (store, swept) = start(folder.path()).await?;
+    assert_eq!(swept, Swept { unknown: 1, ..Swept::default() });
+    for (text, left) in [("later", 2), ("new", 2)] {
+        let refused = NewFile {
+            owner: None,
+            filename: "a.txt".into(),
+            purpose: "assistants".into(),
+            expires_in: None,
+            blob: store.staging().stage(text.as_bytes()).await?,
+            quota: Quota::default(),
+        };
+        // The bytes have their name already when it fails.
+        let failed = store.write_bytes(refused.blob.sha256.clone(), move |t, blobs| {
+            super::super::files::add(t, blobs, refused)?;
+            Err::<(), _>(StoreError::NotFound("collection"))
+        });
+        assert!(failed.await.is_err());
+        assert_eq!(originals(folder.path()), left, "{text}");
+    }
     Ok(())
 }
