@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::lineage::Lineage;
 use super::writer::Writer;
-use super::{DATABASE, DERIVED, copies, originals, schema, upkeep};
+use super::{DATABASE, DERIVED, copies, gaps, originals, schema, upkeep};
 use crate::store::blobs::{self, Blobs};
 use crate::store::{Result, Staging, Store, StoreError};
 
@@ -39,7 +39,7 @@ pub(super) struct Inner {
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The log is cut to this once it was read into the database.
 const LOG_BYTES: i64 = 16 << 20;
-/// For those who read, at a stop.
+/// For those who read, at a stop, and then for what pages still hold.
 const SETTLED: Duration = Duration::from_secs(5);
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 16;
@@ -227,6 +227,8 @@ impl Inner {
         writer.finish_removals()?;
         if !upkeep::checkpoint(&writer.connection, "TRUNCATE", SETTLED)? {
             tracing::warn!("the database was read until the end: its log stays, and the next start reads it");
+        } else if !gaps::clear(&writer.connection, &self.database, SETTLED)? {
+            tracing::warn!("the database is too large to be looked through for what was deleted: pieces may be left in it");
         }
         writer.lineage.settle()
     }

@@ -12,6 +12,7 @@ mod database;
 mod departed;
 mod documents;
 mod files;
+mod gaps;
 mod headings;
 mod inspect;
 mod jobs;
