@@ -44,7 +44,7 @@ impl App {
                 }
             }
             loop {
-                match self.store.tidy().await {
+                match self.tidy().await {
                     Ok(true) => break,
                     Ok(false) => sleep(AGAIN).await,
                     Err(error) => {
@@ -54,6 +54,18 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Ends what was removed by half, and brings what was removed out of the database's files. False where that is to be
+    /// tried again.
+    async fn tidy(&self) -> Result<bool, StoreError> {
+        for collection in self.store.unfinished_collections().await? {
+            let finished = self.store.finish_collection(&collection).await;
+            // Nobody asked for these steps who would do it.
+            self.catalog.follow(&collection).await;
+            finished?;
+        }
+        self.store.tidy().await
     }
 
     async fn forget_old(&self) -> Result<(), StoreError> {

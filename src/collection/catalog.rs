@@ -350,12 +350,15 @@ impl Catalog {
         for id in &expired.collections {
             let Some(collection) = self.by_id(id) else { continue };
             let label = collection.label();
-            if let Err(error) = self.store.expire_collection(id).await {
-                tracing::error!(%error, collection = label, "expired, and stays until the next try");
-                continue;
-            }
+            let expired = self.store.expire_collection(id).await;
+            // Also where a part of it was removed.
             self.follow(id).await;
-            tracing::info!(collection = label, "expired: its documents were removed");
+            match expired {
+                Ok(()) => tracing::info!(collection = label, "expired: its documents were removed"),
+                Err(error) => {
+                    tracing::error!(%error, collection = label, "expired, and stays until the next try");
+                }
+            }
         }
         Ok(())
     }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::future::Future;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::runs::Runs;
 use super::words::blocking;
 use super::{Catalog, Collection, CollectionError};
 use crate::index::{IndexError, LexicalIndex};
-use crate::store::{CollectionId, StoreError};
+use crate::store::{CollectionId, Store, StoreError};
 
 /// At a stop, for what is still under way. What it would have finished is made up for at the next start.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(5);
@@ -27,26 +29,38 @@ impl Catalog {
 
     /// The same with the words alone, for who cannot wait until the vectors are read.
     pub(super) async fn sync_words(&self, collection: &Collection) -> Result<(), CollectionError> {
-        let Some(collection) = self.by_id(&collection.id) else { return Ok(()) };
-        let (store, synced) = (self.store.clone(), collection.clone());
-        let under_way = self.under_way.begin();
-        let work = move || async move {
-            let _under_way = under_way;
-            unless_deleted(synced.follow_words(&*store).await)
+        let follow = |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
+            collection.follow_words(&*store).await
         };
-        collection.words_runs.run(work).await.map_err(CollectionError::Lagging)
+        self.run(collection, |collection| &collection.words_runs, follow).await
     }
 
     async fn sync_meaning(&self, collection: &Collection) -> Result<(), CollectionError> {
         let Some(model) = self.embedder.model() else { return Ok(()) };
+        let follow = move |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
+            collection.follow_meaning(&*store, model).await
+        };
+        self.run(collection, |collection| &collection.meaning_runs, follow).await
+    }
+
+    /// Waits for a run of work on a collection that begins after this call, unless it is gone.
+    async fn run<F>(
+        &self,
+        collection: &Collection,
+        runs: fn(&Collection) -> &Runs,
+        work: impl FnOnce(Arc<Collection>, Arc<dyn Store>) -> F + Send + 'static,
+    ) -> Result<(), CollectionError>
+    where
+        F: Future<Output = Result<(), CollectionError>> + Send + 'static,
+    {
         let Some(collection) = self.by_id(&collection.id) else { return Ok(()) };
-        let (store, synced) = (self.store.clone(), collection.clone());
+        let (store, worked_on) = (self.store.clone(), collection.clone());
         let under_way = self.under_way.begin();
         let work = move || async move {
             let _under_way = under_way;
-            unless_deleted(synced.follow_meaning(&*store, model).await)
+            unless_deleted(work(worked_on, store).await)
         };
-        collection.meaning_runs.run(work).await.map_err(CollectionError::Lagging)
+        runs(&collection).run(work).await.map_err(CollectionError::Lagging)
     }
 
     /// Brings all collections up to the store; one that fails is logged and does not stop the rest.
@@ -64,7 +78,6 @@ impl Catalog {
 
     /// Writes files anew that hold words of removed chunks, one collection after the other. Says whether there were any.
     pub async fn purge(&self) -> bool {
-        self.follow_removals().await;
         let all: Vec<_> = self.open.read().values().cloned().collect();
         let mut purged = false;
         for collection in all.into_iter().filter(|collection| collection.words.holds_removed()) {
@@ -81,8 +94,7 @@ impl Catalog {
         purged
     }
 
-    /// Brings words up to what the store did by itself: it removes what is over its time in steps, and nobody waits for
-    /// these.
+    /// Brings words up to the store where they are behind: whoever removed something last may not have come to it.
     async fn follow_removals(&self) {
         let records = match self.store.collections().await {
             Ok(records) => records,
@@ -118,6 +130,7 @@ impl Catalog {
             tracing::info!("indexing goes on at the next start");
             return;
         }
+        self.follow_removals().await;
         self.purge().await;
     }
 

@@ -162,6 +162,7 @@ impl Ingest {
         let added = self.catalog.store().add_document(new).await?;
         if added.superseded {
             self.waiting.tell_all();
+            self.catalog.follow(&collection.id).await;
         }
         collection.touch();
         self.wake.notify_one();

@@ -156,6 +156,33 @@ async fn no_file_holds_what_was_deleted() {
     drop(program);
 }
 
+/// Passages that the indexes still find, once they can be read.
+fn found_by_words(world: &World) -> Option<u64> {
+    let folders = std::fs::read_dir(world.data().join("indexes")).ok()?;
+    let folders = folders.flatten().map(|entry| entry.path().join("lexical")).filter(|path| path.is_dir());
+    folders
+        .map(|folder| Some(tantivy::Index::open_in_dir(folder).ok()?.reader().ok()?.searcher().num_docs()))
+        .sum()
+}
+
+/// A collection's documents go in steps when its time is over. What a killed process left of them goes at the next start,
+/// and the index follows although nobody asks for anything.
+#[tokio::test]
+async fn the_index_follows_what_the_store_removes_by_itself() {
+    let (world, program) = World::prepared("").await.start_program("").await;
+    upload(&world, "brief", "expiring").await;
+    program.terminate().await;
+    assert!(program.ended().await.success());
+    assert!(found_by_words(&world) > Some(0));
+    let database = rusqlite::Connection::open(world.data().join("lastro.sqlite3")).expect("the database");
+    database.execute_batch("UPDATE collections SET expires_days = 1, expired = 1").expect("the first step");
+    drop(database);
+    let (world, program) = world.start_program("").await;
+    eventually(|| async { (originals(&world) == 0).then_some(()) }).await;
+    eventually(|| async { (found_by_words(&world) == Some(0)).then_some(()) }).await;
+    drop(program);
+}
+
 async fn trace(world: &World, collection: &str) -> String {
     let reply = world.chat(collection, &format!("What is a {MARKER}e?"), &[("X-RAG-K", "9")]).await;
     let id = reply.header("x-rag-trace-id").expect("a trace").to_owned();

@@ -69,10 +69,6 @@ impl Ingest {
         self.sync(&document.collection).await;
         let again = warning.as_ref().and(self.settings.pauses.get(job.failures as usize)).copied();
         self.settle(document, Settlement::Completed(warning, again)).await;
-        if document.replaces.is_some() {
-            // What they still name of the old version is not read back.
-            self.sync(&document.collection).await;
-        }
         Ok(())
     }
 

@@ -58,6 +58,10 @@ impl Ingest {
                     self.completed.fetch_add(1, Relaxed);
                 }
                 self.waiting.tell(&document.id);
+                if document.replaces.is_some() {
+                    // What they still name of the old version is not read back.
+                    self.sync(&document.collection).await;
+                }
             }
             Settlement::Postponed(pause) => store.postpone_job(key, *pause).await?,
             Settlement::GivenBack => store.return_job(key).await?,

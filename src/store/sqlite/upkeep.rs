@@ -30,7 +30,6 @@ impl SqliteStore {
     /// Brings what was removed out of the database's files. False where somebody reads what was there before: it is to
     /// be tried again.
     pub async fn tidy(&self) -> Result<bool> {
-        self.finish_collections().await?;
         while self.blocking(|inner| give_pages_back(&inner.writer()?.connection)).await? {
             tokio::task::yield_now().await;
         }
@@ -91,17 +90,14 @@ impl SqliteStore {
         Ok(forgotten)
     }
 
-    /// Removes what collections hold that were deleted, or are over their time. Most often there is none: who deleted
-    /// them did it, unless the process died.
-    async fn finish_collections(&self) -> Result<()> {
-        for collection in self.read(collections::unfinished).await? {
-            self.finish_collection(&collection).await?;
-        }
-        Ok(())
+    /// Collections that were deleted, or are over their time, and still hold something. Most often there is none: who
+    /// deleted them did it, unless the process died.
+    pub async fn unfinished_collections(&self) -> Result<Vec<CollectionId>> {
+        self.read(collections::unfinished).await
     }
 
     /// Removes what a collection holds that was deleted or is over its time.
-    pub(super) async fn finish_collection(&self, id: &CollectionId) -> Result<()> {
+    pub async fn finish_collection(&self, id: &CollectionId) -> Result<()> {
         loop {
             let id = id.clone();
             if !self.remove(move |t, _| collections::clear_some(t, &id, CHUNKS_AT_ONCE)).await? {

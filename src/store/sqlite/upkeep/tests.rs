@@ -156,6 +156,9 @@ async fn a_collection_that_was_half_deleted_is_gone_and_finished_later() -> Resu
     assert!(!store.have_text(std::slice::from_ref(&id), std::slice::from_ref(&waiting.id)).await?);
     store.create_collection(new).await?;
     assert!(store.blob_path(&waiting.sha256).exists());
+    for unfinished in store.unfinished_collections().await? {
+        store.finish_collection(&unfinished).await?;
+    }
     store.tidy().await?;
     assert!(!store.blob_path(&waiting.sha256).exists());
     assert_eq!(markers(folder.path()), 0);
