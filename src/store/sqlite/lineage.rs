@@ -47,6 +47,11 @@ impl Lineage {
         if surprised {
             // What was to be removed may have been named again in the time that this database does not know.
             transaction.execute("DELETE FROM removed_blobs", [])?;
+            // And no collection is over its time that may have been used in it: what goes with it, a later state names.
+            transaction.execute(
+                "UPDATE collections SET last_active_at = max(last_active_at, unixepoch()) WHERE expired = 0",
+                [],
+            )?;
         }
         let other_past = surprised || derived_elsewhere(&transaction, derived)?;
         if other_past {

@@ -153,3 +153,25 @@ async fn a_killed_process_is_not_a_restored_copy() -> Result<()> {
     assert_eq!(run(left.path(), 0).await?, identity);
     Ok(())
 }
+
+/// An older database does not know when its collections were used last.
+#[tokio::test]
+async fn nothing_is_over_its_time_in_a_restored_database() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(folder.path(), 1).await?;
+    let connection = rusqlite::Connection::open(folder.path().join(DATABASE))?;
+    connection.execute("UPDATE collections SET expires_days = 1, last_active_at = 1", [])?;
+    drop(connection);
+    run(folder.path(), 0).await?;
+    let older = database(folder.path());
+    let over_their_time = async || {
+        let store = SqliteStore::open(folder.path())?;
+        let expired = store.expired().await?.collections.len();
+        store.settle().await?;
+        Ok::<_, crate::store::StoreError>(expired)
+    };
+    assert_eq!(over_their_time().await?, 1);
+    restore(folder.path(), &older);
+    assert_eq!(over_their_time().await?, 0);
+    Ok(())
+}
