@@ -95,7 +95,9 @@ impl Requests {
                 let (mut response, place) = match admitted {
                     Err(refused) => (refused.into_response(), None),
                     Ok(place) => {
-                        parts.extensions.insert(place.clone());
+                        if let Some(place) = &place {
+                            parts.extensions.insert(place.clone());
+                        }
                         let request = Request::from_parts(parts, Body::new(body));
                         let Ok(response) = self.routes.clone().call(request).await;
                         (response, place)

@@ -1,5 +1,7 @@
 //! A connection that both ends agree to change becomes a tunnel, byte for byte both ways.
 
+use serde_json::json;
+
 use super::world::upstream::json_answer;
 use super::world::{Piece, Request, World, eventually, within};
 
@@ -146,6 +148,28 @@ async fn tunnels_are_counted_and_limited() {
         response.try_head().await.then_some(())
     })
     .await;
+}
+
+/// Also where connections are many.
+#[tokio::test]
+async fn a_tunnel_has_its_place_among_the_requests_of_all_and_of_its_key() {
+    let world = World::start("max_requests = 2").await;
+    let wanted = json!({ "name": "one", "scopes": ["chat", "relay"], "limits": { "streams": 1 } });
+    let (_, key) = world.key(wanted).await;
+    let ask = async |key: &str| world.ask(Request::new("GET", "/v1/models").key(key)).await;
+    world.upstream.play(vec![Piece::Bytes(SWITCH.to_vec()), Piece::Echo]);
+    let first = upgrade("/v1/realtime").key(&key).send(world.address).await;
+    assert_eq!(first.status, 101);
+    ask(&key).await.error(429, "rate_limit_exceeded");
+    assert_eq!(ask(&world.local_key).await.status, 200, "of all there is one left");
+    let take = || async {
+        let tunnel = upgrade("/v1/realtime").key(&world.local_key).send(world.address).await;
+        (tunnel.status == 101).then_some(tunnel)
+    };
+    let second = eventually(take).await;
+    ask(&world.local_key).await.error(429, "too_many_requests");
+    drop((first, second));
+    eventually(|| async { (ask(&key).await.status == 200).then_some(()) }).await;
 }
 
 #[tokio::test]
