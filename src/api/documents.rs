@@ -16,7 +16,7 @@ use super::params::{Caller, Chat, Ingest, Path};
 use super::uploads::{field_text, length_of, next_field, stage};
 use crate::app::App;
 use crate::collection::{Collection, CollectionError};
-use crate::ingest::{Reception, clean_filename};
+use crate::ingest::{Destination, Reception, clean_filename};
 use crate::openai::{Deleted, DocumentObject, LastError, List};
 use crate::store::{DocumentKey, DocumentRecord, OnConflict, StagedBlob, Status, compared_name};
 
@@ -68,7 +68,8 @@ pub async fn upload(
         found => Some(found?),
     };
     found.as_ref().map_or(Ok(()), |found| found.check_writable())?;
-    let mut reception = app.ingest.receive(&access, found.as_deref(), length_of(&headers)).await?;
+    let destination = found.as_deref().map_or(Destination::New(&name), Destination::Collection);
+    let mut reception = app.ingest.receive(&access, destination, length_of(&headers)).await?;
     // All of them are on disk before the first is committed: a request that breaks off changes nothing.
     let files = stage_all(&app, multipart, found.as_deref(), &mut reception).await?;
     if query.on_conflict == WhenNamed::Replace {

@@ -16,7 +16,7 @@ use super::ApiError;
 use super::params::{Caller, Chat, Ingest, Path};
 use super::uploads::{field_text, length_of, next_field, stage};
 use crate::app::App;
-use crate::ingest::clean_filename;
+use crate::ingest::{Destination, clean_filename};
 use crate::openai::{Deleted, FILES, FileFields, FileObject, List, PageQuery, Purpose, QueryString};
 use crate::store::{FileId, FileRecord, Page, StoreError};
 
@@ -28,7 +28,7 @@ pub async fn create(
 ) -> Result<Json<FileObject>, ApiError> {
     let mut multipart =
         multipart.map_err(|_| ApiError::not_a_form("curl -F purpose=assistants -F file=@report.pdf"))?;
-    let mut reception = app.ingest.receive(&access, None, length_of(&headers)).await?;
+    let mut reception = app.ingest.receive(&access, Destination::Alone, length_of(&headers)).await?;
     let (mut fields, mut file) = (FileFields::default(), None);
     while let Some(field) = next_field(&mut multipart).await? {
         match field.name().unwrap_or_default().to_owned() {

@@ -49,7 +49,7 @@ pub use child::ExtractLimits;
 pub use folder::{FolderError, Synced, files_below, sync_folder};
 pub use jobs::CHUNK_SIZES;
 pub use pdf::{Library as PdfiumLibrary, find as find_pdfium};
-pub use receiving::Reception;
+pub use receiving::{Destination, Reception};
 
 /// How documents are read.
 #[derive(Clone, Debug)]

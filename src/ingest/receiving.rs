@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::Ingest;
 use crate::access::Access;
 use crate::collection::{Collection, CollectionError};
-use crate::store::{Allowance, Counted};
+use crate::store::{Allowance, CollectionId, Counted};
 
 /// What a form has beside the bytes of its files, at most: heads of parts, and short fields.
 const MOST_AROUND: u64 = 1 << 20;
@@ -18,7 +18,17 @@ const MOST_AROUND: u64 = 1 << 20;
 #[derive(Default)]
 pub(super) struct UnderWay(Mutex<BTreeMap<String, u64>>);
 
-/// An upload that is being received. Its bytes count for as long as it lives, which ends after they are committed.
+/// Where an upload goes.
+#[derive(Clone, Copy)]
+pub enum Destination<'a> {
+    /// Files that stand alone.
+    Alone,
+    /// A collection of this name, made once everything has come.
+    New(&'a str),
+    Collection(&'a Collection),
+}
+
+/// An upload that is being received. Its bytes count until they are committed, or it is dropped.
 pub struct Reception {
     allowances: Vec<(String, Allowance)>,
     under_way: Arc<UnderWay>,
@@ -29,23 +39,32 @@ pub struct Reception {
 }
 
 impl Ingest {
-    /// Begins to receive an upload: for a collection, or of files that stand alone. `length` is what its whole body is
-    /// said to have.
+    /// Begins to receive an upload. `length` is what its whole body is said to have.
     pub async fn receive(
         &self,
         access: &Access,
-        collection: Option<&Collection>,
+        destination: Destination<'_>,
         length: Option<u64>,
     ) -> Result<Reception, CollectionError> {
         let store = self.catalog.store();
         if let Some(length) = length {
             store.staging().check_room(length.saturating_sub(MOST_AROUND))?;
         }
-        let quotas = self.quotas.of(access.owner());
-        let allowances = store.allowances(access.owner(), collection.map(|c| &c.id), quotas).await?;
-        let whose = |allowance: &Allowance| match (allowance.of_owner, collection) {
-            (false, Some(collection)) => format!("collection {}", collection.id),
-            _ => format!("key {}", access.owner().unwrap_or_default()),
+        let (quotas, owner) = (self.quotas.of(access.owner()), access.owner().unwrap_or_default());
+        // A collection that is yet to be made has no id, and holds nothing.
+        let unmade = CollectionId(String::new());
+        let id = match destination {
+            Destination::Alone => None,
+            Destination::New(_) => Some(&unmade),
+            Destination::Collection(collection) => Some(&collection.id),
+        };
+        let allowances = store.allowances(access.owner(), id, quotas).await?;
+        let whose = |allowance: &Allowance| match destination {
+            Destination::Collection(collection) if !allowance.of_owner => {
+                format!("collection {}", collection.id)
+            }
+            Destination::New(name) if !allowance.of_owner => format!("new collection of {owner}: {name}"),
+            _ => format!("key {owner}"),
         };
         let allowances = allowances.into_iter().map(|allowance| (whose(&allowance), allowance)).collect();
         let (under_way, bytes) = (self.under_way.clone(), 0);
@@ -75,10 +94,10 @@ impl Ingest {
                 reception.replaced.0 += 1;
                 reception.replaced.1 += document.bytes;
             }
-            for (_, allowance) in reception.of(Counted::Documents) {
-                let less = reception.replaced.0.min(allowance.replaceable);
-                allowance.check(reception.documents, less)?;
-            }
+        }
+        for (_, allowance) in reception.of(Counted::Documents) {
+            let less = reception.replaced.0.min(allowance.replaceable);
+            allowance.check(reception.documents, less)?;
         }
         Ok(())
     }

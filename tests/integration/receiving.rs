@@ -78,6 +78,35 @@ async fn an_upload_of_unknown_length_is_refused_as_soon_as_it_is_too_much() {
     nothing_stays(&world).await;
 }
 
+/// What may be in any one collection holds for one that is yet to be made, and nothing is made where it is too much.
+#[tokio::test]
+async fn an_upload_that_makes_its_collection_is_refused_as_early() {
+    let world = World::start("collection_mib = 1\ncollection_documents = 2").await;
+    let target = "/v1/vector_stores/new/documents?create=true";
+    let key = &world.local_key;
+    let reply = upload(target, key).announced(40 * MIB).send(world.address).await.reply().await;
+    let message = reply.error(403, "quota_exceeded");
+    assert!(message.contains("this collection"), "{message}");
+    assert_eq!(staged(&world).0, 0);
+    let mut sending = upload(target, key).chunked().open(world.address).await;
+    sending.write(&chunk(HEAD)).await;
+    for _ in 0..200 {
+        if sending.try_write(&chunk(&[b'x'; 100_000])).await.is_err() {
+            break;
+        }
+        assert!(staged(&world).1 <= MIB as u64, "more is on the disk than may be held");
+    }
+    nothing_stays(&world).await;
+    let message = world
+        .ask(form_of(key, "new", &[("1.txt", b"one"), ("2.txt", b"two"), ("3.txt", b"three")]))
+        .await
+        .error(403, "quota_exceeded");
+    assert!(message.contains("2 documents"), "{message}");
+    let found = world.ask(Request::new("GET", "/v1/vector_stores").key(key)).await.json();
+    assert_eq!(found["data"], json!([]), "a collection was made for what it may not hold");
+    assert_eq!(world.ask(form_of(key, "new", &[("1.txt", b"one"), ("2.txt", b"two")])).await.status, 200);
+}
+
 #[tokio::test]
 async fn files_of_one_request_count_together() {
     let (world, key) = with_key().await;
