@@ -92,7 +92,10 @@ pub async fn upload(
     };
     let (mut ids, mut replaced) = (Vec::with_capacity(files.len()), HashMap::new());
     for (filename, blob) in files {
+        let bytes = blob.bytes;
         let added = app.ingest.submit(&access, &collection, (&filename, blob), on_conflict).await?.document;
+        // The answer may wait for long.
+        reception.committed(bytes);
         if let Some(old) = added.replaces {
             replaced.insert(added.id.clone(), old);
         }

@@ -124,16 +124,27 @@ impl Reception {
         }
         Ok(())
     }
+
+    /// So many of them were committed: from now on the store counts them.
+    pub fn committed(&mut self, bytes: u64) {
+        let committed = bytes.min(self.bytes);
+        self.bytes -= committed;
+        self.give_back(committed);
+    }
+
+    fn give_back(&self, less: u64) {
+        let mut all = self.under_way.0.lock();
+        for (whose, _) in self.of(Counted::Bytes) {
+            if let Some(bytes) = all.get_mut(whose) {
+                *bytes = bytes.saturating_sub(less);
+            }
+        }
+        all.retain(|_, bytes| *bytes > 0);
+    }
 }
 
 impl Drop for Reception {
     fn drop(&mut self) {
-        let mut all = self.under_way.0.lock();
-        for (whose, _) in self.of(Counted::Bytes) {
-            if let Some(bytes) = all.get_mut(whose) {
-                *bytes = bytes.saturating_sub(self.bytes);
-            }
-        }
-        all.retain(|_, bytes| *bytes > 0);
+        self.give_back(self.bytes);
     }
 }

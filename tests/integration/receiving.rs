@@ -1,5 +1,8 @@
 //! An upload that could not be kept is refused before it is received, or while it is, and not once it is on the disk.
 
+use std::time::Duration;
+
+use lastro::config::Config;
 use serde_json::json;
 
 use super::world::upstream::chunk;
@@ -25,13 +28,24 @@ fn upload(target: &str, key: &str) -> Request {
 /// A key that may hold a MiB and three documents, and its collection.
 async fn with_key() -> (World, String) {
     let world = World::start("").await;
+    let key = small_key(&world).await;
+    (world, key)
+}
+
+async fn small_key(world: &World) -> String {
     let wanted = json!({
         "name": "small", "scopes": ["chat", "ingest"], "limits": { "max_bytes": MIB, "max_documents": 3 }
     });
     let (_, key) = world.key(wanted).await;
     let reply = world.ask(form_of(&key, "manual", &[("a.txt", &[b'a'; 1_000])])).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    (world, key)
+    key
+}
+
+/// No file is read: there is nothing to read it with.
+fn nothing_is_read(config: &mut Config) {
+    config.ingest.program = config.data.with_file_name("nosuch");
+    config.ingest.pauses = vec![Duration::from_secs(600); 3];
 }
 
 fn form_of(key: &str, collection: &str, files: &[(&str, &[u8])]) -> Request {
@@ -140,6 +154,29 @@ async fn uploads_at_the_same_time_count_together() {
     let taken =
         eventually(|| async { Some(world.ask(second.clone()).await).filter(|reply| reply.status == 200) });
     within(taken).await;
+}
+
+/// Who waits for a document to be read holds no room beside what it takes in the store.
+#[tokio::test]
+async fn an_upload_that_waits_counts_once() {
+    let mut world = World::prepared("").await;
+    world.adjust(nothing_is_read);
+    world.run().await;
+    let key = small_key(&world).await;
+    let target = "/v1/vector_stores/manual/documents";
+    let more = vec![b'm'; MIB * 5 / 8];
+    let waits = form(&format!("{target}?wait=600"), &[("file", "m.txt", &more)]).key(&key);
+    let waiting = waits.open(world.address).await;
+    let listed = || async {
+        let documents = world.ask(Request::new("GET", target).key(&key)).await.json();
+        (documents["data"].as_array()?.len() == 2).then_some(())
+    };
+    eventually(listed).await;
+    let less = vec![b'l'; MIB / 4];
+    let second = form(target, &[("file", "l.txt", &less)]).key(&key);
+    // While the first still waits.
+    eventually(|| async { Some(world.ask(second.clone()).await).filter(|reply| reply.status == 200) }).await;
+    drop(waiting);
 }
 
 /// What makes room for itself is taken: the same once more, and a new version.
