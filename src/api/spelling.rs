@@ -46,10 +46,11 @@ pub fn respell(uri: &mut Uri) -> Result<(), ApiError> {
         *uri = Uri::from_parts(parts).map_err(|_| refused())?;
         return Ok(());
     }
-    // Slashes that are encoded, letters that are encoded twice, and what some servers overlook: control characters, and
-    // parameters of a segment.
+    // Slashes that are encoded, letters that are encoded twice, and what some servers overlook: control characters,
+    // parameters of a segment, and what comes after a question mark or a hash that was encoded.
     let decoded: String = decoded(below).chars().filter(|letter| !letter.is_control()).collect();
-    let segments = decoded.split(['/', '\\']).filter_map(|segment| segment.split(';').next());
+    let path = decoded.split(['?', '#']).next().unwrap_or_default();
+    let segments = path.split(['/', '\\']).filter_map(|segment| segment.split(';').next());
     match is_ours(segments.filter(|segment| !segment.is_empty())) {
         true => Err(refused()),
         false => Ok(()),
@@ -150,6 +151,11 @@ mod tests {
             "/v1/%252566iles/x",
             "/v1/files;a=b/file-1",
             "/v1/chat/completions;a",
+            "/v1/chat/completions%3Fa=b",
+            "/v1/chat/completions%23",
+            "/v1/chat%2Fcompletions%253fx/y",
+            "/v1/responses/%3f",
+            "/v1/files%3f/x",
             "/v1/files%00",
             "/v1/fi%0Ales/x",
             "/v1/chat%252Fcompletions",

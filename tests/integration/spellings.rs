@@ -46,6 +46,7 @@ async fn no_spelling_leads_around_a_scope() {
             "/chat/completions",
             "chat/completions/",
             "chat%252fcompletions",
+            "chat/completions%3Fx=y",
             "responses",
             "responses/",
             "r%65sponses",
@@ -62,6 +63,7 @@ async fn no_spelling_leads_around_a_scope() {
             "Files",
             "FILES/file-1",
             "files;a=b",
+            "files%3Fa=b",
             "Vector_Stores",
             "fi%00les",
         ] {
