@@ -128,7 +128,9 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
     };
-    if config.embedding.is_some() {
+    // It reads its settings once more: what came through a pipe is gone, and would be taken for no settings at all.
+    let read_again = Config::file(cli.config.as_deref()).is_none_or(Path::is_file);
+    if config.embedding.is_some() && read_again {
         commands::use_own_processors();
     }
     let log = match start_log(&config, matches!(cli.command, Command::Serve)) {
