@@ -28,23 +28,20 @@ impl<T> Presented<T> {
 
 /// The key that the headers present. One of ours goes before others, which may be meant for upstream.
 pub(super) fn presented(headers: &HeaderMap) -> Presented<&str> {
-    let bearer = bearer(headers);
-    let bare = BARE.into_iter().flat_map(|name| headers.get_all(name)).filter_map(as_key);
-    let mut ours = bearer.into_iter().chain(bare).filter(|key| key.starts_with(PREFIX));
+    let bearers = || headers.get_all(AUTHORIZATION).iter().filter_map(bearer);
+    let bare = || BARE.into_iter().flat_map(|name| headers.get_all(name)).filter_map(as_key);
+    let mut ours = bearers().chain(bare()).filter(|key| key.starts_with(PREFIX));
     let Some(first) = ours.next() else {
         // Not one of ours, whatever it is.
-        let other = bearer.or_else(|| BARE.iter().find_map(|name| headers.get(name).and_then(as_key)));
-        return other.map_or(Presented::None, Presented::One);
+        return bearers().chain(bare()).next().map_or(Presented::None, Presented::One);
     };
     if ours.all(|other| other == first) { Presented::One(first) } else { Presented::Several }
 }
 
-/// The only `Authorization: Bearer`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (value, more) = (values.next()?.to_str().ok()?, values.next());
-    let (scheme, key) = value.split_once(' ')?;
-    (more.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| key.trim())
+/// The key of an `Authorization: Bearer`.
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 fn as_key(value: &HeaderValue) -> Option<&str> {
@@ -84,7 +81,16 @@ mod tests {
             (&[("authorization", "Basic sk-lastro-a")], Presented::None),
             (
                 &[("authorization", "Bearer sk-lastro-a"), ("authorization", "Bearer sk-lastro-a")],
-                Presented::None,
+                one("sk-lastro-a"),
+            ),
+            // Whatever else there is beside them.
+            (
+                &[
+                    ("authorization", "Bearer sk-lastro-a"),
+                    ("authorization", "Bearer sk-lastro-b"),
+                    ("x-api-key", "sk-lastro-a"),
+                ],
+                Presented::Several,
             ),
         ] {
             assert_eq!(of(headers), found, "{headers:?}");
