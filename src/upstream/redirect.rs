@@ -40,7 +40,10 @@ fn here(value: &HeaderValue, host: &str, base: &str) -> Option<HeaderValue> {
             HeaderValue::from_str(&format!("/v1{rest}{fragment}")).ok()
         }
         Some(_) => None,
-        None if absolute => HeaderValue::from_str(&format!("{path}{fragment}")).ok(),
+        // Behind two slashes a client would look for a host.
+        None if absolute => {
+            HeaderValue::from_str(&format!("/{}{fragment}", path.trim_start_matches('/'))).ok()
+        }
         None => None,
     }
 }
@@ -68,6 +71,8 @@ mod tests {
             ("https://vllm:8000/v1/x/#part", "/v1", "/v1/x/#part"),
             ("http://vllm:8000/docs", "/v1", "/docs"),
             ("http://vllm:8000", "/v1", "/"),
+            ("http://vllm:8000//example.com/x", "/v1", "/example.com/x"),
+            ("http://vllm:8000/v1//example.com/x", "/v1", "/v1//example.com/x"),
             ("http://vllm:8000/openai/v1/models", "/openai/v1", "/v1/models"),
             ("/openai/v1/models", "/openai/v1", "/v1/models"),
             // Others', and what is relative already.
