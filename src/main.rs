@@ -1,6 +1,7 @@
 //! The commands. Wiring only.
 
 use std::ffi::OsString;
+use std::future::Future;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use lastro::config::{Config, Options};
 use lastro::telemetry::Log;
 use lastro::{commands, ingest, server};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Chat with your own documents through any OpenAI client: an OpenAI-compatible server in front of vLLM.
 #[derive(Parser)]
@@ -244,6 +246,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let (listener, address) = bound.map_err(|error| {
         Failure::new(&format!("cannot listen on {listen}: {error}; choose another with --listen"), 1)
     })?;
+    // Before anybody learns that it is there: as the first process of a container it would miss what comes earlier.
+    let told_to_stop = told_to_stop();
     commands::ServerFile::write(&data, address, app.keys.local()).map_err(|error| {
         Failure::new(&format!("{}: {error}; make it writable, and room in it", data.display()), 1)
     })?;
@@ -257,7 +261,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     }
     let (holder, stopping) = (app.clone(), app.clone());
     let stop = async move {
-        told_to_stop().await;
+        told_to_stop.await;
         stopping.describe_stopping();
     };
     let served = server::run(listener, app, stop).await;
@@ -267,25 +271,37 @@ async fn serve(config: Config) -> Result<(), Failure> {
     served.map_err(|error| Failure::new(&error, 1))
 }
 
-/// Until Ctrl-C, or the signal by which containers are stopped.
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM will end the server at once");
-                std::future::pending::<()>().await;
-            }
+/// Until Ctrl-C, or the signal by which containers are stopped: each counts from this call on, however late it is waited
+/// for.
+fn told_to_stop() -> impl Future<Output = ()> + Send {
+    let terminated = signals(SignalKind::terminate(), "SIGTERM");
+    let interrupted = signals(SignalKind::interrupt(), "SIGINT");
+    async move {
+        tokio::select! {
+            () = next(terminated) => {}
+            () = next(interrupted) => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+        tracing::info!("stopping: open answers are finished first");
     }
-    tracing::info!("stopping: open answers are finished first");
+}
+
+fn signals(kind: SignalKind, name: &str) -> Option<Signal> {
+    match signal(kind) {
+        Ok(signals) => Some(signals),
+        Err(error) => {
+            tracing::warn!(%error, "{name} will end the server at once");
+            None
+        }
+    }
+}
+
+async fn next(signals: Option<Signal>) {
+    match signals {
+        Some(mut signals) => {
+            signals.recv().await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Starts the log. It is written as long as what comes back is kept.

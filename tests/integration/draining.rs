@@ -105,3 +105,15 @@ async fn uploads_that_are_cut_off_are_broken_upstream() {
     eventually(|| async { (world.upstream.open() == 0).then_some(()) }).await;
     assert!(world.upstream.requests().is_empty(), "half a body became a request");
 }
+
+/// Once it says that it listens it can be told, too.
+#[tokio::test]
+async fn a_server_that_is_told_at_once_ends_cleanly() {
+    for _ in 0..5 {
+        let (world, program) = World::program("").await;
+        program.terminate().await;
+        let ended = program.ended().await;
+        assert!(ended.success(), "{ended}");
+        assert!(!world.data().join("server.json").exists(), "it left what it is reached by");
+    }
+}
