@@ -60,7 +60,7 @@ impl App {
     /// tried again.
     async fn tidy(&self) -> Result<bool, StoreError> {
         for collection in self.store.unfinished_collections().await? {
-            let finished = self.store.finish_collection(&collection).await;
+            let finished = self.store.clear_collection(&collection).await;
             // Nobody asked for these steps who would do it.
             self.catalog.follow(&collection).await;
             finished?;

@@ -253,11 +253,17 @@ impl Catalog {
         let keys = self.keys.clone();
         let (collection, folder) = (collection.clone(), self.indexes.join(&collection.id.0));
         self.to_its_end(async move {
-            let _one_at_a_time = changing.lock().await;
-            store.delete_collection(&collection.id).await?;
-            // First: a default that nobody finds is taken for an error.
-            keys.forget(&collection.id.0);
-            open.write().remove(&collection.id);
+            {
+                let _one_at_a_time = changing.lock().await;
+                store.delete_collection(&collection.id).await?;
+                // First: a default that nobody finds is taken for an error.
+                keys.forget(&collection.id.0);
+                open.write().remove(&collection.id);
+            }
+            // It is gone, and stays so. What it held goes while others are made.
+            if let Err(error) = store.clear_collection(&collection.id).await {
+                tracing::warn!(%error, "what a deleted collection held stays until the next try");
+            }
             collection.discard_words().await?;
             blocking(move || LexicalIndex::remove(&folder)).await
         })

@@ -10,9 +10,10 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::access::{Access, Keys};
+use crate::index::{LexicalBatch, LexicalRow};
 use crate::store::{
-    CollectionUpdate, DocumentKey, DocumentRecord, NewChunk, NewDocument, NewFile, OnConflict, Outline,
-    Quota, Quotas, ReadDocument, SqliteStore, Store,
+    ChunkMark, CollectionUpdate, DocumentKey, DocumentRecord, IndexedChunk, NewChunk, NewDocument, NewFile,
+    OnConflict, Outline, Quota, Quotas, ReadDocument, SqliteStore, Store,
 };
 
 /// What embedding a question comes to.
@@ -302,6 +303,32 @@ async fn where_meaning_fails_or_is_late_words_answer() {
     }
 }
 
+/// A fill that was cut off in its first part leaves an index at the beginning that holds something.
+#[tokio::test]
+async fn what_is_deleted_after_a_first_fill_was_cut_off_leaves_the_index() {
+    for restart in [false, true] {
+        let mut world = World::new(Question::NoModel).await;
+        world.catalog.sync(&world.collection).await.expect("synced");
+        let gone = world.add(&["ballast"]).await;
+        let told = world.store.chunk_changes(&world.collection.id, ChunkMark::default(), usize::MAX).await;
+        let row =
+            |chunk: IndexedChunk| LexicalRow { chunk: chunk.id, document: chunk.document, text: chunk.text };
+        let added = told.expect("changes").added.into_iter().map(row).collect();
+        let part = LexicalBatch { revision: 0, removed: Vec::new(), added };
+        world.collection.words.answering().expect("an index").apply(&part).expect("a part");
+        world.store.delete_document(&world.collection.id, &gone.id).await.expect("deleted");
+        if restart {
+            world = world.reopened(Question::NoModel).await;
+        }
+        world.add(&["keel"]).await;
+        world.catalog.sync(&world.collection).await.expect("synced");
+        let words = world.collection.words.answering().expect("an index");
+        let found =
+            |text: &str| words.search(text, 9, &crate::index::Filter::Everything).expect("searched").len();
+        assert_eq!((found("ballast"), found("keel")), (0, 1), "{restart}");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_removed_does_not_keep_what_else_is_over_its_time() {
     let world = World::new(Question::NoModel).await;
@@ -330,7 +357,7 @@ async fn what_cannot_be_removed_does_not_keep_what_else_is_over_its_time() {
         let ids = statement.query_map([], |row| row.get(0)).expect("rows");
         ids.collect::<rusqlite::Result<_>>().expect("ids")
     };
-    assert_eq!(left(&database), [stuck.0.clone()]);
+    assert_eq!(left(&database), std::slice::from_ref(&stuck.0));
     database.execute_batch("DROP TRIGGER stuck").expect("no trigger");
     world.catalog.expire().await.expect("the rest is");
     assert!(left(&database).is_empty());

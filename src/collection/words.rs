@@ -162,7 +162,7 @@ impl Words {
             let Some(index) = LexicalIndex::open(&folder, &identity)? else { return Ok(None) };
             let revision = index.revision()?;
             // Ahead of the store, it belongs to another past; far behind, it holds what nobody knows to have been removed.
-            Ok((revision <= newest && (revision == 0 || revision >= oldest))
+            Ok((revision <= newest && (revision >= oldest || index.is_empty()))
                 .then(|| Answering { index: Arc::new(index), revision }))
         })
         .await

@@ -68,6 +68,11 @@ impl LexicalIndex {
         Ok(payload.and_then(|p| p.parse().ok()).unwrap_or(0))
     }
 
+    /// Whether nothing was ever put into it, or all of that is gone from its files.
+    pub fn is_empty(&self) -> bool {
+        self.reader.searcher().segment_readers().is_empty()
+    }
+
     /// The `k` best chunks that the filter admits, best first.
     pub fn search(&self, question: &str, k: usize, filter: &Filter) -> Result<Vec<Scored>, IndexError> {
         let mut clauses = self.clauses(question);

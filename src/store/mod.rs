@@ -136,8 +136,12 @@ pub trait Store: Send + Sync {
     async fn departed_collection(&self, id: &CollectionId, key: Option<&str>) -> Result<Option<i64>>;
     /// Replaces what may change of a collection. The revision stays.
     async fn update_collection(&self, id: &CollectionId, update: CollectionUpdate) -> Result<()>;
-    /// Removes a collection with everything in it, and blobs that nothing else needs.
+    /// Removes a collection: from then on nobody finds it or anything in it, also after a crash. What it held goes by
+    /// [`Self::clear_collection`].
     async fn delete_collection(&self, id: &CollectionId) -> Result<()>;
+    /// Removes what a collection still holds that was deleted or is over its time, and blobs that nothing else needs: in
+    /// steps, between which others write.
+    async fn clear_collection(&self, id: &CollectionId) -> Result<()>;
 
     /// Raises the time of last use to these, in seconds since 1970. Collections that are gone are left out.
     async fn touch_collections(&self, used: Vec<(CollectionId, i64)>) -> Result<()>;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rusqlite::Transaction;
 
+use super::upkeep::CHUNKS_AT_ONCE;
 use super::{
     SqliteStore, batches, changes, collections, documents, files, jobs, keys, passages, quotas, versions,
 };
@@ -51,12 +52,16 @@ impl Store for SqliteStore {
 
     async fn delete_collection(&self, id: &CollectionId) -> Result<()> {
         let doomed = id.clone();
-        self.remove(move |t, _| collections::doom(t, &doomed)).await?;
-        // It is gone, and stays so. What it held goes in steps, here or later.
-        if let Err(error) = self.finish_collection(id).await {
-            tracing::warn!(%error, "what a deleted collection held stays until the next try");
+        self.remove(move |t, _| collections::doom(t, &doomed)).await
+    }
+
+    async fn clear_collection(&self, id: &CollectionId) -> Result<()> {
+        loop {
+            let id = id.clone();
+            if !self.remove(move |t, _| collections::clear_some(t, &id, CHUNKS_AT_ONCE)).await? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     async fn touch_collections(&self, used: Vec<(CollectionId, i64)>) -> Result<()> {
@@ -66,7 +71,7 @@ impl Store for SqliteStore {
     async fn expire_collection(&self, id: &CollectionId) -> Result<()> {
         let expired = id.clone();
         self.remove(move |t, _| collections::expire(t, &expired)).await?;
-        self.finish_collection(id).await
+        self.clear_collection(id).await
     }
 
     async fn add_file(&self, new: NewFile) -> Result<FileRecord> {
@@ -133,7 +138,7 @@ impl Store for SqliteStore {
         let sha256 = new.blob.sha256.clone();
         let added = self.write_bytes(sha256, move |t, blobs| documents::add(t, blobs, new)).await?;
         if added.superseded {
-            self.inner.removed.notify_one();
+            self.note_removal();
         }
         Ok(added)
     }

@@ -203,9 +203,8 @@ pub(super) fn of_chunks(
         _ => ChunkMark::at(newest),
     };
     let told = until.part.map_or(newest, |(revision, _)| revision);
-    // What holds nothing yet holds nothing that could have been removed.
-    let empty = since == ChunkMark::default();
-    let removed = if empty { Vec::new() } else { removed(t, collection, since.revision, told)? };
+    // Also to an index that stands at the beginning: it may hold a part of a first fill that was cut off.
+    let removed = removed(t, collection, since.revision, told)?;
     Ok(ChunkChanges { until, removed, added, more })
 }
 

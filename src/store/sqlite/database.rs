@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -27,6 +28,8 @@ pub(super) struct Inner {
     pub(super) identity: String,
     /// Told when something was removed.
     pub(super) removed: Notify,
+    /// Whether something was removed since pages were last looked through for what is left of it.
+    may_hold_removed: AtomicBool,
     readers: Mutex<Vec<Connection>>,
     pub(super) database: PathBuf,
     /// Device and number of the database's file.
@@ -44,10 +47,17 @@ const SETTLED: Duration = Duration::from_secs(5);
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 16;
 
+/// What was committed and is not in the database's own file yet.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    database.with_extension("sqlite3-wal")
+}
+
 impl SqliteStore {
     /// Opens the data folder, creating it or bringing it to the newest format. The caller holds its [`DataLock`].
     pub fn open(data: &Path) -> Result<Self> {
         let database = data.join(DATABASE);
+        // The last process did not come to its end: who knows what it removed.
+        let was_killed = std::fs::metadata(log_of(&database)).is_ok_and(|log| log.len() > 0);
         let mut writer = connect(&database, OpenFlags::default())?;
         // Before anything is changed.
         let format = schema::check(&writer)?;
@@ -82,6 +92,7 @@ impl SqliteStore {
             inner: Arc::new(Inner {
                 identity: lineage.identity.clone(),
                 removed: Notify::new(),
+                may_hold_removed: AtomicBool::new(was_killed),
                 writer: Mutex::new(Writer {
                     connection: writer,
                     lineage,
@@ -144,13 +155,19 @@ impl SqliteStore {
         .await
     }
 
+    /// Something was removed: its text is to leave the files.
+    pub(super) fn note_removal(&self) {
+        self.inner.may_hold_removed.store(true, Ordering::Relaxed);
+        self.inner.removed.notify_one();
+    }
+
     /// The same where something may be removed by it.
     pub(super) async fn remove<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>, &Blobs) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let value = self.write(work).await?;
-        self.inner.removed.notify_one();
+        self.note_removal();
         Ok(value)
     }
 
@@ -227,8 +244,13 @@ impl Inner {
         writer.finish_removals()?;
         if !upkeep::checkpoint(&writer.connection, "TRUNCATE", SETTLED)? {
             tracing::warn!("the database was read until the end: its log stays, and the next start reads it");
-        } else if !gaps::clear(&writer.connection, &self.database, SETTLED)? {
-            tracing::warn!("the database is too large to be looked through for what was deleted: pieces may be left in it");
+        } else if self.may_hold_removed.load(Ordering::Relaxed) {
+            match gaps::clear(&writer.connection, &self.database, SETTLED)? {
+                true => self.may_hold_removed.store(false, Ordering::Relaxed),
+                false => tracing::warn!(
+                    "the database is too large to be looked through for what was deleted: pieces may be left in it"
+                ),
+            }
         }
         writer.lineage.settle()
     }

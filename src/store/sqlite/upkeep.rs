@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::database::connect;
+use super::database::{connect, log_of};
 use super::{SqliteStore, collections, copies};
 use crate::store::{CollectionId, Result};
 use crate::system::now;
 
 /// Chunks that are deleted in one transaction: the writer is held for some hundredths of a second.
-const CHUNKS_AT_ONCE: usize = 2_000;
+pub(super) const CHUNKS_AT_ONCE: usize = 2_000;
 /// Pages given back to the disk in one transaction, and free pages that are kept for what comes next.
 const PAGES_AT_ONCE: i64 = 500;
 const FREE_PAGES: i64 = 256;
@@ -34,8 +34,7 @@ impl SqliteStore {
             tokio::task::yield_now().await;
         }
         self.blocking(|inner| {
-            let log = inner.database.with_extension("sqlite3-wal");
-            if std::fs::metadata(&log).map_or(0, |found| found.len()) == 0 {
+            if std::fs::metadata(log_of(&inner.database)).map_or(0, |found| found.len()) == 0 {
                 return Ok(true);
             }
             // Most of the work is done beside those who write.
@@ -94,16 +93,6 @@ impl SqliteStore {
     /// deleted them did it, unless the process died.
     pub async fn unfinished_collections(&self) -> Result<Vec<CollectionId>> {
         self.read(collections::unfinished).await
-    }
-
-    /// Removes what a collection holds that was deleted or is over its time.
-    pub async fn finish_collection(&self, id: &CollectionId) -> Result<()> {
-        loop {
-            let id = id.clone();
-            if !self.remove(move |t, _| collections::clear_some(t, &id, CHUNKS_AT_ONCE)).await? {
-                return Ok(());
-            }
-        }
     }
 }
 

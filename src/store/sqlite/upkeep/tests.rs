@@ -98,6 +98,7 @@ async fn a_deleted_collection_gives_its_room_back_while_the_server_runs() -> Res
     let before = size("lastro.sqlite3");
     assert!(before > 4 << 20 && size("lastro.sqlite3-wal") == 0, "{before}");
     store.delete_collection(&gone).await?;
+    store.clear_collection(&gone).await?;
     assert!(store.tidy().await?);
     assert!(size("lastro.sqlite3") < before / 2, "{} of {before}", size("lastro.sqlite3"));
     assert_eq!((size("lastro.sqlite3-wal"), markers(folder.path())), (0, 0));
@@ -157,7 +158,7 @@ async fn a_collection_that_was_half_deleted_is_gone_and_finished_later() -> Resu
     store.create_collection(new).await?;
     assert!(store.blob_path(&waiting.sha256).exists());
     for unfinished in store.unfinished_collections().await? {
-        store.finish_collection(&unfinished).await?;
+        store.clear_collection(&unfinished).await?;
     }
     store.tidy().await?;
     assert!(!store.blob_path(&waiting.sha256).exists());
@@ -233,7 +234,10 @@ async fn the_writer_is_free_between_the_steps_of_a_large_deletion() -> Result<()
     document(&store, &gone, "large", 9_000).await;
     let deleting = tokio::spawn({
         let (store, gone) = (store.clone(), gone.clone());
-        async move { store.delete_collection(&gone).await }
+        async move {
+            store.delete_collection(&gone).await?;
+            store.clear_collection(&gone).await
+        }
     });
     // Others write before it is done: each waits for one step at most.
     let mut written = 0;
