@@ -203,7 +203,7 @@ impl ApiError {
     /// Two keys that are not the same.
     pub fn two_keys() -> Self {
         let message =
-            "the request has two different API keys: send one, in Authorization, x-api-key or api-key";
+            "the request has more than one API key: send one, in Authorization, x-api-key or api-key";
         Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
     }
 

@@ -30,12 +30,15 @@ impl<T> Presented<T> {
 pub(super) fn presented(headers: &HeaderMap) -> Presented<&str> {
     let bearers = || headers.get_all(AUTHORIZATION).iter().filter_map(bearer);
     let bare = || BARE.into_iter().flat_map(|name| headers.get_all(name)).filter_map(as_key);
-    let mut ours = bearers().chain(bare()).filter(|key| key.starts_with(PREFIX));
+    let is_ours = |key: &&str| key.starts_with(PREFIX);
+    let mut ours = bearers().chain(bare()).filter(is_ours);
     let Some(first) = ours.next() else {
         // Not one of ours, whatever it is.
         return bearers().chain(bare()).next().map_or(Presented::None, Presented::One);
     };
-    if ours.all(|other| other == first) { Presented::One(first) } else { Presented::Several }
+    // `Authorization` is no list (RFC 9110, section 11.6.2): two of it are not one, even if they say the same.
+    let is_clear = ours.all(|other| other == first) && bearers().filter(is_ours).nth(1).is_none();
+    if is_clear { Presented::One(first) } else { Presented::Several }
 }
 
 /// The key of an `Authorization: Bearer`.
@@ -81,7 +84,7 @@ mod tests {
             (&[("authorization", "Basic sk-lastro-a")], Presented::None),
             (
                 &[("authorization", "Bearer sk-lastro-a"), ("authorization", "Bearer sk-lastro-a")],
-                one("sk-lastro-a"),
+                Presented::Several,
             ),
             // Whatever else there is beside them.
             (

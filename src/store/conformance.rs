@@ -186,8 +186,9 @@ async fn changes_are_told_since_a_revision_and_ids_are_never_used_twice(store: &
     let last = all_changes(store, &c.id, revision).await;
     assert_eq!(last.removed, ids);
     assert!(last.added.iter().all(|a| !ids.contains(&a.id)));
+    // An index that stands at the beginning may hold a part of a first fill.
     let anew = all_changes(store, &c.id, 0).await;
-    assert_eq!((anew.removed.len(), anew.added.len()), (0, 1));
+    assert_eq!((anew.removed, anew.added.len()), (ids, 1));
 }
 
 async fn chunks_are_told_in_parts_that_end_within_revisions(store: &dyn Store) {
