@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction};
+use rustix::fs::{Access, access};
 use tokio::sync::Notify;
 
 use super::lineage::Lineage;
@@ -110,7 +111,14 @@ impl SqliteStore {
 
     /// Whether something could be stored now: the database is in its place, and a page can be written.
     pub async fn check_writable(&self) -> Result<()> {
-        self.blocking(Inner::check_place).await?;
+        self.blocking(|inner| {
+            inner.check_place()?;
+            // Where it may be a mount of its own.
+            let originals = inner.blobs.folder();
+            let may_write = access(originals, Access::WRITE_OK | Access::EXEC_OK);
+            may_write.map_err(|error| StoreError::io(originals)(error.into()))
+        })
+        .await?;
         let mut probe = self.staging().begin().await?;
         probe.write(&[0; 4_096]).await?;
         probe.flush().await

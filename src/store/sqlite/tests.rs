@@ -34,6 +34,18 @@ async fn empty() -> SqliteStore {
 }
 
 #[tokio::test]
+async fn originals_that_have_no_place_are_told_before_an_upload() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
+    let store = SqliteStore::open(folder.path())?;
+    store.check_writable().await?;
+    let originals = folder.path().join("blobs");
+    std::fs::remove_dir_all(&originals).map_err(StoreError::io(&originals))?;
+    let told = store.check_writable().await;
+    assert!(matches!(&told, Err(StoreError::Io { path, .. }) if *path == originals), "{told:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_closed_database_is_one_file_and_stays_so() -> Result<()> {
     let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
     let store = SqliteStore::open(folder.path())?;
