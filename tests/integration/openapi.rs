@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::world::{Piece, World, eventually, question_body};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -147,6 +149,58 @@ fn every_reference_leads_somewhere_and_everything_is_referred_to() {
         })
         .collect();
     assert_eq!(found, there);
+}
+
+/// What of an answer its schema does not name. An object whose properties are not listed may have any.
+fn undescribed(description: &Value, schema: &Value, answer: &Value, at: &str, found: &mut Vec<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = description.pointer(&reference[1..]).expect("what is referred to");
+        return undescribed(description, schema, answer, at, found);
+    }
+    match (answer, schema["properties"].as_object()) {
+        (Value::Object(fields), Some(properties)) => {
+            for (name, value) in fields {
+                let at = format!("{at}.{name}");
+                match properties.get(name) {
+                    Some(schema) => undescribed(description, schema, value, &at, found),
+                    None => found.push(at),
+                }
+            }
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            found.extend(
+                required.filter(|name| !fields.contains_key(*name)).map(|name| format!("no {at}.{name}")),
+            );
+        }
+        (Value::Array(values), _) => {
+            values.iter().for_each(|value| undescribed(description, &schema["items"], value, at, found));
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_of_searches_and_of_the_server_is_described_whole() {
+    let (world, description) = (World::with_manual("").await, description());
+    let question = || question_body("When is the valve closed?");
+    let preview = world.post("/c/manual/v1/rag/preview", &[], question()).await.json();
+    let chat = world.post("/c/manual/v1/chat/completions", &[], question()).await;
+    let id = chat.header("x-rag-trace-id").expect("a trace").to_owned();
+    let trace = world.get(&format!("/v1/rag/traces/{id}")).await.json();
+    let ready = world.ready().await;
+    world.upstream.play_models(vec![Piece::Die]);
+    let failed = eventually(|| async {
+        let said = world.get("/ready").await.json();
+        (said["upstream"]["status"] == "failed").then_some(said)
+    });
+    let failed = failed.await;
+    assert!(failed["upstream"]["message"].is_string() && ready["upstream"]["address"].is_string());
+    for (name, answer) in
+        [("Preview", preview), ("Trace", trace), ("Readiness", ready), ("Readiness", failed)]
+    {
+        let (mut found, schema) = (Vec::new(), json!({ "$ref": format!("#/components/schemas/{name}") }));
+        undescribed(&description, &schema, &answer, name, &mut found);
+        assert!(found.is_empty(), "{found:?}: {answer}");
+    }
 }
 
 #[test]
