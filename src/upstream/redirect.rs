@@ -40,9 +40,10 @@ fn here(value: &HeaderValue, host: &str, base: &str) -> Option<HeaderValue> {
             HeaderValue::from_str(&format!("/v1{rest}{fragment}")).ok()
         }
         Some(_) => None,
-        // Behind two slashes a client would look for a host.
+        // Behind two slashes a client would look for a host, and browsers take a backslash for one.
         None if absolute => {
-            HeaderValue::from_str(&format!("/{}{fragment}", path.trim_start_matches('/'))).ok()
+            let path = path.trim_start_matches(['/', '\\']);
+            HeaderValue::from_str(&format!("/{path}{fragment}")).ok()
         }
         None => None,
     }
@@ -72,6 +73,8 @@ mod tests {
             ("http://vllm:8000/docs", "/v1", "/docs"),
             ("http://vllm:8000", "/v1", "/"),
             ("http://vllm:8000//example.com/x", "/v1", "/example.com/x"),
+            ("http://vllm:8000/\\example.com/x", "/v1", "/example.com/x"),
+            ("http://vllm:8000//\\/example.com/x", "/v1", "/example.com/x"),
             ("http://vllm:8000/v1//example.com/x", "/v1", "/v1//example.com/x"),
             ("http://vllm:8000/openai/v1/models", "/openai/v1", "/v1/models"),
             ("/openai/v1/models", "/openai/v1", "/v1/models"),
