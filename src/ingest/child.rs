@@ -191,9 +191,12 @@ fn cause_of_death(status: ExitStatus, complaint: &str) -> ChildError {
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
     let signal: Option<i32> = None;
-    // Numbers of signals are those of Linux and macOS: SIGXCPU and SIGKILL, then SIGHUP, SIGINT and SIGTERM.
+    // Numbers of signals are those of Linux and macOS: SIGXCPU, SIGABRT and SIGKILL, then SIGHUP, SIGINT and SIGTERM.
     match (signal, status.code()) {
         (Some(24), _) => timeout().into(),
+        // PDFium aborts without a word when it is refused memory, which a compressed stream may ask for without end.
+        // Whatever else aborts says why.
+        (Some(6), _) if complaint.is_empty() => out_of_memory().into(),
         (Some(9), _) => ChildError::Killed,
         // Somebody told it to end. Ctrl-C and systemd tell all processes of a service, and this one heeds it before the
         // server does, which lets open answers end first.
@@ -374,6 +377,8 @@ mod tests {
             ("exit 74", "machine"),
             ("exit 1", "parser_crashed"),
             ("echo memory allocation of 9 bytes failed >&2; kill -6 $$", "out_of_memory"),
+            ("kill -6 $$", "out_of_memory"),
+            ("echo has overflowed its stack >&2; kill -6 $$", "parser_crashed"),
         ] {
             assert_eq!(end_of(script, &limits).await, what, "{script}");
         }
