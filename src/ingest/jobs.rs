@@ -59,6 +59,12 @@ impl Ingest {
     pub(super) async fn work(&self) {
         let _counted = self.stop.working();
         let mut stop = self.stop.watch();
+        // Both stages need to know the model. A process that ends while it is loaded, for want of memory perhaps, did not
+        // end over a document: none is taken before.
+        tokio::select! {
+            () = stop.told() => {}
+            _ = self.model() => {}
+        }
         while !stop.is_told() {
             let in_debt = self.settle_debts().await;
             // Not dropped half-way: a job that is taken is given back, or done.

@@ -333,6 +333,31 @@ async fn deaths_while_embedding_leave_the_document_to_its_words_and_the_vectors_
     assert!(by_meaning(&world).await);
 }
 
+#[tokio::test]
+async fn a_model_that_is_still_loading_counts_against_no_document() {
+    let mut world = World::prepared("").await;
+    submitted(&*world.open().await, "a.txt", "The dogs run in the park.").await;
+    write_model(&model_folder(&world));
+    // A pipe is read to its end when somebody has written to it: so long the model is loading.
+    let settings = model_folder(&world).join("config.json");
+    let written = fs::read(&settings).expect("the settings");
+    fs::remove_file(&settings).expect("they are removed");
+    let made = std::process::Command::new("mkfifo").arg(&settings).status().expect("a pipe");
+    assert!(made.success());
+    world.run_with(&with_model(&world)).await;
+    // A job that could be taken would be by now.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(world.get("/ready").await.json()["embedding"]["status"], "loading");
+    let database = rusqlite::Connection::open(world.data().join("lastro.sqlite3")).expect("the database");
+    let attempts: i64 =
+        database.query_row("SELECT attempts FROM jobs", [], |row| row.get(0)).expect("the job");
+    // What a kill would leave behind.
+    assert_eq!(attempts, 0);
+    // A thread of its own: it waits for whoever reads.
+    std::thread::spawn(move || fs::write(settings, written).expect("the settings are written"));
+    until(&world, "manual", "a.txt", |d| d["status"] == "completed").await;
+}
+
 /// Whether a question is compared with vectors.
 async fn by_meaning(world: &World) -> bool {
     let reply = world.chat("manual", "cats sat on mats", &[("X-RAG-K", "4")]).await;
