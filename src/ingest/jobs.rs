@@ -129,18 +129,20 @@ impl Ingest {
         let attempt = AssertUnwindSafe(self.attempt(job)).catch_unwind().await;
         let id = &job.document.id.0;
         let settlement = match attempt.unwrap_or_else(|_| Err(Trouble::Panic.into())) {
-            Ok(()) => return,
+            Ok(()) => {
+                self.suspects.lock().remove(&job.document.key);
+                return;
+            }
             Err(JobError::Gone) => return self.waiting.tell(&job.document.id),
             Err(JobError::Document(failure)) => {
                 tracing::info!(document = id, code = failure.code, "document failed");
                 Settlement::Failed(failure)
             }
             Err(JobError::Machine(trouble)) => {
-                let pauses = &self.settings.pauses[..trouble.most_tries().min(self.settings.pauses.len())];
-                match (pauses.get(job.failures as usize), job.stage) {
+                match (self.pause(job, &trouble), job.stage) {
                     (Some(pause), _) => {
                         tracing::warn!(error = %trouble, document = id, ?pause, "job is tried again");
-                        Settlement::Postponed(*pause)
+                        Settlement::Postponed(pause)
                     }
                     (None, Stage::Extract) => {
                         tracing::error!(error = %trouble, document = id, "job is given up");
@@ -155,6 +157,25 @@ impl Ingest {
             }
         };
         self.settle(&job.document, settlement).await;
+    }
+
+    /// How long a job waits until it is tried again; `None` where it was tried often enough. What is most likely the
+    /// document's is counted by itself: that the disk was full before makes no file too large.
+    fn pause(&self, job: &Job, trouble: &Trouble) -> Option<Duration> {
+        let mut suspects = self.suspects.lock();
+        if job.failures == 0 {
+            suspects.remove(&job.document.key);
+        }
+        let mut pause = self.settings.pauses.get(job.failures as usize).copied();
+        if let Some(most) = trouble.most_times() {
+            let times = suspects.entry(job.document.key).or_default();
+            *times += 1;
+            pause = pause.filter(|_| *times <= most);
+        }
+        if pause.is_none() {
+            suspects.remove(&job.document.key);
+        }
+        pause
     }
 
     async fn attempt(&self, job: &Job) -> Result<(), JobError> {

@@ -25,6 +25,7 @@ mod stop;
 mod text;
 mod waiting;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -38,8 +39,8 @@ use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError};
 use crate::embed::Embeddings;
 use crate::store::{
-    AddedDocument, Attached, Attachment, BatchId, BatchRecord, DocumentId, DocumentRecord, FileRecord,
-    NewAttachments, NewChunk, NewDocument, NewFile, OnConflict, Quotas, StagedBlob, Warning,
+    AddedDocument, Attached, Attachment, BatchId, BatchRecord, DocumentId, DocumentKey, DocumentRecord,
+    FileRecord, NewAttachments, NewChunk, NewDocument, NewFile, OnConflict, Quotas, StagedBlob, Warning,
 };
 use jobs::Debt;
 use stop::Stop;
@@ -103,6 +104,9 @@ pub struct Ingest {
     debts: Mutex<Vec<Debt>>,
     /// Held while a file is read; for one alone, while that is suspected to take the process down.
     reading: RwLock<()>,
+    /// How often the system killed the parser of a document that is tried again, or the code died over it. A start forgets
+    /// this, as it forgets failures.
+    suspects: Mutex<HashMap<DocumentKey, u32>>,
     under_way: Arc<receiving::UnderWay>,
     completed: AtomicU64,
     failed: AtomicU64,
@@ -135,6 +139,7 @@ impl Ingest {
             waiting: Waiting::default(),
             debts: Mutex::default(),
             reading: RwLock::default(),
+            suspects: Mutex::default(),
             under_way: Arc::default(),
             completed: AtomicU64::default(),
             failed: AtomicU64::default(),

@@ -150,6 +150,28 @@ async fn a_parser_that_cannot_be_started_is_tried_until_it_can() {
 }
 
 #[tokio::test]
+async fn what_went_wrong_before_makes_no_file_too_large() {
+    let mut world = World::prepared("").await;
+    world.adjust(|config| {
+        config.ingest.pauses = vec![Duration::from_millis(200); 1_000];
+        config.ingest.program = program_of(config);
+    });
+    let tried = world.data().with_file_name("tried");
+    let script = |end: &str| format!("echo >> {}; {end}", tried.display());
+    let times = || fs::read_to_string(&tried).map_or(0, |text| text.lines().count());
+    install(&program_of(&world.config()), Some(&script("exit 71")));
+    world.run().await;
+    send(&world, "manual", "a.txt", "The lantern is red.", 0).await;
+    eventually(|| async { (times() >= 3).then_some(()) }).await;
+    install(&program_of(&world.config()), Some(&script("kill -9 $$")));
+    let before = times();
+    eventually(|| async { (times() > before).then_some(()) }).await;
+    install(&program_of(&world.config()), None);
+    let ended = until(&world, "manual", "a.txt", |d| d["status"] != "in_progress").await;
+    assert_eq!(ended["status"], "completed", "{ended}");
+}
+
+#[tokio::test]
 async fn what_the_machine_cannot_do_fails_in_the_end_and_is_tried_again_when_asked_to() {
     let mut world = World::prepared("").await;
     world.adjust(own_program_for_a_while);

@@ -21,11 +21,12 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// So many pauses at most. What the system kills again and again is most likely too large for this machine.
-    pub fn most_tries(&self) -> usize {
+    /// After so many times it is given up, whatever pauses are left: what the system kills again and again is most likely
+    /// too large for this machine. `None` for what says nothing about the document.
+    pub fn most_times(&self) -> Option<u32> {
         match self {
-            Self::Storage(_) | Self::Parser(_) => usize::MAX,
-            Self::Killed | Self::Panic => 2,
+            Self::Storage(_) | Self::Parser(_) => None,
+            Self::Killed | Self::Panic => Some(2),
         }
     }
 
