@@ -40,7 +40,10 @@ pub use blobs::{StagedBlob, Staging};
 pub use lock::{DataLock, Holder};
 pub use records::*;
 pub use room::{Room, room};
-pub use sqlite::{Content, Inspection, Originals, SqliteStore, Swept, inspect, look_at_originals};
+pub use sqlite::{
+    Content, Inspection, Originals, SqliteStore, Swept, inspect, look_at_originals,
+    originals_without_database,
+};
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -118,6 +118,20 @@ async fn the_database_alone_and_forward_again() {
 }
 
 #[tokio::test]
+async fn originals_without_a_database_are_told_of_before_a_start() {
+    let (world, program) = World::prepared("").await.start_program("").await;
+    upload(&world, "anchor").await;
+    stop(program).await;
+    for name in ["lastro.sqlite3", "lastro.sqlite3-wal", "lastro.sqlite3-shm"] {
+        let _not_there = fs::remove_file(world.data().join(name));
+    }
+    let (well, text) = doctor(&world, &[]).await;
+    assert!(!well && text.contains("fail  store: there is no database"), "{text}");
+    assert!(text.contains("1 originals") && !text.contains("nothing was uploaded"), "{text}");
+    assert_eq!(originals(&world).len(), 1);
+}
+
+#[tokio::test]
 async fn the_originals_alone_and_then_the_database() {
     let (world, older, _newer) = two_states(World::prepared("").await).await;
     restore(older.path(), &world, &["blobs"]);

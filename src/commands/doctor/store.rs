@@ -8,7 +8,7 @@ use super::report::Report;
 use crate::commands::CommandError;
 use crate::commands::connection::{Connection, checked};
 use crate::openai::{KeyObject, List};
-use crate::store::{Content, DataLock, Holder, Inspection, inspect};
+use crate::store::{Content, DataLock, Holder, Inspection, inspect, originals_without_database};
 
 /// A key, as far as the other checks need it.
 pub struct KnownKey {
@@ -83,7 +83,7 @@ pub async fn check(data: &Path, report: &mut Report) -> Result<Found, CommandErr
 fn look(data: &Path, report: &mut Report) -> Found {
     match inspect(data) {
         Ok(None) => {
-            report.ok("store", "empty: nothing was uploaded yet");
+            empty(data, report);
             Found { keys: Some(Vec::new()), ..Found::default() }
         }
         Ok(Some(Inspection { content: Some(content), format, .. })) => {
@@ -119,6 +119,23 @@ fn look(data: &Path, report: &mut Report) -> Found {
             report.fail("store", error.to_string(), advice);
             Found::default()
         }
+    }
+}
+
+/// Says that there is no database, which is well where nothing lies beside the place for one.
+fn empty(data: &Path, report: &mut Report) {
+    match originals_without_database(data) {
+        Ok(0) => report.ok("store", "empty: nothing was uploaded yet"),
+        Ok(files) => report.fail(
+            "store",
+            format!("there is no database (lastro.sqlite3), and {files} originals that one knew"),
+            "put the database of a backup back before lastro is started; a start makes a new one, which knows none of them and removes none",
+        ),
+        Err(error) => report.fail(
+            "store",
+            error.to_string(),
+            "lastro must be able to read its data folder: give it to the user that it runs as",
+        ),
     }
 }
 

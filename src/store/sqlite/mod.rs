@@ -36,7 +36,7 @@ use crate::system::random_hex;
 
 pub use database::SqliteStore;
 pub use inspect::{Content, Inspection, inspect};
-pub use originals::{Originals, Swept, look_at_originals};
+pub use originals::{Originals, Swept, look_at_originals, originals_without_database};
 
 /// The database's name in the data folder.
 const DATABASE: &str = "lastro.sqlite3";

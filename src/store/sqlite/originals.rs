@@ -163,5 +163,10 @@ pub fn look_at_originals(data: &Path) -> Result<Option<Originals>> {
     }))
 }
 
+/// How many originals lie in a data folder that has no database to name them.
+pub fn originals_without_database(data: &Path) -> Result<usize> {
+    if data.join(DATABASE).exists() { Ok(0) } else { Ok(Blobs::of(data).all()?.len()) }
+}
+
 #[cfg(test)]
 mod tests;
