@@ -62,7 +62,7 @@ impl ServerFile {
 }
 
 /// A client for a server on this machine: no TLS, and no certificates to read for it.
-fn http_client(key: &str) -> Result<reqwest::Client, reqwest::Error> {
+pub(super) fn http_client(key: &str) -> Result<reqwest::Client, reqwest::Error> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();

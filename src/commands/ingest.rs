@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::StatusCode;
 use reqwest::multipart::{Form, Part};
 
 use super::CommandError;
@@ -45,7 +46,7 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
     let (mut documents, mut pages, mut chunks) = (0u64, 0u64, 0u64);
     for document in &waiting {
         bar.set_message(document.filename.clone());
-        let read = match until_read(&connection, &base, &document.id).await {
+        let read = match until_read(&connection.client, &format!("{base}/{}", segment(&document.id))).await {
             // Deleted meanwhile, or replaced by a newer version: the others are still read.
             Err(CommandError::Refused(why)) => Err((document.filename.clone(), why)),
             read => Ok(read?),
@@ -142,12 +143,15 @@ async fn upload(
     first.ok_or_else(|| CommandError::Refused("the server took no document".to_owned()))
 }
 
-async fn until_read(connection: &Connection, base: &str, id: &str) -> Result<DocumentObject, CommandError> {
+async fn until_read(client: &reqwest::Client, document: &str) -> Result<DocumentObject, CommandError> {
     loop {
-        let response = connection.client.get(format!("{base}/{}", segment(id))).send().await?;
-        let document: DocumentObject = checked(response).await?.json().await?;
-        if document.status != "in_progress" {
-            return Ok(document);
+        let response = client.get(document).send().await?;
+        // A server that has too much to do to say so goes on reading.
+        if response.status() != StatusCode::TOO_MANY_REQUESTS {
+            let document: DocumentObject = checked(response).await?.json().await?;
+            if document.status != "in_progress" {
+                return Ok(document);
+            }
         }
         tokio::time::sleep(POLL).await;
     }
@@ -155,7 +159,38 @@ async fn until_read(connection: &Connection, base: &str, id: &str) -> Result<Doc
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::super::connection::http_client;
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_is_busy_is_asked_again() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let read = r#"{"id":"file-1","object":"vector_store.file","vector_store_id":"vs_1","filename":"a.txt",
+            "status":"completed","last_error":null,"created_at":1,"bytes":1,"pages":null,"chunks":1,"language":null}"#;
+        let answers = [
+            ("429 Too Many Requests", r#"{"error":{"message":"try again in a moment"}}"#),
+            ("200 OK", read),
+            ("404 Not Found", "gone"),
+        ];
+        tokio::spawn(async move {
+            for (status, body) in answers {
+                let (mut client, _) = listener.accept().await.expect("a client");
+                let _asked = client.read(&mut [0; 4096]).await.expect("a request");
+                let length = body.len();
+                let head =
+                    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+                client.write_all(format!("{head}{body}").as_bytes()).await.expect("it is sent");
+            }
+        });
+        let (client, url) = (http_client("a-key").expect("a client"), format!("http://{address}/file-1"));
+        let document = until_read(&client, &url).await.expect("it was read");
+        assert_eq!((document.filename.as_str(), document.chunks), ("a.txt", 1));
+        let gone = until_read(&client, &url).await;
+        assert!(matches!(&gone, Err(CommandError::Refused(why)) if why.contains("gone")), "{gone:?}");
+    }
 
     #[test]
     fn files_of_one_name_are_told_apart_by_their_folders() {
