@@ -153,7 +153,7 @@ async fn a_parser_that_cannot_be_started_is_tried_until_it_can() {
 async fn what_went_wrong_before_makes_no_file_too_large() {
     let mut world = World::prepared("").await;
     world.adjust(|config| {
-        config.ingest.pauses = vec![Duration::from_millis(200); 1_000];
+        config.ingest.pauses = vec![Duration::from_secs(1); 1_000];
         config.ingest.program = program_of(config);
     });
     let tried = world.data().with_file_name("tried");
