@@ -25,6 +25,11 @@ impl From<TantivyError> for IndexError {
             ) => of_io(&io_error, text),
             T::LockFailure(LockError::LockBusy, _) => Self::Busy,
             T::LockFailure(LockError::IoError(source), _) => of_io(&source, text),
+            // What writing a part of a segment came to is told as text alone.
+            T::InternalError(told) => match code_in(&told) {
+                Some(code) => of_io(&Arc::new(Error::from_raw_os_error(code)), text),
+                None => Self::Damaged(text),
+            },
             // A thread that could not be started, or that ended; and what can only be a mistake of ours.
             T::SystemError(_) | T::ErrorInThread(_) | T::InvalidArgument(_) => Self::Io(Error::other(text)),
             // A file that the index names and that is gone, or what does not read as it was written.
@@ -44,6 +49,11 @@ fn of_io(source: &Arc<Error>, text: String) -> IndexError {
         ErrorKind::NotFound => IndexError::Damaged(text),
         kind => IndexError::Io(Error::new(kind, text)),
     }
+}
+
+/// The operating system's code in the text of its error, which ends in `(os error 28)`.
+fn code_in(told: &str) -> Option<i32> {
+    told.rsplit_once("(os error ")?.1.split(')').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -82,6 +92,7 @@ mod tests {
                 TantivyError::from(written).into(),
                 TantivyError::from(directory).into(),
                 lock.into(),
+                TantivyError::InternalError(os().to_string()).into(),
             ] {
                 let IndexError::Io(source) = error else { panic!("{code}: {error}") };
                 assert_eq!(source.kind(), os().kind());
@@ -107,6 +118,7 @@ mod tests {
             read(Error::new(ErrorKind::UnexpectedEof, "The file is smaller than 4 bytes")),
             TantivyError::from(missing).into(),
             TantivyError::from(DataCorruption::comment_only("meta.json")).into(),
+            TantivyError::InternalError("Invalid magic number (os error)".into()).into(),
         ] {
             assert!(matches!(error, IndexError::Damaged(_)), "{error}");
         }
