@@ -87,8 +87,12 @@ async fn words(catalog: &Catalog, scope: &Scope, text: &str, deadline: Instant) 
         let collection = &scope.collection;
         let mut next = Some(Trust::Checked);
         loop {
-            if collection.words.answering().is_none() {
-                catalog.sync_words(collection).await?;
+            if collection.words.answering().is_none()
+                && let Err(error) = catalog.sync_words(collection).await
+                // Otherwise it lags, and answers.
+                && collection.words.answering().is_none()
+            {
+                return Err(error);
             }
             // None: it was deleted meanwhile.
             let Some(index) = collection.words.answering() else { return Ok(Vec::new()) };

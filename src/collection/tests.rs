@@ -205,6 +205,24 @@ async fn an_index_that_cannot_be_written_now_is_kept_and_answers() {
 }
 
 #[tokio::test]
+async fn an_index_that_lags_at_a_start_and_cannot_be_written_then_answers() {
+    let world = World::new(Question::NoModel).await;
+    world.add(&["ballast"]).await;
+    world.catalog.sync(&world.collection).await.expect("synced");
+    let number = world.number();
+    world.add(&["keel"]).await;
+    let world = world.reopened(Question::NoModel).await;
+    let other = writer(&world.index());
+    assert_eq!(world.found("ballast").await, (vec!["ballast".to_owned()], WORDS));
+    world.catalog.sync(&world.collection).await.expect_err("somebody else writes");
+    assert_eq!(world.found("ballast").await, (vec!["ballast".to_owned()], WORDS));
+    drop(other);
+    world.catalog.sync(&world.collection).await.expect("synced");
+    assert_eq!(world.found("keel").await.0, ["keel"]);
+    assert_eq!(world.number(), number, "it was not built anew");
+}
+
+#[tokio::test]
 async fn a_damaged_index_is_built_anew_and_an_intact_one_is_not() {
     let world = World::new(Question::NoModel).await;
     world.add(&["ballast"]).await;

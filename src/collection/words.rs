@@ -123,12 +123,16 @@ impl Words {
         };
         match found {
             Some(found) if found.index.language() == record.language.as_deref() => {
-                if found.revision < record.revision {
-                    let revision = fill(store, record, &found.index, found.revision).await?;
+                let filled = match found.revision < record.revision {
+                    true => fill(store, record, &found.index, found.revision).await,
+                    false => Ok(found.revision),
+                };
+                // One that comes no further now answers as far as it came, also one that was just opened.
+                if !matches!(filled, Err(CollectionError::Index(IndexError::Damaged(_)))) {
+                    let revision = *filled.as_ref().unwrap_or(&found.revision);
                     self.answer(found.index, revision);
-                } else {
-                    self.answer(found.index, found.revision);
                 }
+                filled?;
             }
             found => {
                 // One of another language finds less, and does not lie.

@@ -47,8 +47,13 @@ impl LexicalIndex {
             return Err(IndexError::Damaged(format!("checksum of {}", path.display())));
         }
         let opened = Self::with(folder.to_owned(), index, language)?;
-        // What a process left that ended while it wrote.
-        opened.collect_garbage()?;
+        // What a process left that ended while it wrote. Where that cannot be noted now, the index answers all the same.
+        match opened.collect_garbage() {
+            Err(IndexError::Io(error)) => {
+                tracing::warn!(%error, folder = %folder.display(), "files that no index needs stay for now");
+            }
+            collected => collected?,
+        }
         Ok(Some(opened))
     }
 
