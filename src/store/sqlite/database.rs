@@ -80,6 +80,7 @@ impl SqliteStore {
         writer.pragma_update(None, "synchronous", "FULL")?;
         let derived = data.join(DERIVED);
         std::fs::create_dir_all(&derived).map_err(StoreError::io(&derived))?;
+        let may_hold_removed = gaps::begin(&database) || was_killed;
         let lineage = Lineage::begin(&mut writer, blobs.folder(), &derived)?;
         match originals::recover(&writer, &blobs)? {
             0 => {}
@@ -93,7 +94,7 @@ impl SqliteStore {
             inner: Arc::new(Inner {
                 identity: lineage.identity.clone(),
                 removed: Notify::new(),
-                may_hold_removed: AtomicBool::new(was_killed),
+                may_hold_removed: AtomicBool::new(may_hold_removed),
                 writer: Mutex::new(Writer {
                     connection: writer,
                     lineage,
@@ -252,13 +253,17 @@ impl Inner {
         writer.finish_removals()?;
         if !upkeep::checkpoint(&writer.connection, "TRUNCATE", SETTLED)? {
             tracing::warn!("the database was read until the end: its log stays, and the next start reads it");
-        } else if self.may_hold_removed.load(Ordering::Relaxed) {
-            match gaps::clear(&writer.connection, &self.database, SETTLED)? {
-                true => self.may_hold_removed.store(false, Ordering::Relaxed),
-                false => tracing::warn!(
-                    "the database is too large to be looked through for what was deleted: pieces may be left in it"
-                ),
+        } else {
+            if self.may_hold_removed.load(Ordering::Relaxed) {
+                match gaps::clear(&writer.connection, &self.database, SETTLED)? {
+                    true => self.may_hold_removed.store(false, Ordering::Relaxed),
+                    false => tracing::warn!(
+                        "the database is too large to be looked through for what was deleted: pieces may be left in it"
+                    ),
+                }
             }
+            // Also where it was too large: the next stop would come no further.
+            gaps::end(&self.database)?;
         }
         writer.lineage.settle()
     }

@@ -5,10 +5,11 @@
 //! that is deleted afterwards can still be read there from the file. Nothing is ever read back from that middle, so it may
 //! be written over beside SQLite while nobody writes.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -17,6 +18,34 @@ use crate::store::{Result, StoreError};
 
 /// Bytes before the first page's own.
 const HEAD_OF_THE_FILE: usize = 100;
+
+/// An empty file beside the database, there from a start to a clean stop. The log does not tell of a kill in between: it
+/// is cut while the server runs, soon after each removal.
+fn note(database: &Path) -> PathBuf {
+    database.with_extension("sqlite3-open")
+}
+
+/// Notes that somebody may remove something from now on. Says whether the last one to do so came to no end: then pages
+/// may hold something of before.
+pub(super) fn begin(database: &Path) -> bool {
+    match File::create_new(note(database)) {
+        Ok(_) => false,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => true,
+        Err(error) => {
+            tracing::warn!(%error, "a kill of this process will not be noticed by the next");
+            true
+        }
+    }
+}
+
+/// Notes that the end was reached.
+pub(super) fn end(database: &Path) -> Result<()> {
+    let note = note(database);
+    match fs::remove_file(&note) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io(&note)(error)),
+        _ => Ok(()),
+    }
+}
 
 /// Writes over the unused middle of all pages with rows or keys, for so long. Says whether that was enough. The log is
 /// empty, and nobody writes any more.
@@ -69,7 +98,7 @@ mod tests {
     use rusqlite::{OpenFlags, params};
 
     use super::*;
-    use crate::store::sqlite::{database::connect, upkeep::checkpoint};
+    use crate::store::sqlite::{DATABASE, SqliteStore, database::connect, upkeep::checkpoint};
 
     const ROWS: usize = 2_000;
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -95,6 +124,26 @@ mod tests {
             _ => None,
         };
         bytes.windows(6).filter_map(row).filter(|row| !stays(*row)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_start_notices_a_kill_though_the_log_was_cut() -> Result<()> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(DATABASE);
+        let store = SqliteStore::open(folder.path())?;
+        store.close().await?;
+        drop(store);
+        assert!(!begin(&path), "it came to its end");
+        end(&path)?;
+        let store = SqliteStore::open(folder.path())?;
+        assert!(store.tidy().await?);
+        drop(store);
+        assert!(begin(&path), "it did not");
+        let store = SqliteStore::open(folder.path())?;
+        store.close().await?;
+        drop(store);
+        assert!(!begin(&path));
+        Ok(())
     }
 
     #[test]
