@@ -385,6 +385,16 @@ mod tests {
         assert!(matches!(error, Err(ChildError::Gone)), "{error:?}");
     }
 
+    /// Not by a shell: where the tests run under `nohup` or in the background, it ignores the first two.
+    #[cfg(unix)]
+    #[test]
+    fn who_is_told_to_end_is_not_at_fault() {
+        use std::os::unix::process::ExitStatusExt;
+        for signal in [1, 2, 15] {
+            assert_eq!(kind(&cause_of_death(ExitStatus::from_raw(signal), "")), "machine", "{signal}");
+        }
+    }
+
     /// How a child ends that is this script.
     async fn end_of(script: &str, limits: &ExtractLimits) -> &'static str {
         use std::os::unix::fs::PermissionsExt;
