@@ -200,7 +200,7 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
     }
 
-    /// Two keys that are not the same.
+    /// Two keys that are not the same, or two `Authorization` headers.
     pub fn two_keys() -> Self {
         let message =
             "the request has more than one API key: send one, in Authorization, x-api-key or api-key";
