@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use crate::access::Terms;
 use crate::embed::DeviceChoice;
-use crate::ingest::{ExtractLimits, IngestSettings, PAUSES};
+use crate::ingest::{IngestSettings, PAUSES};
 use crate::rag::RagSettings;
+use crate::reading::ExtractLimits;
 use crate::store::Quota;
 use crate::telemetry::TelemetrySettings;
 use crate::upstream::UpstreamSettings;

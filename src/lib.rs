@@ -21,11 +21,13 @@
 //! | [`selection`] | which collections and documents: ordered rules | [`collection`], [`openai`] |
 //! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`citation`] | what an answer says of its sources: header, comment, annotations | [`openai`], [`prompt`] |
-//! | [`ingest`] | jobs, formats, the limited child, chunking, synced folders | [`collection`], [`embed`] |
+//! | [`ingest`] | jobs, what comes in, synced folders | [`reading`], [`chunking`], [`collection`], [`embed`] |
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
 //! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
 //! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`], [`telemetry`] | leaves: they do not know one another | |
-//! | [`sentences`] | a text's sentences, for [`ingest`] and [`prompt`] | |
+//! | [`chunking`] | a document into chunks, an outline, a language | [`reading`], [`store`]'s records |
+//! | [`reading`] | a file's bytes into text, in a child process with limits | |
+//! | [`sentences`] | a text's sentences, for [`chunking`] and [`prompt`] | |
 //! | [`system`] | the time, and random digits: for all | |
 //!
 //! Imports run down this table and never up; a test in `tests/integration/imports.rs` holds it.
@@ -50,6 +52,7 @@
 pub mod access;
 pub mod api;
 pub mod app;
+pub mod chunking;
 pub mod citation;
 pub mod collection;
 pub mod commands;
@@ -60,6 +63,7 @@ pub mod ingest;
 pub mod openai;
 pub mod prompt;
 pub mod rag;
+pub mod reading;
 pub mod relay;
 pub mod selection;
 pub mod sentences;

@@ -11,7 +11,7 @@ use clap::{Command as Grammar, CommandFactory, FromArgMatches, Parser, Subcomman
 use lastro::app::App;
 use lastro::config::{Config, Options};
 use lastro::telemetry::Log;
-use lastro::{commands, ingest, server};
+use lastro::{commands, reading, server};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -72,7 +72,7 @@ enum Command {
     /// Ask the server at --listen whether it answers: for containers
     Healthcheck,
     /// Parse one file: the server starts itself with this, in a process with limits
-    #[command(name = ingest::child::COMMAND, hide = true)]
+    #[command(name = reading::child::COMMAND, hide = true)]
     ExtractDocument,
 }
 
@@ -118,7 +118,7 @@ fn main() -> ExitCode {
         keys_command = Some(keys.command);
     }
     if matches!(cli.command, Command::ExtractDocument) {
-        return ingest::child::child_main();
+        return reading::child::child_main();
     }
     if matches!(cli.command, Command::Healthcheck) {
         return healthcheck(cli.options, cli.config.as_deref());

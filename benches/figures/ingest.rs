@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use lastro::ingest::{ExtractLimits, child, files_below};
+use lastro::ingest::files_below;
+use lastro::reading::{ExtractLimits, child};
 
 use crate::filled::{COLLECTION, count};
 use crate::numbers::median;

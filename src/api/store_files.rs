@@ -11,8 +11,8 @@ use super::files::to_page;
 use super::params::{Caller, Chat, Ingest, JsonBody, Path};
 use crate::access::Access;
 use crate::app::App;
+use crate::chunking::CHUNK_SIZES;
 use crate::collection::Collection;
-use crate::ingest::CHUNK_SIZES;
 use crate::openai::{
     Attributes, CONTENT_PAGE, Chunking, ChunkingStrategyResponse, ContentObject, ContentPage,
     CreateVectorStoreFile, Deleted, LastError, List, OBJECTS, PageQuery, QueryString, StaticChunkingStrategy,

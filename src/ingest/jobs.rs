@@ -5,7 +5,6 @@
 
 mod embed;
 mod extract;
-mod language;
 mod settle;
 mod trouble;
 
@@ -21,7 +20,6 @@ use crate::store::{CollectionId, Failure, Job, Stage, StoreError};
 use settle::Settlement;
 use trouble::Trouble;
 
-pub use extract::CHUNK_SIZES;
 pub(super) use settle::Debt;
 
 /// Nobody sleeps longer than this: the clock may be set.

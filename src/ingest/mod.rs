@@ -1,28 +1,12 @@
-//! From bytes to searchable chunks.
+//! From uploads to searchable chunks: the queue, what comes in, synced folders.
 //!
 //! An upload is acknowledged once its bytes and its job are committed. Workers then take one job after the
 //! other: a child process reads the file, the text is cut into chunks, words are searchable at once, and vectors follow.
 
-mod bounds;
-pub mod child;
-mod chunk_units;
-pub mod chunking;
-mod extract;
 mod folder;
-mod format;
-mod heading_path;
-mod html;
-mod html_depth;
-mod html_reader;
-mod html_walk;
 mod jobs;
-mod markdown;
-mod mend;
-mod outline;
-mod pdf;
 mod receiving;
 mod stop;
-mod text;
 mod waiting;
 
 use std::collections::HashMap;
@@ -38,6 +22,7 @@ use tokio::sync::{Notify, RwLock};
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError};
 use crate::embed::Embeddings;
+use crate::reading::ExtractLimits;
 use crate::store::{
     AddedDocument, Attached, Attachment, BatchId, BatchRecord, DocumentId, DocumentKey, DocumentRecord,
     FileRecord, NewAttachments, NewChunk, NewDocument, NewFile, OnConflict, Quotas, StagedBlob, Warning,
@@ -46,10 +31,7 @@ use jobs::Debt;
 use stop::Stop;
 use waiting::Waiting;
 
-pub use child::ExtractLimits;
 pub use folder::{FolderError, Synced, files_below, sync_folder};
-pub use jobs::CHUNK_SIZES;
-pub use pdf::{Library as PdfiumLibrary, find as find_pdfium};
 pub use receiving::{Destination, Reception};
 
 /// How documents are read.

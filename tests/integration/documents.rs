@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lastro::ingest::child::{ChildError, ExtractLimits, extract_in_child};
+use lastro::reading::child::{ChildError, ExtractLimits, extract_in_child};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/documents").join(name)

@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("embed", &[]),
     ("index", &[]),
     ("openai", &[]),
+    ("reading", &[]),
     ("sentences", &[]),
     ("store", &[]),
     ("telemetry", &[]),
@@ -19,14 +20,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("upstream", &[]),
     // What is built of them.
     ("collection", &["store", "index"]),
-    ("ingest", &["collection", "embed", "sentences", "store"]),
+    ("chunking", &["reading", "sentences", "store"]),
+    ("ingest", &["chunking", "collection", "embed", "reading", "store"]),
     ("prompt", &["openai", "sentences"]),
     ("citation", &["openai", "prompt"]),
     ("selection", &["collection", "openai", "store"]),
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
     // Settings of the components.
-    ("config", &["embed", "ingest", "rag", "store", "telemetry", "upstream"]),
+    ("config", &["embed", "ingest", "rag", "reading", "store", "telemetry", "upstream"]),
     // What joins them.
     (
         "app",
@@ -48,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "api",
         &[
             "app",
+            "chunking",
             "citation",
             "collection",
             "embed",
@@ -63,10 +66,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["api", "app", "telemetry"]),
-    ("commands", &["app", "config", "embed", "ingest", "openai", "server", "store", "upstream"]),
+    ("commands", &["app", "config", "embed", "ingest", "openai", "reading", "server", "store", "upstream"]),
 ];
-const LEAVES: &[&str] =
-    &["access", "embed", "index", "openai", "sentences", "store", "telemetry", "trace", "upstream"];
+const LEAVES: &[&str] = &[
+    "access",
+    "embed",
+    "index",
+    "openai",
+    "reading",
+    "sentences",
+    "store",
+    "telemetry",
+    "trace",
+    "upstream",
+];
 
 /// Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use super::report::Report;
 use crate::config::Config;
-use crate::ingest::child::extract_in_child;
-use crate::ingest::{PdfiumLibrary, find_pdfium};
+use crate::reading::child::extract_in_child;
+use crate::reading::{PdfiumLibrary, find_pdfium};
 
 /// What the test page says.
 const WORDS: &str = "Ballast keeps a ship upright";

@@ -2,22 +2,14 @@
 
 use std::sync::Arc;
 
-use super::language::language;
 use super::trouble::Trouble;
 use super::{JobError, failure};
+use crate::chunking::{self, ApproximateTokens, CHUNK_SIZES, Tokens, TooManyChunks};
 use crate::collection::CollectionError;
 use crate::embed::ModelInfo;
 use crate::ingest::Ingest;
-use crate::ingest::child::{ChildError, extract_in_child};
-use crate::ingest::chunking::{self, ApproximateTokens, ChunkSettings, Tokens, TooManyChunks};
-use crate::ingest::extract::Extracted;
-use crate::ingest::outline;
-use crate::store::{ChunkSizes, Job, NewChunk, Outline, OutlineHeading, ReadDocument, StoreError};
-
-/// Tokens of a chunk, and of what it repeats of the one before, where a client does not say.
-pub const CHUNK_SIZES: ChunkSizes = ChunkSizes { max_tokens: 256, overlap_tokens: 32 };
-/// Left free in the model's window for the headings that are embedded with a chunk.
-const HEADING_TOKENS: usize = 32;
+use crate::reading::child::{ChildError, extract_in_child};
+use crate::store::{Job, StoreError};
 
 /// A file whose reading takes the process down this often is given up. More than embedding may: both go on side by side,
 /// and a death is counted against both.
@@ -48,11 +40,15 @@ impl Ingest {
                     ChildError::Killed => Trouble::Killed.into(),
                 })?;
         let model = self.model().await;
-        let (filename, chunking_model, chunking) =
-            (document.filename.clone(), model.clone(), document.chunking);
-        let measure = self.measure;
+        let (filename, chunking, measure) = (document.filename.clone(), document.chunking, self.measure);
         let read = move || {
-            let mut read = read(&extracted, &filename, chunking_model, chunking.unwrap_or(CHUNK_SIZES))?;
+            let window = model.as_ref().map(|model| model.max_tokens);
+            let tokens: Box<dyn Tokens> = match model {
+                Some(model) => Box::new(ModelTokens(model)),
+                None => Box::new(ApproximateTokens),
+            };
+            let sizes = chunking.unwrap_or(CHUNK_SIZES);
+            let mut read = chunking::prepare(&extracted, &filename, &*tokens, sizes, window)?;
             read.prompt_tokens = Some(measure(&filename, &read.chunks));
             read.chunking = chunking;
             Ok(read)
@@ -95,53 +91,4 @@ impl Tokens for ModelTokens {
             ApproximateTokens.spans(text)
         })
     }
-}
-
-fn read(
-    extracted: &Extracted,
-    filename: &str,
-    model: Option<Arc<ModelInfo>>,
-    sizes: ChunkSizes,
-) -> Result<ReadDocument, TooManyChunks> {
-    // What is beyond the model's window would be found by its words alone.
-    let window = model.as_ref().map_or(usize::MAX, |m| m.max_tokens.saturating_sub(HEADING_TOKENS));
-    let max_tokens = (sizes.max_tokens as usize).min(window).max(16);
-    let overlap_tokens = (sizes.overlap_tokens as usize).min(max_tokens / 2);
-    let settings = ChunkSettings {
-        max_tokens,
-        overlap_tokens,
-        heading_tokens: HEADING_TOKENS,
-        ..ChunkSettings::default()
-    };
-    let pieces = match model {
-        Some(model) => chunking::chunk(extracted, &ModelTokens(model), &settings),
-        None => chunking::chunk(extracted, &ApproximateTokens, &settings),
-    }?;
-    let outline = outline::outline(extracted, filename);
-    Ok(ReadDocument {
-        language: language(extracted),
-        pages: extracted.pages,
-        outline: Outline {
-            title: outline.title,
-            opening: outline.opening,
-            headings: outline
-                .headings
-                .into_iter()
-                .map(|h| OutlineHeading { level: h.level, text: h.text, page: h.page })
-                .collect(),
-        },
-        chunks: pieces
-            .into_iter()
-            .map(|piece| NewChunk {
-                text: piece.text,
-                page: piece.page,
-                last_page: piece.last_page,
-                headings: piece.headings,
-                start: piece.start as u64,
-                end: piece.end as u64,
-                tokens: piece.tokens,
-            })
-            .collect(),
-        ..ReadDocument::default()
-    })
 }

@@ -3,28 +3,14 @@
 //! A path is stored, embedded and searched with every chunk below it, so what a document calls a heading is multiplied
 //! by its chunks: title and headings are cut first, and their sum is then held to a number of tokens.
 
-use super::chunk_units::{Limit, floor};
-use super::chunking::Tokens;
-use super::extract::{BlockKind, Extracted};
+use super::tokens::Tokens;
+use super::units::{Limit, floor};
+use crate::reading::{BlockKind, Extracted, LONGEST_HEADING, cut, shortened};
 
-/// Characters of a title or a heading that are kept where it stands for what is below it.
-pub(super) const LONGEST_HEADING: usize = 200;
 /// Headings that are looked at for one path, from the chunk upwards.
 const MOST_LEVELS: usize = 8;
 /// Cut to fewer tokens than this a title says nothing.
 const LEAST_TOKENS: usize = 6;
-
-/// The start of a text, cut at a word's end.
-pub(super) fn cut(text: &str, characters: usize) -> String {
-    let Some((end, _)) = text.char_indices().nth(characters) else { return text.to_owned() };
-    shortened(text, end)
-}
-
-/// What of a text is before `end`, without the word that it ends in.
-fn shortened(text: &str, end: usize) -> String {
-    let end = text[..end].rfind(char::is_whitespace).filter(|at| *at > 0).unwrap_or(end);
-    format!("{}…", text[..end].trim_end())
-}
 
 /// The headings of a document as a tree: a section for each, below the section that it stands in.
 pub(super) struct Sections<'a> {
@@ -124,9 +110,8 @@ fn fitted(text: &str, tokens: &dyn Tokens, room: Limit, may_be_cut: bool) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::chunking::ApproximateTokens;
-    use crate::ingest::extract::Block;
-    use crate::ingest::format::Format;
+    use crate::chunking::ApproximateTokens;
+    use crate::reading::{Block, Format};
 
     fn document(title: &str, headings: &[(u8, &str)]) -> Extracted {
         let blocks = headings.iter().map(|(level, text)| Block::new(BlockKind::Heading(*level), *text));

@@ -6,9 +6,11 @@ use std::collections::HashSet;
 
 use super::furniture::{self, Candidate};
 use super::{Engine, SCAN_CHARACTERS, SCAN_COVERAGE, damaged, encrypted};
-use crate::ingest::extract::{self, Block, BlockKind, ExtractError, ExtractOptions};
-use crate::ingest::format::pdf_header;
-use crate::ingest::text::numbered_heading;
+use crate::reading::detect::pdf_header;
+use crate::reading::document::{Block, BlockKind};
+use crate::reading::error::{ExtractError, too_large};
+use crate::reading::lines::numbered_heading;
+use crate::reading::options::ExtractOptions;
 
 /// Reads a PDF.
 pub(super) fn read(bytes: &[u8], options: &ExtractOptions) -> Result<Engine, ExtractError> {
@@ -30,7 +32,7 @@ pub(super) fn read(bytes: &[u8], options: &ExtractOptions) -> Result<Engine, Ext
         .collect();
     let length: usize = pages.iter().flatten().map(|block| block.text.len()).sum();
     if length > options.max_characters.saturating_mul(4) {
-        return Err(extract::too_large(options.max_characters));
+        return Err(too_large(options.max_characters));
     }
     let count = document.metadata.page_count.max(u32::try_from(pages.len()).unwrap_or(0));
     // A stamp or a watermark on a picture of text is not the text.

@@ -1,21 +1,24 @@
 //! HTML: the text a reader would see, without the page's furniture.
 
+mod depth;
+mod reader;
+mod walk;
+
 use encoding_rs::Encoding;
 use scraper::Html;
 
-use super::extract::{Block, BlockKind, Extracted};
-use super::format::Format;
-use super::html_walk::{Layout, Step, walk};
-use super::{html_depth, html_reader, text};
+use self::walk::{Layout, Step, walk};
+use super::document::{Block, BlockKind, Extracted, Format};
+use super::text;
 
 /// Where a page says its encoding (the HTML standard looks at the first 1,024 bytes; real pages err).
 const META_WINDOW: usize = 4096;
 
 /// Reads a page: its headings, paragraphs, lists, tables and code.
 pub fn read(bytes: &[u8]) -> Extracted {
-    let page = Html::parse_document(&html_depth::flatten(&decode(bytes)));
+    let page = Html::parse_document(&depth::flatten(&decode(bytes)));
     let layout = Layout::of(&page);
-    let mut reader = html_reader::Reader::new(&layout);
+    let mut reader = reader::Reader::new(&layout);
     walk(&page, |step| match step {
         Step::Open(number, node) => reader.open(number, node),
         Step::Close(node) => reader.close(node),

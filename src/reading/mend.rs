@@ -5,7 +5,8 @@ mod accents;
 use unicode_normalization::UnicodeNormalization;
 
 use self::accents::Sides;
-use super::extract::{BlockKind, Extracted};
+use super::document::{BlockKind, Extracted};
+use super::lines::has_leaders;
 
 /// Mends every text of a document; what becomes empty stays, as an empty text.
 pub fn mend_document(document: &mut Extracted) {
@@ -70,11 +71,6 @@ fn mend_with(text: &str, sides: Sides) -> String {
         before = c;
     }
     out
-}
-
-/// Whether dots lead to a page number, as in a table of contents.
-pub(super) fn has_leaders(text: &str) -> bool {
-    text.contains("....") || text.contains(". . . .")
 }
 
 /// The dots that lead to a page number say nothing.
@@ -152,9 +148,9 @@ mod tests {
 
     #[test]
     fn space_is_tidied_except_in_code() {
-        use crate::ingest::extract::{Block, BlockKind};
+        use crate::reading::document::{Block, BlockKind};
         let mut document = Extracted {
-            format: crate::ingest::format::Format::Text,
+            format: crate::reading::Format::Text,
             title: Some("  a \n b ".into()),
             blocks: vec![
                 Block::new(BlockKind::Paragraph, " a   b \n\n  c "),

@@ -2,24 +2,11 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use memchr::memmem;
 
-use super::extract::{ExtractError, ExtractErrorKind};
+use super::document::Format;
+use super::error::{ExtractError, ExtractErrorKind};
 use super::text;
-
-/// The formats that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Portable Document Format.
-    Pdf,
-    /// HTML and XHTML.
-    Html,
-    /// CommonMark with tables and front matter.
-    Markdown,
-    /// Plain text in any encoding.
-    Text,
-}
 
 /// Names of texts that may quote a PDF below words of their own.
 const NAMES_OF_TEXTS: [&str; 12] =
@@ -81,7 +68,9 @@ pub fn detect(bytes: &[u8], filename: &str) -> Result<Format, ExtractError> {
             _ => unsupported("a binary file of a kind that is not read", DOCUMENT),
         });
     }
-    if extension == "pdf" && [&b"endobj"[..], b"startxref"].iter().any(|part| find(bytes, part).is_some()) {
+    if extension == "pdf"
+        && [&b"endobj"[..], b"startxref"].iter().any(|part| memmem::find(bytes, part).is_some())
+    {
         return Err(headless_pdf());
     }
     Ok(of_text(bytes, &extension))
@@ -124,7 +113,7 @@ fn extension(filename: &str) -> String {
 
 /// Where the header of a PDF stands, which may have other bytes before it.
 pub(super) fn pdf_header(bytes: &[u8]) -> Option<usize> {
-    find(&bytes[..bytes.len().min(PDF_HEADER_WINDOW)], b"%PDF-")
+    memmem::find(&bytes[..bytes.len().min(PDF_HEADER_WINDOW)], b"%PDF-")
 }
 
 /// A text may speak of `%PDF-`, even begin with it: a PDF also holds objects, or bytes that are no text, or (cut short
@@ -143,7 +132,7 @@ fn is_pdf(bytes: &[u8], extension: &str) -> bool {
 /// Whether a line begins with `12 0 obj` or `startxref`.
 fn has_pdf_structure(bytes: &[u8]) -> bool {
     let mut from = 0;
-    while let Some(found) = find(&bytes[from..], b"obj") {
+    while let Some(found) = memmem::find(&bytes[from..], b"obj") {
         let at = from + found;
         from = at + 1;
         if ends_with_object_number(&bytes[at.saturating_sub(40)..at])
@@ -153,7 +142,7 @@ fn has_pdf_structure(bytes: &[u8]) -> bool {
         }
     }
     let starts_line = |at: usize| at == 0 || matches!(bytes[at - 1], b'\n' | b'\r');
-    find(bytes, b"startxref").is_some_and(starts_line)
+    memmem::find(bytes, b"startxref").is_some_and(starts_line)
 }
 
 /// Whether these bytes end with the two numbers of an object, before which a line begins.
@@ -181,7 +170,8 @@ fn is_header_only(bytes: &[u8]) -> bool {
 fn known_binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
         let ends = [&bytes[..bytes.len().min(1 << 16)], &bytes[bytes.len().saturating_sub(1 << 16)..]];
-        let kind = KNOWN_ARCHIVES.iter().find(|(name, _)| ends.iter().any(|end| find(end, name).is_some()));
+        let kind =
+            KNOWN_ARCHIVES.iter().find(|(name, _)| ends.iter().any(|end| memmem::find(end, name).is_some()));
         return Some(kind.map_or(("a zip archive", UNPACK), |(_, what)| (*what, EXPORT)));
     }
     if bytes.starts_with(b"MZ") && bytes.contains(&0) {
@@ -217,7 +207,7 @@ fn starts_as_html(bytes: &[u8]) -> bool {
         } else {
             break;
         };
-        match find(rest, skip_to) {
+        match memmem::find(rest, skip_to) {
             Some(at) => rest = &rest[at + skip_to.len()..],
             None => return false,
         }
@@ -227,18 +217,6 @@ fn starts_as_html(bytes: &[u8]) -> bool {
         rest.strip_prefix(*tag)
             .is_some_and(|after| after.first().is_none_or(|next| !next.is_ascii_alphanumeric()))
     })
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let first = *needle.first()?;
-    let mut from = 0;
-    while let Some(at) = haystack.get(from..)?.iter().position(|byte| *byte == first) {
-        if haystack[from + at..].starts_with(needle) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 #[cfg(test)]

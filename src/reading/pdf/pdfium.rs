@@ -1,24 +1,21 @@
 //! The engine that is Chromium's: PDFium, bound at run time.
 
 use std::mem::ManuallyDrop;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use pdfium_render::prelude::{
     PdfBookmark, PdfDocument, PdfDocumentMetadataTagType, PdfFontWeight, PdfPageObject, PdfPageObjectCommon,
-    PdfPageObjectType, PdfPageObjectsCommon, PdfPageText, PdfPageTextChar, Pdfium, PdfiumError,
-    PdfiumInternalError,
+    PdfPageObjectType, PdfPageObjectsCommon, PdfPageText, PdfPageTextChar, PdfiumError, PdfiumInternalError,
 };
 
 use super::headings::Bookmark;
 use super::layout::{Line, Page};
-use super::{Engine, SCAN_CHARACTERS, SCAN_COVERAGE, damaged, encrypted, furniture, headings, paragraphs};
-use crate::ingest::extract::{self, ExtractError, ExtractErrorKind, ExtractOptions};
+use super::{
+    Engine, SCAN_CHARACTERS, SCAN_COVERAGE, damaged, encrypted, furniture, headings, library, paragraphs,
+};
+use crate::reading::error::{ExtractError, ExtractErrorKind, too_large};
+use crate::reading::options::ExtractOptions;
 
-/// Names the library for every process that reads PDFs.
-pub(in crate::ingest) const LIBRARY_VARIABLE: &str = "LASTRO_PDFIUM";
-/// Where the project's own scripts put it, below the working directory.
-const PROJECT_FOLDER: &str = ".tools/pdfium";
 /// PDFium stands for a hyphen that it takes for one at the end of a line with this.
 const LINE_END_HYPHEN: u32 = 2;
 /// Bookmarks that are read at most; a damaged file may hold them in a circle.
@@ -27,7 +24,7 @@ const MAX_BOOKMARKS: usize = 5000;
 /// Reads a PDF; `None` if there is no PDFium on this machine.
 pub(super) fn read(bytes: &[u8], options: &ExtractOptions) -> Option<Result<Engine, ExtractError>> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let library = library(options.pdfium.as_deref())?;
+    let library = library::library()?;
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     Some(match library.load_pdf_from_byte_slice(bytes, None) {
         Ok(document) => with(document, |document| read_document(document, options)),
@@ -40,60 +37,6 @@ pub(super) fn read(bytes: &[u8], options: &ExtractOptions) -> Option<Result<Engi
         }
         Err(_) => Err(damaged()),
     })
-}
-
-/// Where a PDFium was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Library {
-    At(PathBuf),
-    /// By the system's own search.
-    System,
-}
-
-/// The library, bound once in a process: at the path given, else where it is usually found.
-fn library(explicit: Option<&Path>) -> Option<&'static Pdfium> {
-    static LIBRARY: OnceLock<Option<Pdfium>> = OnceLock::new();
-    let bound = || match bind(explicit) {
-        Ok(found) => found.map(|(pdfium, _)| pdfium),
-        Err(Unusable { path, cause }) => {
-            tracing::warn!(path = %path.display(), cause, "PDFium cannot be loaded; PDFs are read by the Rust engine");
-            None
-        }
-    };
-    LIBRARY.get_or_init(bound).as_ref()
-}
-
-/// A library that was named outright and cannot be loaded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path} cannot be loaded: {cause}")]
-pub struct Unusable {
-    pub path: PathBuf,
-    pub cause: String,
-}
-
-/// Looks for PDFium as the child that reads files does, and says where it is; none where there is none.
-pub fn find(explicit: Option<&Path>) -> Result<Option<Library>, Unusable> {
-    Ok(bind(explicit)?.map(|(_, place)| place))
-}
-
-fn bind(explicit: Option<&Path>) -> Result<Option<(Pdfium, Library)>, Unusable> {
-    let named =
-        explicit.map(Path::to_owned).or_else(|| std::env::var_os(LIBRARY_VARIABLE).map(PathBuf::from));
-    if let Some(path) = named {
-        return match Pdfium::bind_to_library(&path) {
-            Ok(bindings) => Ok(Some((Pdfium::new(bindings), Library::At(path)))),
-            Err(error) => Err(Unusable { path, cause: error.to_string() }),
-        };
-    }
-    let name = Pdfium::pdfium_platform_library_name();
-    let program = std::env::current_exe().ok();
-    let beside = program.as_deref().and_then(Path::parent).map(|folder| folder.join(&name));
-    let places = [beside, Some(Path::new(PROJECT_FOLDER).join(&name))];
-    let found = places.into_iter().flatten().filter(|path| path.is_file());
-    let mut bound = found.filter_map(|path| Some((Pdfium::bind_to_library(&path).ok()?, Library::At(path))));
-    let system = || Some((Pdfium::bind_to_system_library().ok()?, Library::System));
-    let bound = bound.next().or_else(system);
-    Ok(bound.map(|(bindings, place)| (Pdfium::new(bindings), place)))
 }
 
 /// Works with something of PDFium's and closes it. Without memory PDFium throws, while its lock is held;
@@ -123,7 +66,7 @@ fn read_document(document: &PdfDocument<'_>, options: &ExtractOptions) -> Result
         });
         characters += page.lines.iter().map(|line| line.text.len()).sum::<usize>();
         if characters > options.max_characters.saturating_mul(4) {
-            return Err(extract::too_large(options.max_characters));
+            return Err(too_large(options.max_characters));
         }
         pages.push(page);
     }

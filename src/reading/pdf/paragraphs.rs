@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use super::layout::{Line, Page};
-use crate::ingest::extract::BlockKind;
-use crate::ingest::mend::has_leaders;
-use crate::ingest::text::starts_item;
+use crate::reading::document::BlockKind;
+use crate::reading::lines::{has_leaders, starts_item};
 
 /// Lines that belong together.
 #[derive(Debug)]

@@ -3,9 +3,8 @@
 use scraper::Node;
 use scraper::node::Element;
 
-use super::extract::{Block, BlockKind};
-use super::heading_path::LONGEST_HEADING;
-use super::html_walk::{BREAKING, Layout, is_main, is_unread};
+use super::super::document::{Block, BlockKind, LONGEST_HEADING};
+use super::walk::{BREAKING, Layout, is_main, is_unread};
 
 /// A block, and whether it stands in the part that the page marks as its content.
 pub(super) struct Found {

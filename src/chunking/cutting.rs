@@ -1,44 +1,11 @@
-//! From a document to chunks: by its structure first, then by the tokens of the embedding model.
+//! Chunks: cut by the document's structure first, then by the tokens of the embedding model.
 
-use std::ops::Range;
-
-use super::chunk_units::{Limit, Unit, Units, starts_word};
-use super::extract::{Block, Extracted};
 use super::heading_path::Sections;
-
-/// Splits text into the tokens of a model.
-pub trait Tokens: Send + Sync {
-    /// The byte range of each token in order, special tokens left out.
-    fn spans(&self, text: &str) -> Vec<Range<usize>>;
-}
-
-/// Stands in for the tokens of a model where there is none: about four letters each, marks single.
-pub struct ApproximateTokens;
-
-impl Tokens for ApproximateTokens {
-    fn spans(&self, text: &str) -> Vec<Range<usize>> {
-        const LETTERS: usize = 4;
-        let mut spans: Vec<Range<usize>> = Vec::new();
-        let mut letters = 0;
-        for (at, c) in text.char_indices() {
-            let end = at + c.len_utf8();
-            // A letter of a script without spaces weighs as much as a word.
-            let small = c.is_alphanumeric() && c < '\u{2e80}';
-            match spans.last_mut() {
-                Some(span) if small && letters > 0 && letters < LETTERS && span.end == at => {
-                    span.end = end;
-                    letters += 1;
-                }
-                _ if c.is_whitespace() => letters = 0,
-                _ => {
-                    spans.push(at..end);
-                    letters = usize::from(small);
-                }
-            }
-        }
-        spans
-    }
-}
+use super::tokens::Tokens;
+use super::units::{Limit, Unit, Units, starts_word};
+use super::{CHUNK_SIZES, HEADING_TOKENS};
+use crate::reading::{Extracted, linear_text};
+use crate::store::NewChunk;
 
 /// How large chunks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +22,12 @@ pub struct ChunkSettings {
 
 impl Default for ChunkSettings {
     fn default() -> Self {
-        Self { max_tokens: 256, overlap_tokens: 32, heading_tokens: 32, most_chunks: 100_000 }
+        Self {
+            max_tokens: CHUNK_SIZES.max_tokens as usize,
+            overlap_tokens: CHUNK_SIZES.overlap_tokens as usize,
+            heading_tokens: HEADING_TOKENS,
+            most_chunks: 100_000,
+        }
     }
 }
 
@@ -68,42 +40,6 @@ const BYTES_PER_TOKEN: usize = 24;
 #[error("The document makes more than {0} passages. Split it and upload the parts.")]
 pub struct TooManyChunks(pub usize);
 
-/// A chunk before it is stored: a stretch of [`linear_text`] and its place in the document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// Its number in the document, from 0.
-    pub ordinal: u32,
-    /// `linear_text(document)[start..end]`, exactly.
-    pub text: String,
-    /// The page of its first line, counted from 1.
-    pub page: Option<u32>,
-    /// The page of its last block.
-    pub last_page: Option<u32>,
-    /// The title and the headings that all of it stands under, the highest first, cut to `heading_tokens` together.
-    pub headings: Vec<String>,
-    /// Byte offset in the linear text. Less than the end of the piece before, where they overlap.
-    pub start: usize,
-    /// Byte offset of its end.
-    pub end: usize,
-    /// Its length in tokens.
-    pub tokens: u32,
-}
-
-/// The text of a document in one string: blocks apart by an empty line, list items and the parts of a
-/// table by a line end. Chunks are stretches of it, so that neighbours can be put together again.
-pub fn linear_text(document: &Extracted) -> String {
-    let mut text = String::new();
-    let mut before = None;
-    for block in &document.blocks {
-        if let Some(before) = before {
-            text.push_str(Block::between(before, block.kind));
-        }
-        text.push_str(&block.text);
-        before = Some(block.kind);
-    }
-    text
-}
-
 /// Splits a document into chunks of at most `max_tokens`.
 ///
 /// A heading begins a new chunk once the one before is a third full; smaller sections share a chunk
@@ -114,7 +50,7 @@ pub fn chunk(
     document: &Extracted,
     tokens: &dyn Tokens,
     settings: &ChunkSettings,
-) -> Result<Vec<Piece>, TooManyChunks> {
+) -> Result<Vec<NewChunk>, TooManyChunks> {
     let text = linear_text(document);
     let max = settings.max_tokens.max(1);
     let limit = Limit { tokens: max, bytes: max.saturating_mul(BYTES_PER_TOKEN) };
@@ -209,7 +145,7 @@ struct Builder<'a> {
     document: &'a Extracted,
     /// The last path that was asked for, and its section.
     path: Option<(usize, Vec<String>)>,
-    pieces: Vec<Piece>,
+    pieces: Vec<NewChunk>,
 }
 
 impl Builder<'_> {
@@ -252,14 +188,13 @@ impl Builder<'_> {
                 return Err(TooManyChunks(self.settings.most_chunks));
             }
             let page = |block: usize| self.document.blocks[block].page;
-            self.pieces.push(Piece {
-                ordinal: u32::try_from(self.pieces.len()).unwrap_or(u32::MAX),
+            self.pieces.push(NewChunk {
                 text: text.to_owned(),
                 page: page(first_block),
                 last_page: page(last.block),
                 headings,
-                start,
-                end: last.range.end,
+                start: start as u64,
+                end: last.range.end as u64,
                 tokens: u32::try_from(count).unwrap_or(u32::MAX),
             });
             // Never all of a chunk is repeated, or chunks would not get on.
@@ -309,5 +244,5 @@ impl Builder<'_> {
 }
 
 #[cfg(test)]
-#[path = "chunking_tests.rs"]
+#[path = "tests.rs"]
 mod tests;

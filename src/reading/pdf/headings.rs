@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use super::paragraphs::Paragraph;
-use crate::ingest::extract::{Block, BlockKind};
-use crate::ingest::mend::has_leaders;
-use crate::ingest::text::numbered_heading;
+use crate::reading::document::{Block, BlockKind};
+use crate::reading::lines::{has_leaders, numbered_heading};
 
 /// An entry of the outline that some PDFs carry.
 pub(super) struct Bookmark {

@@ -1,8 +1,10 @@
+use std::ops::Range;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::ingest::extract::{Block, BlockKind};
-use crate::ingest::format::Format;
+use crate::chunking::ApproximateTokens;
+use crate::reading::{Block, BlockKind, Format};
 
 /// A token for each word, for each character, or several for each character.
 enum Counting {
@@ -47,7 +49,7 @@ fn settings(max_tokens: usize, overlap_tokens: usize) -> ChunkSettings {
     ChunkSettings { max_tokens, overlap_tokens, ..ChunkSettings::default() }
 }
 
-fn chunked(document: &Extracted, tokens: &dyn Tokens, settings: &ChunkSettings) -> Vec<Piece> {
+fn chunked(document: &Extracted, tokens: &dyn Tokens, settings: &ChunkSettings) -> Vec<NewChunk> {
     chunk(document, tokens, settings).expect("not too many")
 }
 
@@ -188,7 +190,7 @@ fn what_is_kept_of_a_document_is_in_proportion_to_it() {
             let found = chunked(&document, &Unknown, &settings(max, overlap));
             let texts: usize = found.iter().map(|piece| piece.text.len()).sum();
             assert!(texts <= 2 * length, "{name}: {texts} bytes of chunks of {length}");
-            let headings = |piece: &Piece| piece.headings.iter().map(String::len).sum::<usize>();
+            let headings = |piece: &NewChunk| piece.headings.iter().map(String::len).sum::<usize>();
             let most = 32 * BYTES_PER_TOKEN;
             for piece in &found {
                 assert!(piece.text.len() <= max * BYTES_PER_TOKEN, "{name}: {}", piece.text.len());
@@ -249,10 +251,10 @@ proptest! {
         let text = linear_text(&document);
         let found = chunked(&document, tokens, &settings(max, overlap));
         let mut covered = vec![false; text.len()];
-        let mut before: Option<&Piece> = None;
-        for (piece, ordinal) in found.iter().zip(0..) {
-            prop_assert_eq!(piece.ordinal, ordinal);
-            prop_assert_eq!(&text[piece.start..piece.end], &piece.text);
+        let mut before: Option<&NewChunk> = None;
+        for piece in &found {
+            let (start, end) = (piece.start as usize, piece.end as usize);
+            prop_assert_eq!(&text[start..end], &piece.text);
             prop_assert!(!piece.text.trim().is_empty());
             let count = tokens.spans(&piece.text).len();
             prop_assert_eq!(piece.tokens as usize, count);
@@ -264,18 +266,18 @@ proptest! {
             if let Some(before) = before {
                 prop_assert!(piece.start > before.start && piece.end > before.end);
                 if piece.start < before.end {
-                    let repeated = &text[piece.start..before.end];
+                    let repeated = &text[start..before.end as usize];
                     // One more where the cut falls inside a token, after a mark that no space follows.
                     prop_assert!(tokens.spans(repeated).len() <= overlap + 1, "overlap {:?}", repeated);
-                    prop_assert!(starts_word(&text, piece.start));
+                    prop_assert!(starts_word(&text, start));
                 }
             }
             // A word is cut only if no chunk could hold it.
-            if !starts_word(&text, piece.start) {
-                let word = word_around(&text, piece.start);
+            if !starts_word(&text, start) {
+                let word = word_around(&text, start);
                 prop_assert!(tokens.spans(word).len() > max || word.len() > max * BYTES_PER_TOKEN);
             }
-            covered[piece.start..piece.end].fill(true);
+            covered[start..end].fill(true);
             before = Some(piece);
         }
         for (at, c) in text.char_indices() {

@@ -3,7 +3,8 @@
 //! A font without a map to Unicode gives its own codes: control characters, private use characters,
 //! or letters shifted along the alphabet.
 
-use crate::ingest::extract::{Block, ExtractError, ExtractErrorKind};
+use crate::reading::document::Block;
+use crate::reading::error::{ExtractError, ExtractErrorKind};
 
 /// The share of characters without meaning above which a text is of no use.
 const MAX_MEANINGLESS: f32 = 0.2;

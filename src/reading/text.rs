@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, MACINTOSH, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::extract::{Block, BlockKind, ExtractError, ExtractErrorKind, Extracted};
-use super::format::Format;
+use super::document::{Block, BlockKind, Extracted, Format};
+use super::error::{ExtractError, ExtractErrorKind};
+use super::lines::{numbered_heading, starts_item};
 
 /// Enough of a file to know its kind by.
 const SAMPLE: usize = 1 << 16;
@@ -236,24 +237,6 @@ fn join(lines: &[&str]) -> String {
     }
 }
 
-/// Whether a line begins an item of a list: a bullet, or a short number or letter and a mark.
-pub(super) fn starts_item(line: &str) -> bool {
-    let line = line.trim_start();
-    let Some((marker, rest)) = line.split_once([' ', '\t', '\u{a0}']) else { return false };
-    if rest.trim().is_empty() {
-        return false;
-    }
-    if matches!(marker, "-" | "*" | "+" | "•" | "–" | "·" | "◦" | "▪" | "‣" | "■" | "●" | "○" | "⁃" | "o")
-    {
-        // An `o` is a bullet in some fonts and an article in Portuguese.
-        return marker != "o";
-    }
-    let body = marker.strip_prefix('(').unwrap_or(marker);
-    let Some(body) = body.strip_suffix([')', '.']) else { return false };
-    (1..=3).contains(&body.len()) && body.bytes().all(|byte| byte.is_ascii_digit())
-        || body.len() == 1 && marker.ends_with(')') && body.bytes().all(|byte| byte.is_ascii_alphabetic())
-}
-
 fn underlined_heading(lines: &[&str]) -> Option<(u8, usize)> {
     let [title, rule, ..] = lines else { return None };
     let (title, rule) = (title.trim(), rule.trim());
@@ -262,26 +245,6 @@ fn underlined_heading(lines: &[&str]) -> Option<(u8, usize)> {
     let is_title = title.chars().any(char::is_alphabetic) && title.chars().count() <= 100;
     (rule.chars().all(|c| c == mark) && long_enough && is_title)
         .then_some((if mark == '=' || mark == '#' || mark == '*' { 1 } else { 2 }, 2))
-}
-
-/// `2.1 Title` or `Chapter 3. Title`, alone in its paragraph; `1. Title` might be a list.
-pub(super) fn numbered_heading(line: &str) -> Option<u8> {
-    if line.chars().count() > 90 || line.ends_with(['.', ';', ',', ':', '!', '?']) {
-        return None;
-    }
-    let (number, rest) = line.split_once(char::is_whitespace)?;
-    let starts_with_number = rest.trim_start().starts_with(|c: char| c.is_ascii_digit());
-    const CHAPTER: [&str; 9] =
-        ["chapter", "capítulo", "appendix", "apêndice", "anexo", "part", "parte", "kapitel", "chapitre"];
-    if CHAPTER.contains(&number.to_lowercase().as_str()) {
-        return (starts_with_number && !line.contains("...")).then_some(1);
-    }
-    let parts: Vec<&str> = number.trim_end_matches('.').split('.').collect();
-    let numeric =
-        parts.iter().all(|part| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
-    let title =
-        rest.trim_start().starts_with(char::is_alphabetic) && !rest.contains("...") && !rest.contains(" . .");
-    (parts.len() >= 2 && numeric && title).then_some(parts.len().min(6) as u8)
 }
 
 #[cfg(test)]

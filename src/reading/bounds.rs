@@ -3,8 +3,8 @@
 //! The server multiplies some of what the parser gives it (a title stands over every chunk) and keeps an entry for each
 //! block, so these are held before the text leaves the process that may run out of memory.
 
-use super::extract::{Block, BlockKind, ExtractError, ExtractErrorKind, Extracted};
-use super::heading_path::{LONGEST_HEADING, cut};
+use super::document::{Block, BlockKind, Extracted, LONGEST_HEADING, cut};
+use super::error::{ExtractError, ExtractErrorKind};
 
 /// A heading of more characters is text that the page sets like one.
 const HEADING_OR_TEXT: usize = 2 * LONGEST_HEADING;
@@ -63,8 +63,7 @@ fn put_together(blocks: &mut Vec<Block>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::chunking::linear_text;
-    use crate::ingest::format::Format;
+    use crate::reading::document::{Format, linear_text};
     use BlockKind::{Code, Heading, ListItem, Paragraph};
 
     fn document(blocks: Vec<Block>) -> Extracted {

@@ -2,8 +2,7 @@
 
 use pulldown_cmark::{Event, MetadataBlockKind, Options, Parser, Tag, TagEnd};
 
-use super::extract::{Block, BlockKind, Extracted};
-use super::format::Format;
+use super::document::{Block, BlockKind, Extracted, Format};
 use super::html;
 
 /// Reads the text of a Markdown document; links keep their words, pictures their description.

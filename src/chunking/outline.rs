@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use super::chunk_units::floor;
-use super::extract::{Block, BlockKind, Extracted};
-use super::heading_path::{LONGEST_HEADING, cut};
+use super::units::floor;
+use crate::reading::{Block, BlockKind, Extracted, LONGEST_HEADING, cut};
 use crate::sentences::sentences;
+use crate::store::{Outline, OutlineHeading};
 
 /// The opening ends with the sentence that passes this, in characters.
 const OPENING: usize = 600;
@@ -17,28 +15,6 @@ const MAX_HEADINGS: usize = 200;
 const MIN_PROSE: usize = 60;
 /// Bytes of a block that are looked at for the opening.
 const LOOKED_AT: usize = 8 << 10;
-
-/// What can be said of a document without reading it whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outline {
-    /// The title that the document gives itself, or one made of its file name.
-    pub title: Option<String>,
-    /// Its first sentences of prose, about 600 characters.
-    pub opening: String,
-    /// Its headings in order, 200 at most.
-    pub headings: Vec<OutlineHeading>,
-}
-
-/// A heading and its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutlineHeading {
-    /// 1 for the highest.
-    pub level: u8,
-    /// Its words.
-    pub text: String,
-    /// The page where it stands, counted from 1.
-    pub page: Option<u32>,
-}
 
 /// Makes the outline of a document. Of too many headings the lowest levels are left out first.
 pub fn outline(document: &Extracted, filename: &str) -> Outline {
@@ -116,7 +92,7 @@ fn start(block: &Block) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::format::Format;
+    use crate::reading::Format;
 
     fn document(blocks: Vec<Block>) -> Extracted {
         Extracted { format: Format::Pdf, title: None, blocks, pages: Some(1) }

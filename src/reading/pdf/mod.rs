@@ -4,17 +4,19 @@ mod furniture;
 mod garbled;
 mod headings;
 mod layout;
+mod library;
 mod paragraphs;
 mod pdfium;
 mod pure;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub(super) use pdfium::LIBRARY_VARIABLE;
-pub use pdfium::{Library, find};
+pub(super) use library::LIBRARY_VARIABLE;
+pub use library::{Library, find};
 
-use super::extract::{Block, ExtractError, ExtractErrorKind, ExtractOptions, Extracted};
-use super::format::Format;
+use super::document::{Block, Extracted, Format};
+use super::error::{ExtractError, ExtractErrorKind};
+use super::options::ExtractOptions;
 
 /// A page of text has more bytes of it than this,
 const SCAN_CHARACTERS: usize = 20;

@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use super::extract::{self, ExtractError, ExtractErrorKind, ExtractOptions, Extracted};
+use super::document::Extracted;
+use super::error::{ExtractError, ExtractErrorKind, too_large};
+use super::extract::extract;
+use super::options::ExtractOptions;
 use super::pdf::LIBRARY_VARIABLE;
 
 /// The command of our own program that parses a file; not one for people.
@@ -156,7 +159,7 @@ pub async fn extract_in_child(
     if !complaint.is_empty() {
         tracing::debug!(path = %path.display(), complaint, "the parser complained");
     }
-    let Some(answer) = answer else { return Err(extract::too_large(limits.max_characters).into()) };
+    let Some(answer) = answer else { return Err(too_large(limits.max_characters).into()) };
     if !status.success() {
         tracing::warn!(path = %path.display(), %status, complaint, "the parser did not survive a file");
         return Err(cause_of_death(status, &complaint));
@@ -254,8 +257,8 @@ pub fn child_main() -> ExitCode {
                 _ => Err(error),
             };
         }
-        let options = ExtractOptions { pdfium: None, max_characters: task.max_characters };
-        let extracted = catch_unwind(AssertUnwindSafe(|| extract::extract(&bytes, &task.filename, &options)));
+        let options = ExtractOptions { max_characters: task.max_characters };
+        let extracted = catch_unwind(AssertUnwindSafe(|| extract(&bytes, &task.filename, &options)));
         let broken = || crashed("The file broke the parser. Open it and save it again, or export it to PDF.");
         Ok(extracted.unwrap_or_else(|_| Err(broken())))
     };

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::chunking::Tokens;
-use super::extract::{Block, BlockKind, Extracted};
+use super::tokens::Tokens;
+use crate::reading::{Block, BlockKind, Extracted};
 
 /// Ends of sentences that no space follows.
 const ENDS: [char; 4] = ['。', '！', '？', '｡'];

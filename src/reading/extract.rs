@@ -1,148 +1,9 @@
-//! From the bytes of a file to its text: what every format gives, and how it can fail.
+//! From the bytes of a file to its text, whatever the format.
 
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
-use super::format::{self, Format};
-use super::{bounds, html, markdown, mend, pdf, text};
-
-/// The text of a document in reading order, with the structure that its format shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extracted {
-    /// What the content is, whatever the file is called.
-    pub format: Format,
-    /// The title that the document gives itself.
-    pub title: Option<String>,
-    /// The text; never empty, and no block in it is.
-    pub blocks: Vec<Block>,
-    /// The number of pages, for formats that have them.
-    pub pages: Option<u32>,
-}
-
-/// A heading, a paragraph, a list item, a table or a stretch of code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Block {
-    /// What it is.
-    pub kind: BlockKind,
-    /// Its text: a table has a line per row and ` | ` between cells.
-    pub text: String,
-    /// The page where it begins, counted from 1.
-    pub page: Option<u32>,
-}
-
-impl Block {
-    /// A block that is on no page.
-    pub fn new(kind: BlockKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), page: None }
-    }
-
-    /// What parts two blocks in the text of a document: an empty line, between list items and parts of a table a line end.
-    pub(super) fn between(before: BlockKind, after: BlockKind) -> &'static str {
-        match (before, after) {
-            (BlockKind::ListItem, BlockKind::ListItem) | (BlockKind::Table, BlockKind::Table) => "\n",
-            _ => "\n\n",
-        }
-    }
-}
-
-/// The part that a block plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BlockKind {
-    /// A heading and its level, 1 for the highest.
-    Heading(u8),
-    /// Running text.
-    Paragraph,
-    /// One item of a list.
-    ListItem,
-    /// A table, or some rows of one.
-    Table,
-    /// Text whose line breaks and spaces matter.
-    Code,
-}
-
-/// How to read a file.
-#[derive(Debug, Clone)]
-pub struct ExtractOptions {
-    /// The PDFium library to use; without it the usual places are searched.
-    pub pdfium: Option<PathBuf>,
-    /// The longest text to accept, in characters.
-    pub max_characters: usize,
-}
-
-impl Default for ExtractOptions {
-    fn default() -> Self {
-        Self { pdfium: None, max_characters: 20_000_000 }
-    }
-}
-
-/// Why a file gave no text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExtractErrorKind {
-    /// A kind of file that is not read.
-    UnsupportedFile,
-    /// A password is needed.
-    EncryptedFile,
-    /// Cut short, or broken in some other way.
-    DamagedFile,
-    /// No bytes, or nothing but space.
-    EmptyFile,
-    /// A sound file without text, such as a scan.
-    NoText,
-    /// The characters that came out are not those that the file shows.
-    GarbledText,
-    /// More text than is accepted.
-    TooLarge,
-    /// Reading took too long and was stopped.
-    Timeout,
-    /// Reading needed more memory than it may use.
-    OutOfMemory,
-    /// The parser broke on this file, or could not be started.
-    ParserCrashed,
-}
-
-/// Why a file gave no text, and what its owner can do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct ExtractError {
-    kind: ExtractErrorKind,
-    message: String,
-}
-
-impl ExtractError {
-    /// An error of a kind, with a message for the person who uploaded the file.
-    pub fn new(kind: ExtractErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
-    }
-
-    /// What went wrong.
-    pub fn kind(&self) -> ExtractErrorKind {
-        self.kind
-    }
-
-    /// What went wrong, in a word for programs, such as `encrypted_file`.
-    pub fn code(&self) -> &'static str {
-        match self.kind {
-            ExtractErrorKind::UnsupportedFile => "unsupported_file",
-            ExtractErrorKind::EncryptedFile => "encrypted_file",
-            ExtractErrorKind::DamagedFile => "damaged_file",
-            ExtractErrorKind::EmptyFile => "empty_file",
-            ExtractErrorKind::NoText => "no_text",
-            ExtractErrorKind::GarbledText => "garbled_text",
-            ExtractErrorKind::TooLarge => "too_large",
-            ExtractErrorKind::Timeout => "timeout",
-            ExtractErrorKind::OutOfMemory => "out_of_memory",
-            ExtractErrorKind::ParserCrashed => "parser_crashed",
-        }
-    }
-
-    /// What went wrong and what to do, in a sentence or two.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-}
+use super::document::{Block, Extracted, Format};
+use super::error::{ExtractError, ExtractErrorKind, too_large};
+use super::options::ExtractOptions;
+use super::{bounds, detect, html, markdown, mend, pdf, text};
 
 /// Reads a file: what it is by its content, its text, and that text mended.
 ///
@@ -156,10 +17,10 @@ pub fn extract(bytes: &[u8], filename: &str, options: &ExtractOptions) -> Result
             "The file is empty. Check that it was saved and uploaded completely.",
         ));
     }
-    let format = format::detect(bytes, filename)?;
+    let format = detect::detect(bytes, filename)?;
     let mut document = read(format, bytes, options).or_else(|error| {
         let no_pdf = format == Format::Pdf && error.kind() == ExtractErrorKind::DamagedFile;
-        match format::quoting_pdf(bytes, filename).filter(|_| no_pdf) {
+        match detect::quoting_pdf(bytes, filename).filter(|_| no_pdf) {
             Some(format) => read(format, bytes, options),
             None => Err(error),
         }
@@ -206,14 +67,6 @@ fn check(document: &Extracted, options: &ExtractOptions) -> Result<(), ExtractEr
     Ok(())
 }
 
-/// The error for more text than is accepted.
-pub(super) fn too_large(max_characters: usize) -> ExtractError {
-    ExtractError::new(
-        ExtractErrorKind::TooLarge,
-        format!("The document has more than {max_characters} characters. Split it and upload the parts."),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_too_long_is_refused() {
-        let options = ExtractOptions { max_characters: 10, ..ExtractOptions::default() };
+        let options = ExtractOptions { max_characters: 10 };
         let error = extract(b"more than ten characters", "a.txt", &options).expect_err("it cannot be read");
         assert_eq!(error.code(), "too_large");
         let page = "<title>more than ten characters</title><p>few";

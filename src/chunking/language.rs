@@ -1,7 +1,7 @@
 //! The language of a document, as its text shows it.
 
-use crate::ingest::chunk_units::floor;
-use crate::ingest::extract::Extracted;
+use super::units::floor;
+use crate::reading::Extracted;
 
 /// Text from which a language is detected.
 const LANGUAGE_SAMPLE: usize = 20_000;
@@ -63,8 +63,7 @@ fn sample(extracted: &Extracted) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::extract::{Block, BlockKind};
-    use crate::ingest::format::Format;
+    use crate::reading::{Block, BlockKind, Format};
 
     #[test]
     fn a_long_document_is_not_read_whole() {

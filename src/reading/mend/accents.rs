@@ -125,7 +125,7 @@ fn stands_before(mark: char, before: Option<char>, after: Option<char>, sides: S
 
 #[cfg(test)]
 mod tests {
-    use crate::ingest::mend::mend;
+    use crate::reading::mend::mend;
 
     #[test]
     fn accents_return_to_their_letters() {
