@@ -76,3 +76,24 @@ pub(super) fn too_large(max_characters: usize) -> ExtractError {
         format!("The document has more than {max_characters} characters. Split it and upload the parts."),
     )
 }
+
+/// The error for a file whose reading takes too long.
+pub(super) fn timeout() -> ExtractError {
+    ExtractError::new(
+        ExtractErrorKind::Timeout,
+        "The file took too long to read. Split it into smaller files, or save it again from the program it was made with.",
+    )
+}
+
+/// The error for a file that needs more memory than it may use.
+pub(super) fn out_of_memory() -> ExtractError {
+    ExtractError::new(
+        ExtractErrorKind::OutOfMemory,
+        "The file needs more memory to read than it may use. Split it into smaller files, or save it again without pictures.",
+    )
+}
+
+/// The error for a file that the parser does not survive.
+pub(super) fn crashed(message: &str) -> ExtractError {
+    ExtractError::new(ExtractErrorKind::ParserCrashed, message)
+}
