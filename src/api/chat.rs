@@ -16,7 +16,8 @@ use serde_json::value::RawValue;
 
 use super::ApiError;
 use super::bodies::{Held, read_whole};
-use super::params::{Caller, Chat, Path, RagHeaders, public_address};
+use super::in_path::InPath;
+use super::params::{Caller, Chat, RagHeaders, public_address};
 use super::watch::{self, Watched};
 use crate::access::Access;
 use crate::app::App;
@@ -37,40 +38,21 @@ pub async fn completions(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
     Watched(record): Watched,
+    InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, &record, None, request, Api::Chat).await
-}
-
-pub async fn completions_of(
-    State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
-    Watched(record): Watched,
-    Path(collection): Path<String>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    complete(&app, &access, &record, Some(collection), request, Api::Chat).await
+    complete(&app, &access, &record, path, request, Api::Chat).await
 }
 
 pub async fn preview(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
     Watched(record): Watched,
+    InPath(path): InPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Preview>, ApiError> {
-    show(&app, &access, &record, None, &headers, body).await
-}
-
-pub async fn preview_of(
-    State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
-    Watched(record): Watched,
-    Path(collection): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Preview>, ApiError> {
-    show(&app, &access, &record, Some(collection), &headers, body).await
+    show(&app, &access, &record, path, &headers, body).await
 }
 
 /// Which of OpenAI's two ways to ask a model a request takes.

@@ -9,6 +9,7 @@ mod embeddings;
 mod error;
 mod files;
 mod health;
+mod in_path;
 mod keys;
 mod metrics;
 mod models;
@@ -43,12 +44,12 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/chat/completions", post(chat::completions).fallback(relay::everything_else))
         .route(
             "/c/{collection}/v1/chat/completions",
-            post(chat::completions_of).fallback(relay::everything_else_of),
+            post(chat::completions).fallback(relay::everything_else_of),
         )
         .route("/v1/responses", post(responses::create).fallback(relay::everything_else))
-        .route("/c/{collection}/v1/responses", post(responses::create_of).fallback(relay::everything_else_of))
+        .route("/c/{collection}/v1/responses", post(responses::create).fallback(relay::everything_else_of))
         .route("/v1/rag/preview", post(chat::preview))
-        .route("/c/{collection}/v1/rag/preview", post(chat::preview_of))
+        .route("/c/{collection}/v1/rag/preview", post(chat::preview))
         .route("/v1/rag/traces/{id}", get(traces::one))
         .route("/v1/embeddings", post(embeddings::create).fallback(relay::everything_else))
         .route(

@@ -8,7 +8,8 @@ use axum::response::Response;
 
 use super::ApiError;
 use super::chat::{Api, complete};
-use super::params::{Caller, Chat, Path};
+use super::in_path::InPath;
+use super::params::{Caller, Chat};
 use super::watch::Watched;
 use crate::app::App;
 
@@ -16,17 +17,8 @@ pub async fn create(
     State(app): State<Arc<App>>,
     Caller(access, ..): Caller<Chat>,
     Watched(record): Watched,
+    InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, &record, None, request, Api::Responses).await
-}
-
-pub async fn create_of(
-    State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
-    Watched(record): Watched,
-    Path(collection): Path<String>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    complete(&app, &access, &record, Some(collection), request, Api::Responses).await
+    complete(&app, &access, &record, path, request, Api::Responses).await
 }
