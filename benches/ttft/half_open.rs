@@ -13,11 +13,11 @@ use tokio::time::sleep;
 
 use crate::Outcome;
 use crate::arguments::Arguments;
-use crate::load::{Load, turn};
+use crate::load::{Load, clients, turn};
 use crate::questions::Questions;
 use crate::rounds::Quantiles;
 use crate::summary::Interval;
-use crate::table::{clients, interval};
+use crate::table::interval;
 use crate::target::{Started, Target};
 use crate::usage::settle;
 

@@ -228,3 +228,8 @@ pub fn nanoseconds() -> Histogram<u64> {
     histogram.auto(true);
     histogram
 }
+
+/// A number of clients in words.
+pub fn clients(count: usize) -> String {
+    format!("{count} client{}", if count == 1 { "" } else { "s" })
+}

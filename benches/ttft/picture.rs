@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
+use crate::load::clients;
 use crate::numbers::short;
 use crate::record::{Figures, Known, LoadRecord, Record};
 use crate::svg::{self, Axis, BOLD, FAINT, GRID, INK, OTHERS, OURS, SMALL, TITLE, WIDTH, frame};
-use crate::table::clients;
 
 const NAMES: f64 = 196.0;
 const GAP: f64 = 22.0;

@@ -8,9 +8,8 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::answer::Failure;
 use crate::arguments::Arguments;
-use crate::load::{Load, Turn, nanoseconds, turn};
+use crate::load::{Load, Turn, clients, nanoseconds, turn};
 use crate::questions::Questions;
-use crate::table::clients;
 use crate::target::{Started, Target};
 use crate::usage::{Usage, settle};
 

@@ -1,6 +1,7 @@
 //! The figures for people, in the terminal.
 
 use crate::arguments::Arguments;
+use crate::load::clients;
 use crate::numbers::short;
 use crate::rounds::{Measured, Quantiles, Series};
 use crate::summary::{Added, Interval, added, saturated};
@@ -87,11 +88,6 @@ fn line(target: &Target, series: &Series, added: Option<Added>) {
     if let Some(why) = &series.stopped {
         println!("  {:<name$} gave up: {why}", "");
     }
-}
-
-/// A number of clients in words.
-pub fn clients(count: usize) -> String {
-    format!("{count} client{}", if count == 1 { "" } else { "s" })
 }
 
 /// A median with its interval.
