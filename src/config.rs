@@ -14,7 +14,7 @@ use crate::access::Terms;
 use crate::embed::DeviceChoice;
 use crate::ingest::{IngestSettings, PAUSES};
 use crate::rag::RagSettings;
-use crate::reading::ExtractLimits;
+use crate::reading::{ExtractLimits, Parser};
 use crate::store::Quota;
 use crate::telemetry::TelemetrySettings;
 use crate::upstream::UpstreamSettings;
@@ -193,7 +193,10 @@ impl Config {
                 bytes: most("collection_mib", o.collection_mib)?.map(|mib| mib << 20),
                 chunks: most("collection_chunks", o.collection_chunks)?,
             },
-            ingest: IngestSettings { limits: parsing, pdfium: o.pdfium, program, pauses: PAUSES.to_vec() },
+            ingest: IngestSettings {
+                parser: Parser { program, limits: parsing, pdfium: o.pdfium },
+                pauses: PAUSES.to_vec(),
+            },
             keys: keys::read(&o.keys.unwrap_or_default())?,
             telemetry: TelemetrySettings {
                 log_requests: o.log_requests.unwrap_or(true),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use lastro::ingest::files_below;
-use lastro::reading::{ExtractLimits, child};
+use lastro::reading::{ExtractLimits, Parser};
 
 use crate::filled::{COLLECTION, count};
 use crate::numbers::median;
@@ -78,8 +78,9 @@ struct Text {
 
 async fn extract(place: &Place, path: &Path) -> Outcome<Text> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let limits = ExtractLimits::default();
-    let extracted = child::extract_in_child(path, &name, &limits, place.pdfium.as_deref(), &place.program);
+    let (program, pdfium) = (place.program.clone(), place.pdfium.clone());
+    let parser = Parser { program, limits: ExtractLimits::default(), pdfium };
+    let extracted = parser.read(path, &name);
     let extracted = extracted.await.map_err(|e| format!("{}: {e}", path.display()))?;
     let text: Vec<&str> = extracted.blocks.iter().map(|b| b.text.as_str()).collect();
     Ok(Text { pages: extracted.pages, text: text.join("\n") })

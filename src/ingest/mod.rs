@@ -10,7 +10,6 @@ mod stop;
 mod waiting;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +21,7 @@ use tokio::sync::{Notify, RwLock};
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError};
 use crate::embed::Embeddings;
-use crate::reading::ExtractLimits;
+use crate::reading::Parser;
 use crate::store::{
     AddedDocument, Attached, Attachment, BatchId, BatchRecord, DocumentId, DocumentKey, DocumentRecord,
     FileRecord, NewAttachments, NewChunk, NewDocument, NewFile, OnConflict, Quotas, StagedBlob, Warning,
@@ -34,14 +33,10 @@ use waiting::Waiting;
 pub use folder::{FolderError, Synced, files_below, sync_folder};
 pub use receiving::{Destination, Reception};
 
-/// How documents are read.
+/// How documents are read, and tried again.
 #[derive(Clone, Debug)]
 pub struct IngestSettings {
-    pub limits: ExtractLimits,
-    /// PDFium's library, where it is not in one of the usual places.
-    pub pdfium: Option<PathBuf>,
-    /// This program, which is started again to read a file.
-    pub program: PathBuf,
+    pub parser: Parser,
     /// The pauses before what failed through no fault of its own is tried again, one after the other.
     pub pauses: Vec<Duration>,
 }

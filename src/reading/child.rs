@@ -6,8 +6,7 @@
 
 mod inside;
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -78,6 +77,7 @@ pub enum ChildError {
 /// How a child says that the machine would not let it work; numbers of `sysexits.h`.
 const NO_LIMITS: u8 = 71;
 const NO_INPUT: u8 = 74;
+
 #[derive(Serialize, Deserialize)]
 struct Task {
     filename: String,
@@ -86,80 +86,87 @@ struct Task {
     processor_seconds: u64,
 }
 
-/// Reads a file in a child process: `program extract-document`.
-///
-/// `filename` is what its owner calls it, `path` where its bytes are. Dropping the future ends the child.
-pub async fn extract_in_child(
-    path: &Path,
-    filename: &str,
-    limits: &ExtractLimits,
-    pdfium: Option<&Path>,
-    program: &Path,
-) -> Result<Extracted, ChildError> {
-    let machine = |what: &str| {
-        let place = path.display().to_string();
-        let what = what.to_owned();
-        move |error: std::io::Error| ChildError::Machine(format!("{what} ({place}): {error}"))
-    };
-    let file = match tokio::fs::File::open(path).await {
-        Ok(file) => file.into_std().await,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(ChildError::Gone),
-        Err(error) => return Err(machine("the stored file could not be opened")(error)),
-    };
-    let task = Task {
-        // Enough for the extension, which is all that matters of it.
-        filename: filename
-            .chars()
-            .rev()
-            .take(255)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .filter(|c| *c != '\0')
-            .collect(),
-        max_characters: limits.max_characters,
-        memory_bytes: limits.memory_bytes,
-        processor_seconds: limits.timeout.as_secs().saturating_add(1),
-    };
-    let task = serde_json::to_string(&task).map_err(|error| ChildError::Machine(error.to_string()))?;
-    let mut command = Command::new(program);
-    command.arg(COMMAND).env_clear().env(TASK_VARIABLE, task);
-    command.envs(INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
-    if let Some(pdfium) = pdfium {
-        command.env(LIBRARY_VARIABLE, OsString::from(pdfium));
+/// A program that reads files, each in a process with limits.
+#[derive(Clone, Debug)]
+pub struct Parser {
+    /// This program, which is started again.
+    pub program: PathBuf,
+    pub limits: ExtractLimits,
+    /// PDFium's library, where it is not in one of the usual places.
+    pub pdfium: Option<PathBuf>,
+}
+
+impl Parser {
+    /// Reads a file in a child process: `program extract-document`.
+    ///
+    /// `filename` is what its owner calls it, `path` where its bytes are. Dropping the future ends the child.
+    pub async fn read(&self, path: &Path, filename: &str) -> Result<Extracted, ChildError> {
+        let limits = &self.limits;
+        let machine = |what: &str| {
+            let place = path.display().to_string();
+            let what = what.to_owned();
+            move |error: std::io::Error| ChildError::Machine(format!("{what} ({place}): {error}"))
+        };
+        let file = match tokio::fs::File::open(path).await {
+            Ok(file) => file.into_std().await,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(ChildError::Gone),
+            Err(error) => return Err(machine("the stored file could not be opened")(error)),
+        };
+        let task = Task {
+            // Enough for the extension, which is all that matters of it.
+            filename: filename
+                .chars()
+                .rev()
+                .take(255)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .filter(|c| *c != '\0')
+                .collect(),
+            max_characters: limits.max_characters,
+            memory_bytes: limits.memory_bytes,
+            processor_seconds: limits.timeout.as_secs().saturating_add(1),
+        };
+        let task = serde_json::to_string(&task).map_err(|error| ChildError::Machine(error.to_string()))?;
+        let mut command = Command::new(&self.program);
+        command.arg(COMMAND).env_clear().env(TASK_VARIABLE, task);
+        command.envs(INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
+        if let Some(pdfium) = &self.pdfium {
+            command.env(LIBRARY_VARIABLE, pdfium);
+        }
+        // Each arena of glibc reserves 64 MiB of address space.
+        command.env("MALLOC_ARENA_MAX", "1").env("RAYON_NUM_THREADS", "1");
+        command.stdin(Stdio::from(file)).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(machine("the parser could not be started"))?;
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(ChildError::Machine("the parser has no output".to_owned()));
+        };
+        let answer_limit =
+            limits.max_characters.saturating_mul(ANSWER_BYTES_PER_CHARACTER).saturating_add(ANSWER_BYTES);
+        let work = async {
+            // An answer over the limit closes the pipe, which ends the child.
+            let (answer, complaint) = tokio::join!(read_up_to(stdout, answer_limit), read_tail(stderr));
+            (answer, complaint, child.wait().await)
+        };
+        let Ok((answer, complaint, status)) = tokio::time::timeout(limits.timeout, work).await else {
+            return Err(timeout().into());
+        };
+        let answer = answer.map_err(machine("the parser's answer could not be read"))?;
+        let status = status.map_err(machine("the parser's end could not be learnt"))?;
+        if !complaint.is_empty() {
+            tracing::debug!(path = %path.display(), complaint, "the parser complained");
+        }
+        let Some(answer) = answer else { return Err(too_large(limits.max_characters).into()) };
+        if !status.success() {
+            tracing::warn!(path = %path.display(), %status, complaint, "the parser did not survive a file");
+            return Err(cause_of_death(status, &complaint));
+        }
+        let answer = serde_json::from_slice::<Result<Extracted, ExtractError>>(&answer);
+        answer.map(|extracted| extracted.map_err(ChildError::Document)).unwrap_or_else(|error| {
+            tracing::error!(path = %path.display(), %error, "the parser's answer makes no sense");
+            Err(crashed("The parser's answer makes no sense; see the server's log.").into())
+        })
     }
-    // Each arena of glibc reserves 64 MiB of address space.
-    command.env("MALLOC_ARENA_MAX", "1").env("RAYON_NUM_THREADS", "1");
-    command.stdin(Stdio::from(file)).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(machine("the parser could not be started"))?;
-    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(ChildError::Machine("the parser has no output".to_owned()));
-    };
-    let answer_limit =
-        limits.max_characters.saturating_mul(ANSWER_BYTES_PER_CHARACTER).saturating_add(ANSWER_BYTES);
-    let work = async {
-        // An answer over the limit closes the pipe, which ends the child.
-        let (answer, complaint) = tokio::join!(read_up_to(stdout, answer_limit), read_tail(stderr));
-        (answer, complaint, child.wait().await)
-    };
-    let Ok((answer, complaint, status)) = tokio::time::timeout(limits.timeout, work).await else {
-        return Err(timeout().into());
-    };
-    let answer = answer.map_err(machine("the parser's answer could not be read"))?;
-    let status = status.map_err(machine("the parser's end could not be learnt"))?;
-    if !complaint.is_empty() {
-        tracing::debug!(path = %path.display(), complaint, "the parser complained");
-    }
-    let Some(answer) = answer else { return Err(too_large(limits.max_characters).into()) };
-    if !status.success() {
-        tracing::warn!(path = %path.display(), %status, complaint, "the parser did not survive a file");
-        return Err(cause_of_death(status, &complaint));
-    }
-    let answer = serde_json::from_slice::<Result<Extracted, ExtractError>>(&answer);
-    answer.map(|extracted| extracted.map_err(ChildError::Document)).unwrap_or_else(|error| {
-        tracing::error!(path = %path.display(), %error, "the parser's answer makes no sense");
-        Err(crashed("The parser's answer makes no sense; see the server's log.").into())
-    })
 }
 
 async fn read_up_to(source: impl AsyncRead + Unpin, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
@@ -212,6 +219,10 @@ fn cause_of_death(status: ExitStatus, complaint: &str) -> ChildError {
 mod tests {
     use super::*;
 
+    fn parser(program: impl Into<PathBuf>, limits: &ExtractLimits) -> Parser {
+        Parser { program: program.into(), limits: limits.clone(), pdfium: None }
+    }
+
     /// `document` and its code, or what else went wrong.
     fn kind(error: &ChildError) -> &'static str {
         match error {
@@ -229,9 +240,8 @@ mod tests {
         for (program, expected) in
             [("/bin/true", "parser_crashed"), ("/bin/false", "parser_crashed"), ("/nowhere", "machine")]
         {
-            let error = extract_in_child(file.path(), "a.txt", &limits, None, Path::new(program))
-                .await
-                .expect_err("it cannot be read");
+            let error = parser(program, &limits).read(file.path(), "a.txt").await;
+            let error = error.expect_err("it cannot be read");
             assert_eq!(kind(&error), expected, "{program}");
         }
     }
@@ -271,7 +281,7 @@ mod tests {
             assert_eq!(end_of(script, &limits).await, what, "{script}");
         }
         let missing = Path::new("/nowhere/at/all");
-        let error = extract_in_child(missing, "a.txt", &limits, None, Path::new("/bin/true")).await;
+        let error = parser("/bin/true", &limits).read(missing, "a.txt").await;
         assert!(matches!(error, Err(ChildError::Gone)), "{error:?}");
     }
 
@@ -294,7 +304,7 @@ mod tests {
             .expect("the test input is good");
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))
             .expect("the test input is good");
-        let ended = extract_in_child(&program, "a.txt", limits, None, &program).await;
+        let ended = parser(&program, limits).read(&program, "a.txt").await;
         kind(&ended.expect_err("it cannot be read"))
     }
 }

@@ -19,7 +19,7 @@ mod options;
 mod pdf;
 mod text;
 
-pub use child::ExtractLimits;
+pub use child::{ExtractLimits, Parser};
 pub use document::{Block, BlockKind, Extracted, Format, LONGEST_HEADING, cut, linear_text, shortened};
 pub use error::{ExtractError, ExtractErrorKind};
 pub use extract::extract;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lastro::reading::child::{ChildError, ExtractLimits, extract_in_child};
+use lastro::reading::child::ChildError;
+use lastro::reading::{ExtractLimits, Parser};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/documents").join(name)
@@ -11,8 +12,9 @@ fn fixture(name: &str) -> PathBuf {
 
 /// The text of a file, or the code and message of its failure.
 async fn read_within(path: &Path, name: &str, limits: &ExtractLimits) -> Result<String, (String, String)> {
-    let program = Path::new(env!("CARGO_BIN_EXE_lastro"));
-    match extract_in_child(path, name, limits, None, program).await {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_lastro"));
+    let parser = Parser { program, limits: limits.clone(), pdfium: None };
+    match parser.read(path, name).await {
         Ok(document) => {
             let block = |block: &_| format!("{block:?}\n");
             Ok(document.blocks.iter().map(block).collect())

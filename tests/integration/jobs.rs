@@ -34,12 +34,12 @@ fn program_of(config: &Config) -> PathBuf {
 
 fn own_program(config: &mut Config) {
     many_pauses(config);
-    config.ingest.program = program_of(config);
+    config.ingest.parser.program = program_of(config);
 }
 
 fn own_program_for_a_while(config: &mut Config) {
     few_pauses(config);
-    config.ingest.program = program_of(config);
+    config.ingest.parser.program = program_of(config);
 }
 
 fn install(program: &Path, script: Option<&str>) {
@@ -154,7 +154,7 @@ async fn what_went_wrong_before_makes_no_file_too_large() {
     let mut world = World::prepared("").await;
     world.adjust(|config| {
         config.ingest.pauses = vec![Duration::from_secs(1); 1_000];
-        config.ingest.program = program_of(config);
+        config.ingest.parser.program = program_of(config);
     });
     let tried = world.data().with_file_name("tried");
     let script = |end: &str| format!("echo >> {}; {end}", tried.display());

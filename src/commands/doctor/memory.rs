@@ -15,7 +15,7 @@ pub fn check(config: &Config, report: &mut Report) {
     let model = config.embedding.as_ref().map_or(0, |embedding| {
         fs::metadata(embedding.folder.join("model.safetensors")).map_or(0, |found| found.len())
     });
-    let parsing = config.ingest.limits.memory_bytes;
+    let parsing = config.ingest.parser.limits.memory_bytes;
     let needed = model + parsing + BESIDES;
     let mut parts = format!("reading a file {}", size(parsing));
     if model > 0 {

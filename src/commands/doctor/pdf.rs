@@ -8,15 +8,14 @@ use std::time::Instant;
 
 use super::report::Report;
 use crate::config::Config;
-use crate::reading::child::extract_in_child;
 use crate::reading::{PdfiumLibrary, find_pdfium};
 
 /// What the test page says.
 const WORDS: &str = "Ballast keeps a ship upright";
 
 pub async fn check(config: &Config, report: &mut Report) {
-    let settings = &config.ingest;
-    match find_pdfium(settings.pdfium.as_deref()) {
+    let parser = &config.ingest.parser;
+    match find_pdfium(parser.pdfium.as_deref()) {
         Ok(Some(PdfiumLibrary::At(path))) => {
             report.ok("pdfium", format!("{}{}", path.display(), version_beside(&path)));
         }
@@ -38,16 +37,9 @@ pub async fn check(config: &Config, report: &mut Report) {
         }
     };
     let started = Instant::now();
-    let read = extract_in_child(
-        &probe.0,
-        "probe.pdf",
-        &settings.limits,
-        settings.pdfium.as_deref(),
-        &settings.program,
-    );
-    match read.await {
+    match parser.read(&probe.0, "probe.pdf").await {
         Ok(read) if read.blocks.iter().any(|block| block.text.contains(WORDS)) => {
-            let limit = settings.limits.memory_bytes >> 20;
+            let limit = parser.limits.memory_bytes >> 20;
             let took = started.elapsed().as_millis();
             report.ok("reading", format!("a PDF was read in {took} ms, in a process of {limit} MiB at most"));
         }

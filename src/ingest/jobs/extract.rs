@@ -8,7 +8,7 @@ use crate::chunking::{self, ApproximateTokens, CHUNK_SIZES, Tokens, TooManyChunk
 use crate::collection::CollectionError;
 use crate::embed::ModelInfo;
 use crate::ingest::Ingest;
-use crate::reading::child::{ChildError, extract_in_child};
+use crate::reading::child::ChildError;
 use crate::store::{Job, StoreError};
 
 /// A file whose reading takes the process down this often is given up. More than embedding may: both go on side by side,
@@ -25,10 +25,7 @@ impl Ingest {
         }
         let (store, document) = (self.catalog.store(), &job.document);
         let path = store.blob_path(&document.sha256);
-        let settings = &self.settings;
-        let pdfium = settings.pdfium.as_deref();
-        let extracted =
-            extract_in_child(&path, &document.filename, &settings.limits, pdfium, &settings.program)
+        let extracted = self.settings.parser.read(&path, &document.filename)
                 .await
                 .map_err(|error| match error {
                     ChildError::Document(error) => failure(error.code(), error.message()),
