@@ -219,10 +219,10 @@ fn what_is_wrong_with_a_page_is_seen() {
     );
     assert_eq!(page.anchors.iter().collect::<Vec<_>>(), ["a-b-c", "a-b-c-1"]);
     assert_eq!(page.links, ["docs/none.md"]);
-    assert_eq!(page.code, ["make no-such scripts/none", "$ lastro x"]);
-    assert_eq!(names_after(&page.code[0], "make ").collect::<Vec<_>>(), ["no-such"]);
-    assert_eq!(paths(&page.code[0]).collect::<Vec<_>>(), ["scripts/none"]);
-    assert_eq!(given(&page.code[1]), Some(vec!["x"]));
+    assert_eq!(page.code, ["b", "make no-such scripts/none", "$ lastro x"]);
+    assert_eq!(names_after(&page.code[1], "make ").collect::<Vec<_>>(), ["no-such"]);
+    assert_eq!(paths(&page.code[1]).collect::<Vec<_>>(), ["scripts/none"]);
+    assert_eq!(given(&page.code[2]), Some(vec!["x"]));
     let pages = BTreeMap::from([(PathBuf::from("README.md"), page)]);
     for (link, is_wrong) in [("#a-b-c", false), ("#d", true), ("docs/none.md", true), ("../up.md", true)] {
         assert_eq!(problem(&pages, Path::new("README.md"), link).is_some(), is_wrong, "{link}");
