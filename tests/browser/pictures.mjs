@@ -1,4 +1,5 @@
-// Renews the pictures of the README: a question of the sample documents, answered by the real models, its sources open.
+// Renews the pictures of README.md and docs/guide/page.md: a question of the sample documents, answered by the real
+// models, its sources open.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, TOOLS, until } from './processes.mjs';

@@ -10,6 +10,7 @@ mod counting;
 mod cursors;
 mod deletions;
 mod disconnects;
+mod docs;
 mod doctor;
 mod documents;
 mod draining;
