@@ -44,7 +44,7 @@ async fn small_key(world: &World) -> String {
 
 /// No file is read: there is nothing to read it with.
 fn nothing_is_read(config: &mut Config) {
-    config.ingest.program = config.data.with_file_name("nosuch");
+    config.ingest.parser.program = config.data.with_file_name("nosuch");
     config.ingest.pauses = vec![Duration::from_secs(600); 3];
 }
 

@@ -133,7 +133,7 @@ impl World {
             ..options
         };
         let mut config = Config::load(options, None).expect("settings");
-        config.ingest.program = env!("CARGO_BIN_EXE_lastro").into();
+        config.ingest.parser.program = env!("CARGO_BIN_EXE_lastro").into();
         (self.adjust)(&mut config);
         config
     }
