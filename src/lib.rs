@@ -60,6 +60,7 @@ pub mod config;
 pub mod embed;
 pub mod index;
 pub mod ingest;
+pub mod json;
 pub mod net;
 pub mod openai;
 pub mod prompt;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Each module and what it may use. `access` may be used by all but the leaves, and what is [`BELOW`] by all.
 const MAY_USE: &[(&str, &[&str])] = &[
     // Below the leaves.
+    ("json", &[]),
     ("net", &[]),
     ("system", &[]),
     ("tasks", &[]),
