@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("system", &[]),
     ("tasks", &[]),
+    ("words", &[]),
     // Leaves.
     ("access", &[]),
     ("embed", &[]),
