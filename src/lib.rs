@@ -27,8 +27,7 @@
 //! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`], [`telemetry`] | leaves: they do not know one another | |
 //! | [`chunking`] | a document into chunks, an outline, a language | [`reading`], [`store`]'s records |
 //! | [`reading`] | a file's bytes into text, in a child process with limits | |
-//! | [`sentences`] | a text's sentences, for [`chunking`] and [`prompt`] | |
-//! | [`system`] | the time, and random digits: for all | |
+//! | [`json`], [`net`], [`tasks`], [`words`], [`system`] | below all, and used by all: JSON as text, sockets and silences, work beside the asynchronous threads, words and sentences, the time and random digits | |
 //!
 //! Imports run down this table and never up; a test in `tests/integration/imports.rs` holds it.
 //!

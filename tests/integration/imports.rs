@@ -18,16 +18,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("index", &[]),
     ("openai", &[]),
     ("reading", &[]),
-    ("sentences", &[]),
     ("store", &[]),
     ("telemetry", &[]),
     ("trace", &[]),
     ("upstream", &[]),
     // What is built of them.
     ("collection", &["store", "index"]),
-    ("chunking", &["reading", "sentences", "store"]),
+    ("chunking", &["reading", "store"]),
     ("ingest", &["chunking", "collection", "embed", "reading", "store"]),
-    ("prompt", &["openai", "sentences"]),
+    ("prompt", &["openai"]),
     ("citation", &["openai", "prompt"]),
     ("selection", &["collection", "openai", "store"]),
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
@@ -73,18 +72,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["api", "app", "telemetry"]),
     ("commands", &["app", "config", "embed", "ingest", "openai", "reading", "server", "store", "upstream"]),
 ];
-const LEAVES: &[&str] = &[
-    "access",
-    "embed",
-    "index",
-    "openai",
-    "reading",
-    "sentences",
-    "store",
-    "telemetry",
-    "trace",
-    "upstream",
-];
+const BELOW: &[&str] = &["json", "net", "system", "tasks", "words"];
+const LEAVES: &[&str] =
+    &["access", "embed", "index", "openai", "reading", "store", "telemetry", "trace", "upstream"];
 
 /// Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {
