@@ -25,6 +25,7 @@ use crate::openai;
 use crate::prompt::Window;
 use crate::rag;
 use crate::store::{DataLock, Quota, Quotas, SqliteStore, Store, StoreError};
+use crate::tasks;
 use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
@@ -91,8 +92,7 @@ impl App {
         let embeddings = config.embedding.as_ref().map(|e| Embeddings::prepare(e.folder.clone(), e.device));
         let data = config.data.clone();
         let open = move || Ok::<_, StoreError>((DataLock::take(&data)?, SqliteStore::open(&data)?));
-        let opened_store = tokio::task::spawn_blocking(open).await;
-        let (lock, store) = opened_store.map_err(|e| StoreError::Worker(e.to_string()))??;
+        let (lock, store) = tasks::blocking(open).await?;
         let keys = Arc::new(keys::open(&store, &config.keys).await?);
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");

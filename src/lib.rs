@@ -27,8 +27,7 @@
 //! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`], [`telemetry`] | leaves: they do not know one another | |
 //! | [`chunking`] | a document into chunks, an outline, a language | [`reading`], [`store`]'s records |
 //! | [`reading`] | a file's bytes into text, in a child process with limits | |
-//! | [`sentences`] | a text's sentences, for [`chunking`] and [`prompt`] | |
-//! | [`system`] | the time, and random digits: for all | |
+//! | [`json`], [`net`], [`tasks`], [`words`], [`system`] | below all, and used by all: JSON as text, sockets and silences, work beside the asynchronous threads, words and sentences, the time and random digits | |
 //!
 //! Imports run down this table and never up; a test in `tests/integration/imports.rs` holds it.
 //!
@@ -60,16 +59,19 @@ pub mod config;
 pub mod embed;
 pub mod index;
 pub mod ingest;
+pub mod json;
+pub mod net;
 pub mod openai;
 pub mod prompt;
 pub mod rag;
 pub mod reading;
 pub mod relay;
 pub mod selection;
-pub mod sentences;
 pub mod server;
 pub mod store;
 pub mod system;
+pub mod tasks;
 pub mod telemetry;
 pub mod trace;
 pub mod upstream;
+pub mod words;

@@ -24,6 +24,7 @@ use crate::embed::{EmbedError, Embedded, Embeddings, Side};
 use crate::openai::{
     Cut, EmbeddingsList, EmbeddingsRequest, InputType, RequestError, embeddings_model, parse_body,
 };
+use crate::tasks;
 
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -112,10 +113,9 @@ async fn embed(embeddings: &Embeddings, body: &[u8]) -> Result<Response, ApiErro
     // Thousands of vectors are megabytes of digits.
     let write = move || {
         let list = EmbeddingsList::new(&info.name, vectors, tokens, request.encoding_format);
-        serde_json::to_vec(&list).map_err(|error| error.to_string())
+        serde_json::to_vec(&list).map_err(|error| EmbedError::Failed(error.to_string()))
     };
-    let written = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(error.to_string()));
-    let json = written.map_err(EmbedError::Failed)?;
+    let json = tasks::blocking(write).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response())
 }
 

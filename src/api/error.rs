@@ -9,8 +9,8 @@ use axum::{Json, http::StatusCode};
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use crate::access::{Refusal, Scope};
+use crate::net::{io_kind, root_cause};
 use crate::openai::ErrorBody;
-use crate::upstream::{io_kind, root_cause};
 
 /// What a client is told. The cause of a server's error is in the log, not here.
 #[derive(Debug)]

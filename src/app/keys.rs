@@ -1,14 +1,16 @@
 //! Keys that are made, granted more and revoked: in the store first, then in force at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use std::sync::Arc;
+use tokio::task::JoinError;
 
 use super::App;
 use crate::access::{Access, Hash, Keys, Limits, Scope, Scopes, Secret, Terms};
 use crate::collection::CollectionError;
 use crate::store::{CollectionId, KeyRecord, NewKey, Store, StoreError};
 use crate::system::{now, seconds};
+use crate::tasks::to_its_end;
 
 const DAY: u64 = 86_400;
 /// A hundred years: longer is a slip.
@@ -43,6 +45,12 @@ pub enum KeyError {
     Store(#[from] StoreError),
     #[error("no random bytes: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl From<JoinError> for KeyError {
+    fn from(died: JoinError) -> Self {
+        Self::Store(died.into())
+    }
 }
 
 fn bad(field: &'static str, problem: impl Into<String>) -> KeyError {
@@ -243,13 +251,6 @@ impl App {
     "{0} can be reached by others, and there are no keys: make one with `lastro keys create NAME --admin` on the same --data folder, listen on 127.0.0.1, or say --allow-remote-without-keys"
 )]
 pub struct Exposed(std::net::SocketAddr);
-
-/// Steps that belong together, even if whoever asked for them leaves half-way.
-async fn to_its_end<T: Send + 'static>(
-    steps: impl Future<Output = Result<T, KeyError>> + Send + 'static,
-) -> Result<T, KeyError> {
-    tokio::spawn(steps).await.map_err(|e| StoreError::Worker(e.to_string()))?
-}
 
 /// Scopes by their names.
 pub fn scopes(names: Option<&[String]>) -> Result<Scopes, KeyError> {

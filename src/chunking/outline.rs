@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::units::floor;
 use crate::reading::{Block, BlockKind, Extracted, LONGEST_HEADING, cut};
-use crate::sentences::sentences;
 use crate::store::{Outline, OutlineHeading};
+use crate::words::sentences;
 
 /// The opening ends with the sentence that passes this, in characters.
 const OPENING: usize = 600;

@@ -168,7 +168,7 @@ fn parts(text: &str, kind: BlockKind) -> Vec<Range<usize>> {
 fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let (mut start, mut end) = (0, 0);
-    for sentence in crate::sentences::sentences(text) {
+    for sentence in crate::words::sentences(text) {
         end += sentence.len();
         if end == text.len() || starts_word(text, end) {
             found.push(&text[start..end]);

@@ -11,7 +11,7 @@ use super::frames::{Frames, Part, event};
 use super::marks::Marks;
 use super::rewrite::Rewrite;
 use super::source::{Annotation, Source, annotations};
-use crate::openai::ascii;
+use crate::json::ascii;
 
 /// Choices beyond this are not read: OpenAI's own limit of `n`.
 const MOST_CHOICES: usize = 128;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::rewrite::Rewrite;
 use super::source::Source;
-use crate::openai::ascii;
+use crate::json::ascii;
 
 /// A comment of server-sent events, which clients pass over, and then the stream as it is.
 pub(super) struct Comment(Bytes);

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::frames::{Frames, Part, event};
 use super::rewrite::Rewrite;
-use super::search_call::{LONGEST, SearchCall, quoted};
-use crate::openai::Object;
+use super::search_call::{LONGEST, SearchCall};
+use crate::json::{Object, quoted_ascii};
 
 /// Reads and rewrites events as they pass. What is no event of a response stays as it is.
 pub(super) struct Events {
@@ -173,7 +173,7 @@ impl Events {
         }
         let item = |completed| format!("\"output_index\":0,\"item\":{}", self.call.item(completed));
         let (begun, ended) = (item(false), item(true));
-        let of_call = format!("\"output_index\":0,\"item_id\":{}", quoted(&self.call.id));
+        let of_call = format!("\"output_index\":0,\"item_id\":{}", quoted_ascii(&self.call.id));
         self.tell("response.output_item.added", &begun);
         for state in ["in_progress", "searching", "completed"] {
             self.tell(&format!("response.file_search_call.{state}"), &of_call);

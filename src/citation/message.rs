@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::marks::Marks;
 use super::source::{Source, annotations};
+use crate::json::span;
 
 #[derive(Deserialize)]
 struct Completion<'a> {
@@ -27,8 +28,7 @@ pub(super) fn annotated(answer: &str, sources: &[Source]) -> Option<String> {
     let mut out = String::with_capacity(answer.len() + 256 * sources.len());
     let mut written = 0;
     for choice in &completion.choices {
-        // A borrowed RawValue is a part of the text that was parsed.
-        let start = choice.message.get().as_ptr() as usize - answer.as_ptr() as usize;
+        let start = span(answer, choice.message).start;
         if let Some((span, annotations)) = edit(choice.message.get(), sources) {
             out.push_str(&answer[written..start + span.start]);
             out.push_str(&annotations);
@@ -50,12 +50,12 @@ fn edit(message: &str, sources: &[Source]) -> Option<(Range<usize>, String)> {
     let mut marks = Marks::of(sources.len());
     marks.push(&content);
     let list = serde_json::to_string(&annotations(sources, &marks)).ok()?;
-    let Some(theirs) = entries.get("annotations").map(|value| value.get()) else {
+    let Some(theirs) = entries.get("annotations").copied() else {
         let end = message.rfind('}')?;
         return Some((end..end, format!(",\"annotations\":{list}")));
     };
-    let start = theirs.as_ptr() as usize - message.as_ptr() as usize;
-    let end = start + theirs.len();
+    let Range { start, end } = span(message, theirs);
+    let theirs = theirs.get();
     let inside = theirs.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match inside {
         None if theirs == "null" => Some((start..end, list)),

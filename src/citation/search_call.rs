@@ -8,7 +8,8 @@ use super::events::Events;
 use super::marks::Marks;
 use super::whole::Whole;
 use super::{Kind, rewritten};
-use crate::openai::{Object, SentTools, ascii};
+use crate::json::{Object, ascii, quoted_ascii};
+use crate::openai::SentTools;
 use crate::prompt::Passage;
 
 /// A longer answer that is not streamed passes as it is, and so does a longer event.
@@ -64,9 +65,9 @@ impl SearchCall {
     /// The call as an element of the output.
     pub(super) fn item(&self, completed: bool) -> String {
         let status = if completed { "completed" } else { "in_progress" };
-        let query = if completed { quoted(&self.query) } else { String::new() };
+        let query = if completed { quoted_ascii(&self.query) } else { String::new() };
         let results = self.results.as_deref().filter(|_| completed).unwrap_or("null");
-        let id = quoted(&self.id);
+        let id = quoted_ascii(&self.id);
         format!(
             "{{\"id\":{id},\"type\":\"file_search_call\",\"status\":\"{status}\",\"queries\":[{query}],\"results\":{results}}}"
         )
@@ -88,7 +89,7 @@ impl SearchCall {
     pub(super) fn echoed(&self, mut response: Object<'_>) -> Option<String> {
         if let Some(sent) = &self.tools {
             response.set("tools", sent.tools.clone());
-            response.set("tool_choice", sent.tool_choice.clone().unwrap_or_else(|| quoted("auto")));
+            response.set("tool_choice", sent.tool_choice.clone().unwrap_or_else(|| quoted_ascii("auto")));
         }
         Some(response.to_json())
     }
@@ -148,7 +149,7 @@ impl SearchCall {
 
 impl File {
     fn cited(&self, index: usize) -> String {
-        let (id, name) = (quoted(&self.id), quoted(&self.name));
+        let (id, name) = (quoted_ascii(&self.id), quoted_ascii(&self.name));
         format!("{{\"type\":\"file_citation\",\"index\":{index},\"file_id\":{id},\"filename\":{name}}}")
     }
 }
@@ -177,9 +178,4 @@ fn found(passage: &Passage, score: Option<f32>) -> Value {
         found["score"] = score.clamp(0.0, 1.0).into();
     }
     found
-}
-
-/// Text as JSON that no client takes for several lines.
-pub(super) fn quoted(text: &str) -> String {
-    ascii(&Value::from(text).to_string())
 }

@@ -9,7 +9,6 @@ use parking_lot::RwLock;
 
 use super::lag::Lag;
 use super::runs::UnderWay;
-use super::words::blocking;
 use super::{Collection, CollectionError, Embedder, Settings, is_handle};
 use crate::access::{Access, Keys, Scope};
 use crate::index::LexicalIndex;
@@ -17,6 +16,7 @@ use crate::store::{
     BatchId, BatchRecord, CollectionId, CollectionUpdate, DocumentId, DocumentRecord, FileId, NewCollection,
     Origin, Sight, Store, StoreError,
 };
+use crate::tasks::blocking;
 
 /// A collection to be made.
 #[derive(Clone, Debug, Default)]
@@ -265,7 +265,7 @@ impl Catalog {
                 tracing::warn!(%error, "what a deleted collection held stays until the next try");
             }
             collection.discard_words().await?;
-            blocking(move || LexicalIndex::remove(&folder)).await
+            Ok(blocking(move || LexicalIndex::remove(&folder)).await?)
         })
         .await
     }

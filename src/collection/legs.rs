@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::words::{Trust, blocking};
+use super::words::Trust;
 use super::{Catalog, CollectionError, EmbedderError, EmbeddingModel, Scope};
 use crate::index::{Filter, IndexError, Scored};
+use crate::tasks::blocking;
 
 /// How deep each ranking is read before fusing.
 const DEPTH: usize = 100;
@@ -98,12 +99,12 @@ async fn words(catalog: &Catalog, scope: &Scope, text: &str, deadline: Instant) 
             let Some(index) = collection.words.answering() else { return Ok(Vec::new()) };
             let (text, filter, searched) = (text.to_owned(), filter(scope), index.clone());
             match (blocking(move || searched.search(&text, DEPTH, &filter)).await, next) {
-                (Err(CollectionError::Index(IndexError::Damaged(error))), Some(trust)) => {
+                (Err(IndexError::Damaged(error)), Some(trust)) => {
                     tracing::warn!(error, collection = collection.label(), "lexical index broke in a search");
                     collection.words.distrust(&index, trust);
                     next = trust.less();
                 }
-                (found, _) => return found,
+                (found, _) => return Ok(found?),
             }
         }
     };

@@ -21,6 +21,8 @@ pub use settings::{OnEmpty, Settings, SettingsError};
 
 use std::sync::Arc;
 
+use tokio::task::JoinError;
+
 use crate::index::IndexError;
 use crate::store::StoreError;
 
@@ -67,6 +69,12 @@ pub enum CollectionError {
     /// A worker thread died.
     #[error("search worker: {0}")]
     Worker(String),
+}
+
+impl From<JoinError> for CollectionError {
+    fn from(died: JoinError) -> Self {
+        Self::Worker(died.to_string())
+    }
 }
 
 impl CollectionError {

@@ -44,9 +44,7 @@ impl Runs {
             *next.lock() = None;
             work().await.map_err(Arc::new)
         });
-        let outcome = async {
-            task.await.unwrap_or_else(|died| Err(Arc::new(CollectionError::Worker(died.to_string()))))
-        };
+        let outcome = async { task.await.unwrap_or_else(|died| Err(Arc::new(died.into()))) };
         outcome.boxed().shared()
     }
 

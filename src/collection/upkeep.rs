@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::runs::Runs;
-use super::words::blocking;
 use super::{Catalog, Collection, CollectionError};
 use crate::index::{IndexError, LexicalIndex};
 use crate::store::{CollectionId, Store, StoreError};
+use crate::tasks::{blocking, to_its_end};
 
 /// At a stop, for what is still under way. What it would have finished is made up for at the next start.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ impl Catalog {
             let _under_way = under_way;
             steps.await
         };
-        tokio::spawn(steps).await.map_err(|e| CollectionError::Worker(e.to_string()))?
+        to_its_end(steps).await
     }
 }
 

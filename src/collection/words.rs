@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use super::{CollectionError, with_headings};
 use crate::index::{IndexError, LexicalBatch, LexicalIndex, LexicalRow};
 use crate::store::{ChunkMark, CollectionRecord, Revision, Store, room};
+use crate::tasks::blocking;
 
 /// Bytes of text read at a time: all of a large collection would be in memory at once.
 const TEXT_AT_ONCE: usize = 8 << 20;
@@ -159,17 +160,19 @@ impl Words {
         let (folder, identity) = (self.folder.clone(), store.identity().to_owned());
         let clear = !self.cleared.swap(true, Ordering::Relaxed);
         let (oldest, newest) = (record.removals_since, record.revision);
-        blocking(move || {
+        let opened = blocking(move || {
             if clear {
                 LexicalIndex::clear_leftovers(&folder)?;
             }
             let Some(index) = LexicalIndex::open(&folder, &identity)? else { return Ok(None) };
             let revision = index.revision()?;
             // Ahead of the store, it belongs to another past; far behind, it holds what nobody knows to have been removed.
-            Ok((revision <= newest && (revision >= oldest || index.is_empty()))
-                .then(|| Answering { index: Arc::new(index), revision }))
-        })
-        .await
+            Ok::<_, IndexError>(
+                (revision <= newest && (revision >= oldest || index.is_empty()))
+                    .then(|| Answering { index: Arc::new(index), revision }),
+            )
+        });
+        Ok(opened.await?)
     }
 
     async fn build(
@@ -213,7 +216,7 @@ impl Words {
     /// Writes those files anew.
     pub async fn purge(&self) -> Result<(), CollectionError> {
         match self.answering() {
-            Some(index) => blocking(move || index.purge()).await,
+            Some(index) => Ok(blocking(move || index.purge()).await?),
             None => Ok(()),
         }
     }
@@ -222,11 +225,11 @@ impl Words {
     pub async fn discard(&self) -> Result<(), CollectionError> {
         *self.answering.write() = None;
         let folder = self.folder.clone();
-        blocking(move || {
+        let removed = blocking(move || {
             LexicalIndex::clear_leftovers(&folder)?;
             LexicalIndex::remove(&folder)
-        })
-        .await
+        });
+        Ok(removed.await?)
     }
 }
 
@@ -274,12 +277,4 @@ fn make_room(folder: &std::path::Path, answers: bool) -> Result<(), IndexError> 
         return Err(Error::new(ErrorKind::StorageFull, short).into());
     }
     LexicalIndex::remove(folder)
-}
-
-/// Work that blocks, on a thread that may.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
-) -> Result<T, CollectionError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.unwrap_or_else(|ended| Err(IndexError::of_worker(ended)))?)
 }

@@ -26,7 +26,7 @@ pub use search::search;
 pub enum CommandError {
     #[error(transparent)]
     App(#[from] crate::app::AppError),
-    #[error("the server could not be asked: {}", crate::upstream::root_cause(.0))]
+    #[error("the server could not be asked: {}", crate::net::root_cause(.0))]
     Http(#[from] reqwest::Error),
     /// The server said no; this is its message.
     #[error("{0}")]

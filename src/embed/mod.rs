@@ -26,6 +26,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tracing::{error, info};
 
 pub use device::{DeviceChoice, gpu, has_gpu_driver};
@@ -36,6 +37,8 @@ use batch::{Reply, Text};
 use model::Model;
 use queue::{Queue, Urgency};
 use tokens::Whole;
+
+use crate::tasks;
 
 /// What any model can embed.
 const PROBE: &str = "A plain sentence of a few words.";
@@ -61,6 +64,12 @@ pub enum EmbedError {
     TooLong { place: usize, of: usize, tokens: usize, at_least: bool, window: usize },
     #[error("the embedding failed: {0}")]
     Failed(String),
+}
+
+impl From<JoinError> for EmbedError {
+    fn from(died: JoinError) -> Self {
+        Self::Failed(died.to_string())
+    }
 }
 
 /// A handle to the embedding thread. The thread ends when the last handle is gone.
@@ -195,8 +204,7 @@ impl Embeddings {
         most: Option<usize>,
     ) -> Result<Embedded, EmbedError> {
         let info = self.info()?;
-        let encoded = tokio::task::spawn_blocking(move || encode(&info, side, &texts, most));
-        let encoded = encoded.await.unwrap_or_else(|error| Err(EmbedError::Failed(error.to_string())))?;
+        let encoded = tasks::blocking(move || encode(&info, side, &texts, most)).await?;
         let tokens = encoded.iter().map(Vec::len).sum();
         let vectors = self.embed(Urgency::InTurn, encoded.into_iter().map(Text::Encoded)).await?;
         Ok(Embedded { vectors: vectors.into_iter().collect::<Result<_, _>>()?, tokens })

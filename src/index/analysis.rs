@@ -8,6 +8,8 @@ use tantivy::tokenizer::{
     TokenStream, Tokenizer,
 };
 
+use crate::words::is_without_spaces;
+
 /// Longer runs of letters are encoded data, not words.
 const LONGEST_TERM: usize = 80;
 
@@ -77,12 +79,6 @@ impl Tokenizer for Words {
     }
 }
 
-fn stands_alone(c: char) -> bool {
-    matches!(u32::from(c),
-        0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1780..=0x17FF // Thai, Lao, Burmese, Khmer
-        | 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF)
-}
-
 /// Marks that continue a word: combining accents, and vowel signs of Indic scripts and of Arabic.
 fn continues(c: char) -> bool {
     c.is_alphanumeric()
@@ -97,11 +93,11 @@ impl TokenStream for WordStream<'_> {
             return false;
         };
         let from = self.at + skipped;
-        let length = if stands_alone(first) {
+        let length = if is_without_spaces(first) {
             first.len_utf8()
         } else {
             let word = &self.text[from..];
-            word.find(|c| !continues(c) || stands_alone(c)).unwrap_or(word.len())
+            word.find(|c| !continues(c) || is_without_spaces(c)).unwrap_or(word.len())
         };
         self.at = from + length;
         self.token.text.clear();
@@ -123,6 +119,8 @@ impl TokenStream for WordStream<'_> {
 
 #[cfg(test)]
 mod tests {
+    use unicode_normalization::UnicodeNormalization;
+
     use super::*;
 
     fn terms(mut analyzer: TextAnalyzer, text: &str) -> Vec<String> {
@@ -136,6 +134,18 @@ mod tests {
         assert_eq!(terms(stemmed(Some("pt")), "declaração"), terms(stemmed(Some("pt")), "DECLARAÇÕES"));
         assert_eq!(terms(folded(Some("pt")), "Informação"), ["informacao"]);
         assert_eq!(terms(folded(Some("pt")), "de um Coração"), ["coracao"]);
+    }
+
+    /// Questions are read with accents folded by [`crate::words`], and searched with accents folded by tantivy.
+    #[test]
+    fn accents_are_folded_as_everywhere() {
+        // In lower case `İ` is an `i` with a dot of its own.
+        let letters = ('a'..='\u{17f}').filter(|c| c.is_alphabetic() && *c != 'İ');
+        // Tantivy spells out letters of their own, such as `ß`; the others are those with accents.
+        for letter in letters.filter(|c| c.to_string().nfd().count() > 1) {
+            let ours: String = crate::words::folded(&letter.to_string()).collect();
+            assert_eq!(terms(folded(None), &letter.to_string()), [ours], "{letter}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use parking_lot::RwLock;
 
 use super::{Filter, IndexError, Scored, VectorBatch, VectorIndex};
+use crate::tasks::blocking;
 
 /// An exact scan in memory: 4 bytes a dimension and chunk.
 pub struct ExactScan {
@@ -183,12 +184,6 @@ impl VectorIndex for ExactScan {
         let rows = self.rows.clone();
         blocking(move || rows.read().scan(&query, k, &filter, deadline)).await
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
-) -> Result<T, IndexError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|ended| Err(IndexError::of_worker(ended)))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use tokio::task::JoinError;
 
 pub use exact::ExactScan;
 pub use lexical::{LexicalBatch, LexicalIndex, LexicalRow};
@@ -38,9 +39,9 @@ pub enum IndexError {
     Io(#[from] std::io::Error),
 }
 
-impl IndexError {
+impl From<JoinError> for IndexError {
     /// A worker that died, as tantivy's do on some damaged files; or one that was not begun, since the process ends.
-    pub fn of_worker(ended: tokio::task::JoinError) -> Self {
+    fn from(ended: JoinError) -> Self {
         if ended.is_panic() {
             Self::Damaged(format!("a worker died: {ended}"))
         } else {

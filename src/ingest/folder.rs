@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::task::JoinError;
 
 use super::Ingest;
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError, New, Settings, is_handle};
 use crate::store::{OnConflict, Origin, Status, compared_name};
+use crate::tasks;
 
 /// Subfolders within a collection's folder are read this deep.
 const DEEPEST: usize = 16;
@@ -42,6 +44,12 @@ pub enum FolderError {
     NameTaken(String),
     #[error(transparent)]
     Collection(#[from] CollectionError),
+}
+
+impl From<JoinError> for FolderError {
+    fn from(died: JoinError) -> Self {
+        Self::Collection(died.into())
+    }
 }
 
 /// Makes the collections of a folder equal to it: new, changed and removed files, told by their content. A
@@ -101,9 +109,7 @@ async fn sync_one(
     let settings = read_settings(folder)?;
     let collection = open(catalog, access, name, &settings).await?;
     let folder = folder.to_owned();
-    let files = tokio::task::spawn_blocking(move || hash_files(&folder))
-        .await
-        .map_err(|e| CollectionError::Worker(e.to_string()))??;
+    let files = tasks::blocking(move || hash_files(&folder)).await?;
     let mut synced = Synced::default();
     // Names that only differ in how their accents are encoded are two here, and one where documents are replaced.
     let mut times: BTreeMap<String, usize> = BTreeMap::new();

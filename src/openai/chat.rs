@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 
 use super::file_search::FileSearch;
 use super::request::RequestError;
-use super::spans::{Entries, Repeated, span};
 use super::tools::{self, ReadTools, Tools};
 pub use response::{ResponseParts, SentTools};
+
+use crate::json::{Entries, Repeated, quoted, span};
 
 /// Fields of a chat that vLLM makes its prompt of, beside messages and tools.
 const RENDERING: [&str; 6] = [
@@ -282,10 +283,6 @@ fn number(top: &Entries<'_>, key: &str) -> Option<u64> {
 
 fn role(message: &Entries<'_>) -> Option<Role> {
     serde_json::from_str(message.last("role")?.get()).ok()
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 fn read_content(content: &RawValue, start: usize) -> Result<(String, Option<Place>), ChatRequestError> {

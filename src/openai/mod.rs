@@ -3,7 +3,6 @@
 //! A request that goes upstream is never rebuilt from types, which would lose what they do not know:
 //! [`ChatRequest`] keeps the original bytes and replaces spans of them.
 
-mod ascii;
 mod attributes;
 mod chat;
 mod embeddings;
@@ -14,16 +13,13 @@ mod filter;
 mod keys;
 mod media;
 mod models;
-mod object;
 mod objects;
 mod pages;
 mod request;
 mod search_calls;
-mod spans;
 mod tools;
 mod vector_stores;
 
-pub use ascii::ascii;
 pub use attributes::{AttributeValue, Attributes, Metadata};
 pub use chat::{ChatRequest, ChatRequestError, Edits, ResponseParts, Role, SentTools, Turn};
 pub use embeddings::{Cut, EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
@@ -34,7 +30,6 @@ pub use filter::{Comparison, Filter};
 pub use keys::{CreateKey, GrantKey, KeyLimits, KeyObject};
 pub use media::{Medium, take_media, without_media};
 pub use models::{find_model, model_as, own_model, read_models, with_collections, with_own_model};
-pub use object::Object;
 pub use objects::*;
 pub use pages::{FILES, List, OBJECTS, PageLimits, PageQuery, QueryString};
 pub use request::{Body, Fields, RequestError, parse_body, parse_value};

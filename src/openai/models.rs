@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::json::span;
+
 #[derive(Deserialize)]
 struct RawList<'a> {
     #[serde(borrow)]
@@ -136,7 +138,7 @@ pub fn with_collections(body: &[u8], collections: &[String]) -> Option<Vec<u8>> 
     let text = std::str::from_utf8(body).ok()?;
     let list: RawList<'_> = serde_json::from_str(text).ok()?;
     let Some(last) = list.data.last() else { return Some(body.to_vec()) };
-    let at = last.get().as_ptr() as usize - text.as_ptr() as usize + last.get().len();
+    let at = span(text, last).end;
     let mut added = String::new();
     for raw in &list.data {
         let RawModel { id, .. } = serde_json::from_str(raw.get()).ok()?;
@@ -154,21 +156,17 @@ pub fn with_own_model(body: &[u8], id: &str, created: i64) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?;
     let list: RawList<'_> = serde_json::from_str(text).ok()?;
     let ours = own_model(id, created);
-    let span = |raw: &RawValue| {
-        let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-        start..start + raw.get().len()
-    };
     let named = list
         .data
         .iter()
         .find(|raw| serde_json::from_str(raw.get()).is_ok_and(|model: RawModel| model.id == id));
     if let Some(named) = named {
-        let span = span(named);
+        let span = span(text, named);
         return Some([&body[..span.start], ours.as_bytes(), &body[span.end..]].concat());
     }
     match list.data.last() {
         Some(last) => {
-            let at = span(last).end;
+            let at = span(text, last).end;
             Some([&body[..at], b",", ours.as_bytes(), &body[at..]].concat())
         }
         None => {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use memchr::memmem;
 use serde_json::value::RawValue;
 
-use super::spans::{Entries, cuts, elements, is_text, span, without};
+use crate::json::{Entries, cuts, elements, is_text, span, without};
 
 const CALL: &str = "file_search_call";
 const REFERENCE: &str = "item_reference";

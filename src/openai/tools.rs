@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::file_search::FileSearch;
 use super::request::RequestError;
-use super::spans::{Entries, cuts, elements, is_text, span, without};
+use crate::json::{Entries, cuts, elements, is_text, span, without};
 
 /// What goes with the last tool: LLM servers refuse these without tools.
 const OF_TOOLS: [&str; 2] = ["tool_choice", "parallel_tool_calls"];

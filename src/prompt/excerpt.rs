@@ -1,11 +1,9 @@
 //! The part of a passage that is kept where the whole has no room.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::estimate_text;
-use crate::sentences::sentences;
+use crate::words::{folded, sentences};
 
 /// Words that share so many letters at their beginning are taken for forms of one word.
 const STEM: usize = 5;
@@ -59,10 +57,7 @@ fn first_words(text: &str, room: u64) -> &str {
 fn stems(text: &str) -> Vec<String> {
     let mut stems: Vec<String> = text
         .unicode_words()
-        .map(|word| {
-            let letters = word.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
-            letters.collect::<String>()
-        })
+        .map(|word| folded(word).collect::<String>())
         .filter(|word| word.chars().count() >= SHORTEST_WORD)
         // Numbers and codes have no forms.
         .map(|word| match word.contains(char::is_numeric) {

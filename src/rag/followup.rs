@@ -10,6 +10,7 @@ mod words;
 use std::borrow::Cow;
 
 use crate::openai::{Role, Turn};
+use crate::words::is_without_spaces;
 use words::{Word, words};
 
 /// Longer questions say what they are about, in bytes.
@@ -66,7 +67,7 @@ fn exchanges(earlier: &[Turn]) -> Vec<Exchange<'_>> {
 /// Whether a question needs the turns before it to be understood.
 fn leans(question: &str, said: &[Word], before: &Exchange<'_>) -> bool {
     let Some(first) = said.first() else { return false };
-    if question.len() > LONGEST || question.chars().any(is_of_a_script_without_spaces) {
+    if question.len() > LONGEST || question.chars().any(is_without_spaces) {
         return false;
     }
     let subjects = said.iter().filter(|word| word.is_subject()).count();
@@ -80,11 +81,6 @@ fn leans(question: &str, said: &[Word], before: &Exchange<'_>) -> bool {
     // A few words without a verb that asks: the answer to a question, or a word on the topic.
     let fragment = !first.asks() && (said.len() <= 2 || !question.trim_end().ends_with('?'));
     fragment && subjects <= if asked_back(before.answer).is_some() { 2 } else { 1 }
-}
-
-/// Thai, Burmese, Khmer, Chinese, Japanese: what looks like one word may be a whole question.
-fn is_of_a_script_without_spaces(c: char) -> bool {
-    matches!(u32::from(c), 0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1780..=0x17FF | 0x3040..=0x9FFF | 0x2_0000..=0x3_FFFF)
 }
 
 /// "No, ...": without the comma it is also Portuguese for "in the".

@@ -1,7 +1,6 @@
 //! Whether a question is about a document as a whole, which no single passage answers.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use crate::words::folded;
 
 /// Phrases in lower case without accents. A word's beginning matches, so that "summar" is summary and summarize.
 const PHRASES: &[&str] = &[
@@ -76,12 +75,8 @@ pub(super) fn is_about_the_whole(question: &str) -> bool {
     if question.chars().count() > LONGEST {
         return false;
     }
-    let folded: String = question
-        .nfd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-        .map(|c| if c.is_alphanumeric() || c == ';' { c } else { ' ' })
-        .collect();
+    let folded: String =
+        folded(question).map(|c| if c.is_alphanumeric() || c == ';' { c } else { ' ' }).collect();
     let words = format!(" {}", folded.split_whitespace().collect::<Vec<_>>().join(" "));
     PHRASES.iter().any(|phrase| words.contains(&format!(" {phrase}")))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::openai::ascii;
+use crate::json::ascii;
 use crate::prompt::Passage;
 
 /// Names that fit into a number of bytes.

@@ -9,6 +9,7 @@ use super::passages::{stitch, whole_tokens};
 use crate::collection::{Catalog, CollectionError, Scope};
 use crate::prompt::{Template, Woven, weave_whole};
 use crate::store::{ChunkRecord, DocumentKey, Store};
+use crate::tasks;
 
 /// Of a document that was never counted, this many bytes are a token at least.
 const MOST_BYTES_PER_TOKEN: u64 = 6;
@@ -36,11 +37,12 @@ pub(super) async fn weave_documents(
         read.push((scope.clone(), chunks.unwrap_or_default()));
     }
     let template = template.text();
+    // Long for long documents.
     let weave = move || {
         let passages = read.iter().flat_map(|(scope, chunks)| stitch(scope, chunks)).collect();
-        weave_whole(passages, &Template::new(&template), room)
+        Ok(weave_whole(passages, &Template::new(&template), room))
     };
-    beside(weave).await
+    tasks::blocking(weave).await
 }
 
 fn keys(scope: &Scope) -> Option<Vec<DocumentKey>> {
@@ -77,10 +79,10 @@ async fn count(
 ) -> Result<u64, CollectionError> {
     let chunks = store.whole_documents(&scope.collection.id, Some(&[document]), usize::MAX, deadline).await?;
     let chunks: Vec<ChunkRecord> = chunks.unwrap_or_default();
-    let tokens = beside(move || {
+    let tokens = tasks::blocking(move || {
         let name = chunks.first().map(|chunk| chunk.filename.clone()).unwrap_or_default();
         let chunks: Vec<_> = chunks.into_iter().map(|record| record.chunk).collect();
-        whole_tokens(&name, &chunks)
+        Ok::<_, CollectionError>(whole_tokens(&name, &chunks))
     })
     .await?;
     // The question does not wait for the disk.
@@ -91,10 +93,4 @@ async fn count(
         }
     });
     Ok(tokens)
-}
-
-/// Work that takes long for long documents.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CollectionError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| CollectionError::Worker(error.to_string()))
 }

@@ -1,6 +1,5 @@
 //! Bodies with what hangs on them: a deadline on the client's, a place and a pulse on the answer's.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,10 +10,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
 
 use super::connections::Pulse;
 use crate::api::Place;
+use crate::net::Silence;
 use crate::telemetry::Ongoing;
 
 /// A client's body that must go on: silence for longer than the limit is an error of the kind
@@ -22,17 +21,14 @@ use crate::telemetry::Ongoing;
 pub(super) struct ClientBody {
     incoming: Incoming,
     pulse: Arc<Pulse>,
-    limit: Duration,
-    alarm: Option<Pin<Box<Sleep>>>,
-    /// Since when nothing came although it was waited for.
-    silent_since: Option<Instant>,
+    silence: Silence,
     ended: bool,
 }
 
 impl ClientBody {
     pub fn new(incoming: Incoming, pulse: Arc<Pulse>, limit: Duration) -> Self {
         let ended = incoming.is_end_stream();
-        Self { incoming, pulse, limit, alarm: None, silent_since: None, ended }
+        Self { incoming, pulse, silence: Silence::new(limit), ended }
     }
 }
 
@@ -46,7 +42,7 @@ impl HttpBody for ClientBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) {
-            this.silent_since = None;
+            this.silence.broken();
             // hyper ends a body whose connection was closed by us as if it were whole.
             if frame.is_none() && this.pulse.is_cut_off() {
                 let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed");
@@ -55,14 +51,9 @@ impl HttpBody for ClientBody {
             this.ended = frame.is_none() || this.incoming.is_end_stream();
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let due = *this.silent_since.get_or_insert_with(Instant::now) + this.limit;
-        let alarm = this.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-        while alarm.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= due {
-                let message = format!("nothing came for {} seconds", this.limit.as_secs());
-                return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, message).into())));
-            }
-            alarm.as_mut().reset(due);
+        if this.silence.is_too_long(cx) {
+            let message = format!("nothing came for {} seconds", this.silence.limit().as_secs());
+            return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, message).into())));
         }
         Poll::Pending
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use memchr::memmem;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
@@ -17,10 +16,8 @@ use tokio::time::{Instant, Sleep};
 use super::client::{self, HalfClosed, Place};
 use super::connections::{Answer, Pulse};
 use super::refusal;
+use crate::net;
 
-/// A client that vanished without a word is noticed after about a minute, also while the model still thinks.
-const PROBE_AFTER: Duration = Duration::from_secs(30);
-const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// A client that takes nothing of what it asked for is given up, and its place and the model's with it.
 #[cfg(target_os = "linux")]
 const TAKES_NOTHING: Duration = Duration::from_secs(300);
@@ -34,14 +31,11 @@ const LINGER: Duration = Duration::from_secs(2);
 /// And so many bytes of it.
 const LINGER_BYTES: usize = 256 << 20;
 
-/// Sets a new connection up for small frames that must not wait, and for clients that vanish.
+/// Sets a new connection up for small frames that must not wait, and for clients that vanish or take nothing.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
-    // Without it a small frame waits for an acknowledgement of the one before: about 40 ms.
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY))?;
+    net::prepare(stream)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(TAKES_NOTHING))?;
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(TAKES_NOTHING))?;
     Ok(())
 }
 

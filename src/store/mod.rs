@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio::task::JoinError;
 
 pub use blobs::{StagedBlob, Staging};
 pub use lock::{DataLock, Holder};
@@ -109,6 +110,12 @@ pub enum StoreError {
     /// A worker thread died.
     #[error("store worker: {0}")]
     Worker(String),
+}
+
+impl From<JoinError> for StoreError {
+    fn from(died: JoinError) -> Self {
+        Self::Worker(died.to_string())
+    }
 }
 
 impl StoreError {

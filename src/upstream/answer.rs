@@ -1,6 +1,5 @@
 //! The body of upstream's answer, frame by frame.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
 
+use super::UpstreamError;
 use super::connection::Connection;
 use super::failures::Failures;
 use super::pool::Pool;
-use super::{UpstreamError, root_cause};
+use crate::net::{Silence, root_cause};
 
 /// Frames as upstream sent them. At its end the connection goes back to the pool; dropped before, it is closed, by
 /// which upstream knows that nobody waits any more.
@@ -24,6 +23,7 @@ pub struct AnswerBody {
     pool: Arc<Pool>,
     base: Arc<str>,
     failures: Arc<Failures>,
+    /// How long upstream has been waited for: a slow client's time does not count.
     silence: Silence,
     /// The answer to HEAD of a body whose length upstream does not say: nothing comes, and that is not its length.
     untold: bool,
@@ -39,7 +39,7 @@ impl AnswerBody {
         idle_timeout: Duration,
         untold: bool,
     ) -> Self {
-        let silence = Silence { limit: idle_timeout, since: None, alarm: None };
+        let silence = Silence::new(idle_timeout);
         Self { incoming, connection: Some(connection), pool, base, failures, silence, untold }
     }
 
@@ -84,7 +84,7 @@ impl Body for AnswerBody {
         }
         match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.silence.since = None;
+                self.silence.broken();
                 if self.incoming.is_end_stream() {
                     self.end(cx);
                 }
@@ -102,7 +102,7 @@ impl Body for AnswerBody {
             }
             Poll::Pending if self.silence.is_too_long(cx) => {
                 self.connection = None;
-                let (base, after) = (self.base.to_string(), self.silence.limit);
+                let (base, after) = (self.base.to_string(), self.silence.limit());
                 let error = UpstreamError::IdleTimeout { base, after };
                 self.failures.note(Some(&error));
                 Poll::Ready(Some(Err(error)))
@@ -117,28 +117,5 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         if self.untold { SizeHint::default() } else { self.incoming.size_hint() }
-    }
-}
-
-/// How long upstream has been waited for. The time in which the client is slow does not count.
-struct Silence {
-    limit: Duration,
-    since: Option<Instant>,
-    /// Set once and moved only when it goes off: no work for each frame.
-    alarm: Option<Pin<Box<Sleep>>>,
-}
-
-impl Silence {
-    fn is_too_long(&mut self, cx: &mut Context<'_>) -> bool {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        let due = since + self.limit;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-        while alarm.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= due {
-                return true;
-            }
-            alarm.as_mut().reset(due);
-        }
-        false
     }
 }

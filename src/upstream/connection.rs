@@ -24,6 +24,7 @@ use tokio_rustls::TlsConnector;
 
 use super::UpstreamError;
 use super::socket::{Peek, Socket};
+use crate::net::root_cause;
 
 /// What breaks a request's body off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -72,7 +73,7 @@ impl Connector {
         match timeout_at(deadline, self.dial(deadline)).await {
             Ok(connected) => connected.map_err(|error| UpstreamError::Unreachable {
                 base: self.base.clone(),
-                cause: super::root_cause(&error),
+                cause: root_cause(&error),
             }),
             Err(_) => Err(UpstreamError::ConnectTimeout { base: self.base.clone(), after: self.patience }),
         }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::models::secret;
 use super::{Upstream, full};
+use crate::json::quoted;
 
 /// A token count that takes longer is done without.
 const COUNT_PATIENCE: Duration = Duration::from_millis(500);
@@ -33,7 +34,7 @@ impl Upstream {
         }
         let mut body = String::from("{");
         if let Some(model) = model {
-            body.push_str(&format!("\"model\":{},", serde_json::Value::from(model)));
+            body.push_str(&format!("\"model\":{},", quoted(model)));
         }
         for (name, value) in fields {
             body.push_str(&format!("\"{name}\":{value},"));

@@ -35,6 +35,8 @@ pub use models::{Model, Models, ReadModels};
 use connection::{Connection, Connector};
 use pool::Pool;
 
+use crate::net::{io_kind, root_cause};
+
 /// The protocol of the requests that come here.
 const PROTOCOL: &str = "1.1";
 
@@ -280,19 +282,4 @@ impl Upstream {
         }
         self.broken(&error)
     }
-}
-
-/// The kind of the I/O error that an error comes from.
-pub fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.filter_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind).last()
-}
-
-/// The innermost cause, which is what names the trouble.
-pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

@@ -16,7 +16,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
-use super::{AnswerBody, Upstream, UpstreamError, full, root_cause};
+use super::{AnswerBody, Upstream, UpstreamError, full};
+use crate::net::root_cause;
 
 /// What upstream told is believed for so long; a stale list is used while a fresh one is fetched.
 const MODELS_FRESH: Duration = Duration::from_secs(60);

@@ -5,16 +5,13 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// An LLM server that vanished without a word is noticed after about a minute of silence.
-const PROBE_AFTER: Duration = Duration::from_secs(30);
-const PROBE_EVERY: Duration = Duration::from_secs(10);
+use crate::net;
 
 /// The two directions: reading is one task's, writing goes through a shared handle, so that [`Peek`] sees the socket.
 pub(super) struct Socket {
@@ -26,12 +23,9 @@ pub(super) struct Socket {
 pub(super) struct Peek(Arc<OwnedWriteHalf>);
 
 impl Socket {
-    /// Sets the stream up for small frames that must not wait.
+    /// Takes a new connection over.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
-        // Without it a small frame waits for an acknowledgement of the one before: about 40 ms.
-        stream.set_nodelay(true)?;
-        let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY);
-        SockRef::from(&stream).set_tcp_keepalive(&probes)?;
+        net::prepare(&stream)?;
         let (read, write) = stream.into_split();
         Ok(Self { read, write: Arc::new(write) })
     }

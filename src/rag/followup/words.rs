@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::words::folded;
+
 /// Says nothing of what is asked about.
 const FUNCTION: u8 = 1;
 /// As a question's first word it ties the question to what was said.
@@ -185,7 +187,7 @@ pub fn words(text: &str) -> Vec<Word> {
 
 fn word(text: &str, at: Range<usize>) -> Word {
     let lower: String = text[at.clone()].nfc().flat_map(char::to_lowercase).collect();
-    let folded: String = lower.nfd().filter(|c| !is_combining_mark(*c)).collect();
+    let folded: String = folded(&lower).collect();
     let kind = KINDS.get(lower.as_str()).or_else(|| KINDS.get(folded.as_str()));
     Word { at, folded, kind: kind.copied().unwrap_or_default() }
 }

@@ -17,6 +17,7 @@ use super::writer::Writer;
 use super::{DATABASE, DERIVED, copies, gaps, originals, schema, upkeep};
 use crate::store::blobs::{self, Blobs};
 use crate::store::{Result, Staging, Store, StoreError};
+use crate::tasks;
 
 /// [`Store`] on SQLite. Cheap to clone.
 #[derive(Clone)]
@@ -147,9 +148,7 @@ impl SqliteStore {
         work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let inner = self.inner.clone();
-        tokio::task::spawn_blocking(move || work(&inner))
-            .await
-            .map_err(|e| StoreError::Worker(e.to_string()))?
+        tasks::blocking(move || work(&inner)).await
     }
 
     /// One writing transaction.

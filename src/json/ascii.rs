@@ -1,5 +1,7 @@
 //! JSON that passes wherever ASCII does.
 
+use super::quoted;
+
 /// The same JSON with an escape for every character that is not printable ASCII. Ends of lines between its tokens stay.
 pub fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -14,4 +16,9 @@ pub fn ascii(json: &str) -> String {
         }
     }
     out
+}
+
+/// A text as JSON that no client takes for several lines.
+pub fn quoted_ascii(text: &str) -> String {
+    ascii(&quoted(text))
 }

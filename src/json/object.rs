@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::spans::Entries;
+use super::{Entries, quoted};
 
 /// The entries of an object in their order. Values stay as they were spelled, save those that are set.
 #[derive(Debug)]
@@ -45,9 +45,7 @@ impl<'a> Object<'a> {
 
     /// The object as JSON, without space between its entries.
     pub fn to_json(&self) -> String {
-        let entry = |(key, value): &(String, Cow<'_, str>)| {
-            format!("{}:{value}", serde_json::Value::from(key.as_str()))
-        };
+        let entry = |(key, value): &(String, Cow<'_, str>)| format!("{}:{value}", quoted(key));
         format!("{{{}}}", self.0.iter().map(entry).collect::<Vec<_>>().join(","))
     }
 }

@@ -1,0 +1,35 @@
+//! The words and sentences of any text.
+
+mod sentences;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+pub use sentences::sentences;
+
+/// A text in lower case without accents. Letters of their own, as `ø` and `ß`, stay.
+pub fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase)
+}
+
+/// Tells whether a character is of a script that is written without spaces: Thai, Lao, Burmese, Khmer, Chinese,
+/// Japanese. What looks like one word may be a whole sentence.
+pub fn is_without_spaces(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1780..=0x17FF
+        | 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accents_are_folded_and_letters_of_their_own_stay() {
+        for (text, expected) in
+            [("Declarações, ÀS 9h", "declaracoes, as 9h"), ("Ünïcode ø ß", "unicode ø ß"), ("Ёлка", "елка")]
+        {
+            assert_eq!(folded(text).collect::<String>(), expected);
+        }
+    }
+}
