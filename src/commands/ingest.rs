@@ -1,6 +1,5 @@
 //! `lastro ingest`: files and folders into a collection.
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::CommandError;
 use super::connection::{Connection, checked, segment};
 use super::output::{self, say};
 use crate::config::Config;
-use crate::ingest::files_below;
+use crate::ingest::{files_below, shared};
 use crate::openai::{DocumentObject, List};
 use crate::store::compared_name;
 
@@ -114,14 +113,11 @@ fn names(files: &[PathBuf]) -> Vec<String> {
     let deepest = files.iter().map(|file| file.components().count()).max().unwrap_or(0);
     let mut folders = vec![0; files.len()];
     for _ in 0..deepest {
-        let mut times: BTreeMap<String, usize> = BTreeMap::new();
         let names: Vec<String> =
             files.iter().zip(&folders).map(|(file, folders)| name(file, *folders)).collect();
-        for name in &names {
-            *times.entry(compared_name(name)).or_default() += 1;
-        }
+        let shared = shared(names.iter().map(String::as_str));
         for (folders, name) in folders.iter_mut().zip(&names) {
-            *folders += usize::from(times[&compared_name(name)] > 1);
+            *folders += usize::from(shared.contains(&compared_name(name)));
         }
     }
     files.iter().zip(folders).map(|(file, folders)| name(file, folders)).collect()

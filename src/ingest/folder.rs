@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::JoinError;
 
 use super::Ingest;
+use super::names::shared;
 use crate::access::Access;
 use crate::collection::{Catalog, Collection, CollectionError, New, Settings, is_handle};
 use crate::store::{OnConflict, Origin, Status, compared_name};
@@ -112,11 +113,8 @@ async fn sync_one(
     let files = tasks::blocking(move || hash_files(&folder)).await?;
     let mut synced = Synced::default();
     // Names that only differ in how their accents are encoded are two here, and one where documents are replaced.
-    let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    for (filename, _) in files.values() {
-        *times.entry(compared_name(filename)).or_default() += 1;
-    }
-    let is_shared = |filename: &str| times.get(&compared_name(filename)).is_some_and(|times| *times > 1);
+    let shared = shared(files.values().map(|(filename, _)| filename.as_str()));
+    let is_shared = |filename: &str| shared.contains(&compared_name(filename));
     let (mut missing, mut others, mut answering) = (files, Vec::new(), BTreeSet::new());
     for document in catalog.store().documents(&collection.id).await.map_err(CollectionError::from)? {
         match missing.get(&document.sha256) {

@@ -127,34 +127,37 @@ impl Ingest {
         let attempt = AssertUnwindSafe(self.attempt(job)).catch_unwind().await;
         let id = &job.document.id.0;
         let settlement = match attempt.unwrap_or_else(|_| Err(Trouble::Panic.into())) {
-            Ok(()) => {
-                self.suspects.lock().remove(&job.document.key);
-                return;
+            Ok(()) => None,
+            Err(JobError::Gone) => {
+                self.waiting.tell(&job.document.id);
+                None
             }
-            Err(JobError::Gone) => return self.waiting.tell(&job.document.id),
             Err(JobError::Document(failure)) => {
                 tracing::info!(document = id, code = failure.code, "document failed");
-                Settlement::Failed(failure)
+                Some(Settlement::Failed(failure))
             }
-            Err(JobError::Machine(trouble)) => {
-                match (self.pause(job, &trouble), job.stage) {
-                    (Some(pause), _) => {
-                        tracing::warn!(error = %trouble, document = id, ?pause, "job is tried again");
-                        Settlement::Postponed(pause)
-                    }
-                    (None, Stage::Extract) => {
-                        tracing::error!(error = %trouble, document = id, "job is given up");
-                        Settlement::Failed(trouble.failure())
-                    }
-                    // It was read, and is found by its words.
-                    (None, Stage::Embed) => {
-                        tracing::error!(error = %trouble, document = id, "its vectors are given up for now");
-                        Settlement::Completed(Some(embed::not_all_vectors()), None)
-                    }
+            Err(JobError::Machine(trouble)) => Some(match (self.pause(job, &trouble), job.stage) {
+                (Some(pause), _) => {
+                    tracing::warn!(error = %trouble, document = id, ?pause, "job is tried again");
+                    Settlement::Postponed(pause)
                 }
-            }
+                (None, Stage::Extract) => {
+                    tracing::error!(error = %trouble, document = id, "job is given up");
+                    Settlement::Failed(trouble.failure())
+                }
+                // It was read, and is found by its words.
+                (None, Stage::Embed) => {
+                    tracing::error!(error = %trouble, document = id, "its vectors are given up for now");
+                    Settlement::Completed(Some(embed::not_all_vectors()), None)
+                }
+            }),
         };
-        self.settle(&job.document, settlement).await;
+        if !matches!(settlement, Some(Settlement::Postponed(_))) {
+            self.suspects.lock().remove(&job.document.key);
+        }
+        if let Some(settlement) = settlement {
+            self.settle(&job.document, settlement).await;
+        }
     }
 
     /// How long a job waits until it is tried again; `None` where it was tried often enough. What is most likely the
@@ -169,9 +172,6 @@ impl Ingest {
             let times = suspects.entry(job.document.key).or_default();
             *times += 1;
             pause = pause.filter(|_| *times <= most);
-        }
-        if pause.is_none() {
-            suspects.remove(&job.document.key);
         }
         pause
     }

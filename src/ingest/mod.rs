@@ -5,6 +5,7 @@
 
 mod folder;
 mod jobs;
+mod names;
 mod receiving;
 mod stop;
 mod waiting;
@@ -31,6 +32,7 @@ use stop::Stop;
 use waiting::Waiting;
 
 pub use folder::{FolderError, Synced, files_below, sync_folder};
+pub use names::{clean_filename, shared};
 pub use receiving::{Destination, Reception};
 
 /// How documents are read, and tried again.
@@ -248,38 +250,5 @@ fn index_behind() -> Warning {
     }
 }
 
-/// A client's name for a file as it is kept: its last part, without control characters.
-pub fn clean_filename(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut clean: String = last.chars().filter(|c| !c.is_control()).collect();
-    while clean.len() > 255 {
-        clean.pop();
-    }
-    match clean.trim() {
-        "" | "." | ".." => "document".to_owned(),
-        name => name.to_owned(),
-    }
-}
-
 /// Between tries after the store failed, which may be a full disk.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::clean_filename;
-
-    #[test]
-    fn names_lose_their_folders_and_control_characters() {
-        for (name, clean) in [
-            ("../../etc/passwd", "passwd"),
-            ("C:\\docs\\relatório.pdf", "relatório.pdf"),
-            ("a\r\nb\0.txt", "ab.txt"),
-            ("..", "document"),
-            ("", "document"),
-            ("x/", "document"),
-        ] {
-            assert_eq!(clean_filename(name), clean, "{name:?}");
-        }
-        assert!(clean_filename(&"é".repeat(300)).len() <= 255);
-    }
-}
