@@ -54,7 +54,7 @@ impl From<JoinError> for FolderError {
 }
 
 /// Makes the collections of a folder equal to it: new, changed and removed files, told by their content. A
-/// collection that cannot be synced is logged and left as it was; the others go on.
+/// collection that cannot be synced or removed is logged and left as it was; the others go on.
 pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Result<Synced, FolderError> {
     let access = Access::everything();
     let mut total = Synced::default();
@@ -90,8 +90,12 @@ pub async fn sync_folder(catalog: &Catalog, ingest: &Ingest, root: &Path) -> Res
         return Ok(total);
     }
     for collection in gone {
-        catalog.delete(&collection).await?;
-        tracing::info!(collection = collection.label(), "removed with its folder");
+        match catalog.delete(&collection).await {
+            Ok(()) => tracing::info!(collection = collection.label(), "removed with its folder"),
+            Err(error) => {
+                tracing::error!(%error, collection = collection.label(), "not removed with its folder")
+            }
+        }
     }
     Ok(total)
 }
