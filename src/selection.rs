@@ -159,7 +159,7 @@ pub async fn matching(
         Ok::<_, StoreError>(keys)
     });
     let keys = keys.await.map_err(|e| CollectionError::Worker(e.to_string()))??;
-    Ok(Scope { collection: scope.collection.clone(), documents: Some(keys) })
+    Ok(Scope { collection: scope.collection.clone(), documents: Some(keys.into()) })
 }
 
 fn find(
@@ -229,6 +229,6 @@ async fn narrow_to(
     }
     let narrowed = scopes.iter().zip(keys).filter(|(_, keys)| !keys.is_empty());
     Ok(narrowed
-        .map(|(scope, keys)| Scope { collection: scope.collection.clone(), documents: Some(keys) })
+        .map(|(scope, keys)| Scope { collection: scope.collection.clone(), documents: Some(keys.into()) })
         .collect())
 }

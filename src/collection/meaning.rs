@@ -1,13 +1,14 @@
 //! The vectors of one collection: which index answers, and how it follows the store.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 
 use super::{CollectionError, EmbeddingModel};
-use crate::index::{ExactScan, VectorBatch, VectorIndex, VectorRow};
-use crate::store::{CollectionId, Revision, Store};
+use crate::index::{VectorBatch, VectorIndex, VectorRow, Vectors, vectors};
+use crate::store::{CollectionId, CollectionRecord, Revision, Store};
 
 /// Bringing an index up to date is bounded only by work, not by a waiting client.
 const APPLY_DEADLINE: Duration = Duration::from_secs(600);
@@ -22,12 +23,17 @@ pub(super) struct Dense {
 }
 
 /// What is found by meaning.
-#[derive(Default)]
 pub(super) struct Meaning {
+    folder: PathBuf,
     answering: RwLock<Option<Dense>>,
 }
 
 impl Meaning {
+    /// Nothing is open. The folder is for an index that outlives the process.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, answering: RwLock::default() }
+    }
+
     /// The vectors, if they are of this model and there are any.
     pub fn answering(&self, model: &EmbeddingModel) -> Option<Dense> {
         let dense = self.answering.read().clone()?;
@@ -49,15 +55,11 @@ impl Meaning {
     ) -> Result<(), CollectionError> {
         let record = store.collection(id).await?;
         let newest = record.revision;
-        let current = self.answering.read().clone();
-        let dense = match current {
-            Some(dense)
-                if dense.model.fingerprint == model.fingerprint
-                    && (record.removals_since..=newest).contains(&dense.index.revision()) =>
-            {
-                dense
-            }
-            _ => Dense { index: Arc::new(ExactScan::new(model.dimensions)), model: model.clone() },
+        let current =
+            self.answering.read().clone().filter(|dense| dense.model.fingerprint == model.fingerprint);
+        let dense = match current.filter(|dense| is_of(&record, &*dense.index)) {
+            Some(dense) => dense,
+            None => Dense { index: self.open(store, &record, &model).await?, model: model.clone() },
         };
         while dense.index.revision() < newest {
             let since = dense.index.revision();
@@ -73,4 +75,40 @@ impl Meaning {
         *self.answering.write() = Some(dense);
         Ok(())
     }
+
+    /// The index of this model's vectors, as far as it can be brought to the store's revision.
+    async fn open(
+        &self,
+        store: &dyn Store,
+        record: &CollectionRecord,
+        model: &EmbeddingModel,
+    ) -> Result<Arc<dyn VectorIndex>, CollectionError> {
+        let wanted = Vectors {
+            origin: format!("{} {}", store.identity(), model.fingerprint),
+            dimensions: model.dimensions,
+            expected: store.document_counts(&record.id).await?.chunks as usize,
+            folder: self.folder.clone(),
+        };
+        let index = vectors::open(&wanted).await?;
+        if is_of(record, &*index) || index.is_empty() {
+            return Ok(index);
+        }
+        // Ahead of the store, or so far behind that nobody knows what was removed.
+        vectors::remove(&self.folder).await?;
+        Ok(vectors::open(&wanted).await?)
+    }
+
+    /// Writes down what the index has not written yet.
+    pub async fn close(&self) -> Result<(), CollectionError> {
+        let dense = self.answering.read().clone();
+        match dense {
+            Some(dense) => Ok(dense.index.close().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether the changes since an index's revision are known.
+fn is_of(record: &CollectionRecord, index: &dyn VectorIndex) -> bool {
+    (record.removals_since..=record.revision).contains(&index.revision())
 }

@@ -84,7 +84,7 @@ impl Collection {
             written_use: AtomicI64::new(record.last_active_at),
             described: RwLock::new(Described::of(record)?),
             words: Words::new(LexicalIndex::folder(indexes, &record.id.0)),
-            meaning: Meaning::default(),
+            meaning: Meaning::new(indexes.join(&record.id.0).join("vectors")),
             words_runs: Runs::default(),
             meaning_runs: Runs::default(),
         })

@@ -19,7 +19,7 @@ const WORDS_MARGIN: f32 = 0.05;
 #[derive(Clone)]
 pub struct Scope {
     pub collection: Arc<Collection>,
-    pub documents: Option<BTreeSet<DocumentKey>>,
+    pub documents: Option<Arc<BTreeSet<DocumentKey>>>,
 }
 
 /// What to search for.
@@ -101,7 +101,7 @@ struct Ranked {
 
 /// Searches the scopes together: their hits are pooled and normalised once.
 pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
-    if scopes.iter().all(|scope| scope.documents.as_ref().is_some_and(BTreeSet::is_empty)) {
+    if scopes.iter().all(|scope| scope.documents.as_ref().is_some_and(|documents| documents.is_empty())) {
         return Ok(Found { hits: Vec::new(), by: By::BOTH, timings: Timings::default() });
     }
     let (found, complete) = search_once(catalog, scopes, query).await?;

@@ -132,6 +132,12 @@ impl Catalog {
         }
         self.follow_removals().await;
         self.purge().await;
+        let all: Vec<_> = self.open.read().values().cloned().collect();
+        for collection in all {
+            if let Err(error) = collection.meaning.close().await {
+                tracing::warn!(%error, collection = collection.label(), "vectors are indexed anew at the next start");
+            }
+        }
     }
 
     /// Removes indexes of collections that are no more: those of a process that ended while it deleted one.

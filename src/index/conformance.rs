@@ -1,11 +1,13 @@
-//! What every [`VectorIndex`] must do. An implementation's tests call this with a way to make an empty one.
+//! What every [`VectorIndex`] must do. An implementation's tests call this with its way to open one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Filter, IndexError, VectorBatch, VectorIndex, VectorRow};
+use super::IndexError;
+use super::filter::{self, Filter};
+use super::vectors::{self, VectorBatch, VectorIndex, VectorRow, Vectors};
 
-fn soon() -> Instant {
+pub(super) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
@@ -34,11 +36,31 @@ async fn nearest(index: &dyn VectorIndex, query: &[f32], k: usize, filter: Filte
     found.into_iter().map(|s| (s.chunk, s.score)).collect()
 }
 
-pub(super) async fn vector_index(empty: impl Fn(usize) -> Box<dyn VectorIndex>) {
-    finds_what_brute_force_finds(&*empty(48)).await;
-    replaces_and_removes(&*empty(48)).await;
-    refuses_bad_vectors_unchanged(&*empty(48)).await;
-    keeps_to_deadlines(&*empty(48)).await;
+/// Holds an implementation to the contract. `open` opens the index of some vectors, and `outlives` says whether what was
+/// closed is there again when it is opened.
+pub(super) async fn vector_index(
+    open: impl AsyncFn(&Vectors) -> Result<Arc<dyn VectorIndex>, IndexError>,
+    outlives: bool,
+) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vectors = |name: &str, origin: &str| Vectors {
+        origin: origin.to_owned(),
+        dimensions: 48,
+        expected: 500,
+        folder: folder.path().join(name),
+    };
+    let begun = async |name: &str| open(&vectors(name, "a store and a model")).await.expect("an index");
+    finds_what_brute_force_finds(&*begun("a").await).await;
+    scores_given_chunks(&*begun("b").await).await;
+    replaces_and_removes(&*begun("c").await).await;
+    refuses_bad_vectors_unchanged(&*begun("d").await).await;
+    keeps_to_deadlines(&*begun("e").await).await;
+    says_where_it_stands_when_it_is_opened(async |origin: &str| open(&vectors("f", origin)).await, outlives)
+        .await;
+    vectors::remove(&folder.path().join("f")).await.expect("removed");
+    vectors::remove(&folder.path().join("f")).await.expect("what is not there is no error");
+    let anew = begun("f").await;
+    assert_eq!((anew.revision(), anew.len()), (0, 0), "what was removed is gone");
 }
 
 async fn finds_what_brute_force_finds(index: &dyn VectorIndex) {
@@ -50,7 +72,7 @@ async fn finds_what_brute_force_finds(index: &dyn VectorIndex) {
         .await
         .expect("apply");
     assert_eq!((index.revision(), index.len()), (9, 500));
-    for (seed, filter) in [(900, Filter::Everything), (901, Filter::Documents([3].into()))] {
+    for (seed, (filter, _)) in (900..).zip(filter::examples()) {
         let query = vector(seed, 48);
         let mut expected: Vec<(u64, f32)> = rows
             .iter()
@@ -66,7 +88,47 @@ async fn finds_what_brute_force_finds(index: &dyn VectorIndex) {
             assert!((f.1 - e.1).abs() < 1e-5, "raw cosine: {f:?} {e:?}");
         }
     }
-    assert!(nearest(index, &vector(1, 48), 3, Filter::Documents([99].into())).await.is_empty());
+    assert!(nearest(index, &vector(1, 48), 3, [99].into_iter().collect()).await.is_empty());
+}
+
+async fn scores_given_chunks(index: &dyn VectorIndex) {
+    let rows: Vec<_> = (1..=60).map(|chunk| row(chunk, 1, 48)).collect();
+    let batch = VectorBatch { revision: 1, removed: vec![], added: rows };
+    index.apply(batch, soon()).await.expect("apply");
+    let query: Arc<[f32]> = vector(7, 48).into();
+    let chunks = [9, 4_000, 60, 9, 1];
+    let scores = index.score(query.clone(), chunks.into(), soon()).await.expect("scores");
+    let all = nearest(index, &query, 60, Filter::Everything).await;
+    let expected = chunks.map(|chunk| all.iter().find(|found| found.0 == chunk).map(|found| found.1));
+    assert_eq!(scores, expected, "as a search has them, and none for what is not there");
+    assert_eq!(index.score(query.clone(), [].into(), soon()).await.expect("scores"), []);
+    let late = index.score(query, [1].into(), Instant::now()).await;
+    assert!(matches!(late, Err(IndexError::Deadline)));
+    let bad = index.score(Arc::from(vector(1, 47)), [1].into(), soon()).await;
+    assert!(matches!(bad, Err(IndexError::Vector(_))));
+}
+
+async fn says_where_it_stands_when_it_is_opened(
+    open: impl AsyncFn(&str) -> Result<Arc<dyn VectorIndex>, IndexError>,
+    outlives: bool,
+) {
+    let index = open("this").await.expect("an index");
+    assert_eq!(index.origin(), "this");
+    let rows = (1..=5).map(|chunk| row(chunk, 1, 48)).collect();
+    let batch = VectorBatch { revision: 7, removed: vec![], added: rows };
+    index.apply(batch, soon()).await.expect("apply");
+    index.close().await.expect("closed");
+    assert_eq!(nearest(&*index, &vector(3, 48), 1, Filter::Everything).await[0].0, 3, "it still answers");
+    drop(index);
+    let again = open("this").await.expect("an index");
+    let expected = if outlives { (7, 5) } else { (0, 0) };
+    assert_eq!((again.revision(), again.len()), expected);
+    if outlives {
+        assert_eq!(nearest(&*again, &vector(3, 48), 1, Filter::Everything).await[0].0, 3);
+    }
+    drop(again);
+    let other = open("another").await.expect("an index");
+    assert_eq!((other.origin(), other.revision(), other.len()), ("another", 0, 0));
 }
 
 async fn replaces_and_removes(index: &dyn VectorIndex) {
@@ -76,7 +138,7 @@ async fn replaces_and_removes(index: &dyn VectorIndex) {
     let batch = VectorBatch { revision: 2, removed: vec![1, 20, 4_000], added: vec![replaced] };
     index.apply(batch, soon()).await.expect("removing what is not there is no error");
     assert_eq!((index.revision(), index.len()), (2, 18));
-    let found = nearest(index, &vector(77, 48), 1, Filter::Documents([2].into())).await;
+    let found = nearest(index, &vector(77, 48), 1, [2].into_iter().collect()).await;
     assert_eq!(found[0].0, 5);
     let all: Vec<u64> =
         nearest(index, &vector(1, 48), 100, Filter::Everything).await.iter().map(|f| f.0).collect();

@@ -2,21 +2,27 @@
 
 mod errors;
 mod folder;
+mod statistics;
 mod writing;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use tantivy::collector::TopDocs;
-use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, TermQuery, TermSetQuery};
+use tantivy::query::{
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, Occur, Query, TermQuery, TermSetQuery,
+};
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
 };
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{Index, IndexReader, ReloadPolicy, Score, SegmentReader, Term};
 
-use super::{Filter, IndexError, Scored, analysis};
+use super::filter::Filter;
+use super::{IndexError, Scored, analysis};
 
+pub use statistics::Statistics;
 pub use writing::{LexicalBatch, LexicalRow};
 
 /// Terms of a question beyond these are left out: a pasted page is no better a query.
@@ -24,7 +30,19 @@ const MOST_QUERY_TERMS: usize = 96;
 /// The folded field repeats what the stemmed one says; it is there for spelling.
 const FOLDED_BOOST: f32 = 0.5;
 
-/// The words of one collection. All calls block. One at a time may write; any number search meanwhile.
+/// The words of one collection.
+///
+/// What it promises:
+/// - **Origin.** It is opened for one store, by whose identity its folder is marked: the folder of another store, format
+///   or language is not taken for it.
+/// - **Apply.** When `apply` returns, every search that begins sees all of the batch, it is on the disk, and `revision` is
+///   the batch's. To remove what is not there is no error.
+/// - **Scores.** A chunk has the same score whether it was searched for or asked about; what is not admitted by a filter
+///   counts for the statistics all the same.
+/// - **Damage.** Files that do not read as they were written are [`IndexError::Damaged`], at opening or later: the caller
+///   builds it anew from the store.
+///
+/// All calls block. One at a time may write; any number search meanwhile. Nothing is left to do when it is dropped.
 pub struct LexicalIndex {
     folder: PathBuf,
     language: Option<String>,
@@ -75,21 +93,76 @@ impl LexicalIndex {
 
     /// The `k` best chunks that the filter admits, best first.
     pub fn search(&self, question: &str, k: usize, filter: &Filter) -> Result<Vec<Scored>, IndexError> {
-        let mut clauses = self.clauses(question);
-        if clauses.is_empty() || k == 0 {
+        self.best(question, k, self.admitted(filter), None)
+    }
+
+    /// As [`Self::search`], with scores by these statistics of the same question.
+    pub fn search_pooled(
+        &self,
+        question: &str,
+        k: usize,
+        filter: &Filter,
+        statistics: &Statistics,
+    ) -> Result<Vec<Scored>, IndexError> {
+        self.best(question, k, self.admitted(filter), Some(statistics))
+    }
+
+    /// The score of each of these chunks, in their order, by its own statistics or by others of the same question; `None`
+    /// for one that is not there, or has no word of the question.
+    pub fn score(
+        &self,
+        question: &str,
+        chunks: &[u64],
+        statistics: Option<&Statistics>,
+    ) -> Result<Vec<Option<f32>>, IndexError> {
+        let terms = chunks.iter().map(|chunk| Term::from_field_u64(self.fields.chunk, *chunk));
+        let among: Box<dyn Query> = Box::new(TermSetQuery::new(terms));
+        let found = self.best(question, chunks.len(), Some(among), statistics)?;
+        let scores: HashMap<u64, f32> = found.iter().map(|found| (found.chunk, found.score)).collect();
+        Ok(chunks.iter().map(|chunk| scores.get(chunk).copied()).collect())
+    }
+
+    /// What decides the scores of a question here, for [`Statistics::pooled`].
+    pub fn statistics(&self, question: &str) -> Result<Statistics, IndexError> {
+        let terms: Vec<Term> = self.terms(question).into_iter().map(|(term, _)| term).collect();
+        let fields = [self.fields.stemmed, self.fields.folded];
+        Ok(Statistics::of(&self.reader.searcher(), &fields, &terms)?)
+    }
+
+    /// The `k` best chunks, among some or all.
+    fn best(
+        &self,
+        question: &str,
+        k: usize,
+        among: Option<Box<dyn Query>>,
+        statistics: Option<&Statistics>,
+    ) -> Result<Vec<Scored>, IndexError> {
+        let terms = self.terms(question);
+        if terms.is_empty() || k == 0 {
             return Ok(Vec::new());
         }
-        if let Filter::Documents(documents) = filter {
-            let terms = documents.iter().map(|d| Term::from_field_i64(self.fields.document, *d));
-            let admitted = ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0);
-            let words = BooleanQuery::new(std::mem::take(&mut clauses));
-            clauses = vec![(Occur::Must, Box::new(words)), (Occur::Must, Box::new(admitted))];
-        }
+        let clause = |(term, boost)| -> (Occur, Box<dyn Query>) {
+            let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
+            (Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost)))
+        };
+        let words = BooleanQuery::new(terms.into_iter().map(clause).collect());
+        let query: Box<dyn Query> = match among {
+            None => Box::new(words),
+            Some(among) => {
+                let admitted = ConstScoreQuery::new(among, 0.0);
+                Box::new(BooleanQuery::intersection(vec![Box::new(words), Box::new(admitted)]))
+            }
+        };
         let searcher = self.reader.searcher();
         // Every match is scored: with a dozen terms in two fields and this depth, pruning by block maxima costs
         // several times what it saves (1.05 ms against 0.29 ms over 10,000 chunks).
         let every_match = TopDocs::with_limit(k).tweak_score(|_: &SegmentReader| |_, score: Score| score);
-        let found = searcher.search(&BooleanQuery::new(clauses), &every_match)?;
+        let found = match statistics {
+            None => searcher.search(&*query, &every_match)?,
+            Some(statistics) => {
+                searcher.search_with_statistics_provider(&*query, &every_match, statistics)?
+            }
+        };
         let columns = searcher
             .segment_readers()
             .iter()
@@ -106,8 +179,36 @@ impl LexicalIndex {
         Ok(scored)
     }
 
-    fn clauses(&self, question: &str) -> Vec<(Occur, Box<dyn Query>)> {
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+    /// A query for what a filter admits; `None` for all.
+    fn admitted(&self, filter: &Filter) -> Option<Box<dyn Query>> {
+        (*filter != Filter::Everything).then(|| self.query_of(filter))
+    }
+
+    fn query_of(&self, filter: &Filter) -> Box<dyn Query> {
+        match filter {
+            Filter::Everything => Box::new(AllQuery),
+            Filter::Documents(documents) => {
+                let terms = documents.iter().map(|d| Term::from_field_i64(self.fields.document, *d));
+                Box::new(TermSetQuery::new(terms))
+            }
+            Filter::Not(filter) => Box::new(BooleanQuery::new(vec![
+                (Occur::Must, Box::new(AllQuery)),
+                (Occur::MustNot, self.query_of(filter)),
+            ])),
+            Filter::All(filters) if filters.is_empty() => Box::new(AllQuery),
+            Filter::Any(filters) if filters.is_empty() => Box::new(EmptyQuery),
+            Filter::All(filters) => {
+                Box::new(BooleanQuery::intersection(filters.iter().map(|f| self.query_of(f)).collect()))
+            }
+            Filter::Any(filters) => {
+                Box::new(BooleanQuery::union(filters.iter().map(|f| self.query_of(f)).collect()))
+            }
+        }
+    }
+
+    /// The terms of a question, each with what its score is multiplied by.
+    fn terms(&self, question: &str) -> Vec<(Term, Score)> {
+        let mut all = Vec::new();
         for (field, analyzer, boost) in
             [(self.fields.stemmed, &self.stemmed, 1.0), (self.fields.folded, &self.folded, FOLDED_BOOST)]
         {
@@ -117,12 +218,9 @@ impl LexicalIndex {
                     terms.push(token.text.clone());
                 }
             });
-            for term in terms {
-                let query = TermQuery::new(Term::from_field_text(field, &term), IndexRecordOption::WithFreqs);
-                clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost))));
-            }
+            all.extend(terms.iter().map(|term| (Term::from_field_text(field, term), boost)));
         }
-        clauses
+        all
     }
 }
 

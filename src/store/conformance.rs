@@ -153,7 +153,10 @@ async fn a_document_goes_through_its_stages(store: &dyn Store) {
     store.fail_document(bad.key, failure.clone()).await.expect("fail");
     assert_eq!(store.document(&c.id, &bad.id).await.expect("one").failure, Some(failure));
     let counts = store.document_counts(&c.id).await.expect("counts");
-    assert_eq!(counts, DocumentCounts { in_progress: 0, completed: 1, failed: 1, cancelled: 0, bytes: 6 });
+    assert_eq!(
+        counts,
+        DocumentCounts { in_progress: 0, completed: 1, failed: 1, cancelled: 0, bytes: 6, chunks: 2 }
+    );
     assert!(store.take_job().await.expect("jobs").is_none());
     let again = add(store, &c.id, b"two").await;
     assert_eq!((again.created, again.document.status), (false, Status::InProgress));

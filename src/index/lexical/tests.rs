@@ -64,13 +64,13 @@ fn changes_are_found_and_survive_reopening() -> Outcome {
     index.apply(&batch(3, texts))?;
     assert_eq!(found(&index, "qual declaração?")?, [1]);
     assert_eq!(found(&index, "declaracoes")?, [1]);
-    assert!(index.search("regulamento", 10, &Filter::Documents([1].into()))?.is_empty());
+    assert!(index.search("regulamento", 10, &[1].into_iter().collect())?.is_empty());
     index.apply(&removal(4, &[1]))?;
     drop(index);
     let index = opened(&path)?;
     assert_eq!((index.revision()?, index.language()), (4, Some("pt")));
     assert!(found(&index, "declaração")?.is_empty());
-    assert_eq!(index.search("alunos", 10, &Filter::Documents([2].into()))?[0].chunk, 2);
+    assert_eq!(index.search("alunos", 10, &[2].into_iter().collect())?[0].chunk, 2);
     Ok(())
 }
 
@@ -248,5 +248,79 @@ fn hostile_questions_are_only_words() -> Outcome {
         assert!(index.search(question, 10, &Filter::Everything)?.is_empty(), "{question}");
     }
     assert_eq!(found(&index, "+anchor -chain \"")?, [1]);
+    Ok(())
+}
+
+/// Chunks of seven documents, with words that are rarer and rarer.
+fn library() -> Vec<LexicalRow> {
+    let text = |chunk: u64| {
+        let words = ["pump", "valve", "tower", "ballast"];
+        let said = words.iter().zip([1, 2, 5, 11]).filter(|(_, every)| chunk.is_multiple_of(*every));
+        let said: Vec<_> = said.map(|(word, _)| *word).collect();
+        format!("{} {}", said.join(" and "), "is written here ".repeat(chunk as usize % 4))
+    };
+    (1..=60).map(|chunk| row(chunk, (chunk % 7) as i64, &text(chunk))).collect()
+}
+
+#[test]
+fn filters_of_every_kind_admit_the_same_as_elsewhere() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("en"))?;
+    index.apply(&batch(1, library()))?;
+    let all = index.search("pump", 100, &Filter::Everything)?;
+    assert_eq!(all.len(), 60);
+    for (filter, _) in crate::index::filter::examples() {
+        let expected: Vec<_> =
+            all.iter().copied().filter(|found| filter.admits((found.chunk % 7) as i64)).collect();
+        assert_eq!(index.search("pump", 100, &filter)?, expected, "{filter:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn given_chunks_score_as_they_do_in_a_search() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("en"))?;
+    index.apply(&batch(1, library()))?;
+    let question = "the valve of the ballast";
+    let searched = index.search(question, 100, &Filter::Everything)?;
+    let chunks = [4, 1, 44, 4_000, 22, 4];
+    let scores = index.score(question, &chunks, None)?;
+    let expected =
+        chunks.map(|chunk| searched.iter().find(|found| found.chunk == chunk).map(|found| found.score));
+    assert_eq!(scores, expected);
+    assert!(scores[0].is_some() && scores[1].is_none() && scores[3].is_none());
+    assert_eq!(index.score("", &chunks, None)?, [None; 6]);
+    Ok(index.score(question, &[], None).map(|scores| assert!(scores.is_empty()))?)
+}
+
+#[test]
+fn two_halves_with_pooled_statistics_score_as_the_whole() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = |name: &str, rows: Vec<LexicalRow>| -> Result<LexicalIndex, IndexError> {
+        let index = begun(&folder.path().join(name), Some("en"))?;
+        index.apply(&batch(1, rows))?;
+        Ok(index)
+    };
+    let (left, right): (Vec<_>, Vec<_>) = library().into_iter().partition(|row| row.chunk <= 13);
+    let (whole, halves) = (index("whole", library())?, [index("left", left)?, index("right", right)?]);
+    for question in ["valve tower", "the ballast of a pump", "nothing of it", "written"] {
+        let expected = whole.search(question, 100, &Filter::Everything)?;
+        let statistics =
+            halves.iter().map(|half| half.statistics(question)).collect::<Result<Vec<_>, _>>()?;
+        let pooled = Statistics::pooled(statistics);
+        assert_eq!(pooled, whole.statistics(question)?);
+        let mut found = Vec::new();
+        for half in &halves {
+            found.extend(half.search_pooled(question, 100, &Filter::Everything, &pooled)?);
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
+        assert_eq!(found, expected, "{question}");
+        if let Some(best) = expected.first() {
+            let scores = halves.each_ref().map(|half| half.score(question, &[best.chunk], Some(&pooled)));
+            let scores = scores.into_iter().collect::<Result<Vec<_>, _>>()?;
+            assert!(scores.concat().contains(&Some(best.score)), "{question}: {scores:?}");
+        }
+    }
     Ok(())
 }

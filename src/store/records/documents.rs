@@ -106,7 +106,7 @@ pub struct WholeSize {
     pub tokens: Option<u64>,
 }
 
-/// How many documents of a collection stand where, and their bytes.
+/// How many documents of a collection stand where, with their bytes and chunks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DocumentCounts {
     pub in_progress: u32,
@@ -114,6 +114,8 @@ pub struct DocumentCounts {
     pub failed: u32,
     pub cancelled: u32,
     pub bytes: u64,
+    /// Of all of them, and of versions that wait.
+    pub chunks: u64,
 }
 
 impl DocumentCounts {

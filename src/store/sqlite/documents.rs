@@ -133,7 +133,7 @@ pub(super) fn page(
 const COUNTED: &str =
     "count(*) FILTER (WHERE d.status = 'in_progress'), count(*) FILTER (WHERE d.status = 'completed'),
     count(*) FILTER (WHERE d.status = 'failed'), count(*) FILTER (WHERE d.status = 'cancelled'),
-    coalesce(sum(b.bytes), 0)
+    coalesce(sum(b.bytes), 0), coalesce(sum(d.chunks), 0)
     FROM documents d JOIN files f ON f.id = d.file JOIN blobs b ON b.sha256 = f.blob";
 
 fn counted(row: &Row<'_>) -> rusqlite::Result<DocumentCounts> {
@@ -143,6 +143,7 @@ fn counted(row: &Row<'_>) -> rusqlite::Result<DocumentCounts> {
         failed: row.get(2)?,
         cancelled: row.get(3)?,
         bytes: row.get::<_, i64>(4)? as u64,
+        chunks: row.get::<_, i64>(5)? as u64,
     })
 }
 
