@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::RwLock;
 
 use super::{CollectionError, EmbeddingModel};
-use crate::index::{VectorBatch, VectorIndex, VectorRow, Vectors, vectors};
+use crate::index::{VectorBatch, VectorIndex, VectorRow, Vectors, open_vectors, remove_vectors};
 use crate::store::{CollectionId, CollectionRecord, Revision, Store};
 
 /// Bringing an index up to date is bounded only by work, not by a waiting client.
@@ -89,13 +89,13 @@ impl Meaning {
             expected: store.document_counts(&record.id).await?.chunks as usize,
             folder: self.folder.clone(),
         };
-        let index = vectors::open(&wanted).await?;
+        let index = open_vectors(&wanted).await?;
         if is_of(record, &*index) || index.is_empty() {
             return Ok(index);
         }
         // Ahead of the store, or so far behind that nobody knows what was removed.
-        vectors::remove(&self.folder).await?;
-        Ok(vectors::open(&wanted).await?)
+        remove_vectors(&self.folder).await?;
+        Ok(open_vectors(&wanted).await?)
     }
 
     /// Writes down what the index has not written yet.

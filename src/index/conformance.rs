@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::IndexError;
+use super::choice::remove_vectors;
 use super::filter::{self, Filter};
-use super::vectors::{self, VectorBatch, VectorIndex, VectorRow, Vectors};
+use super::vectors::{VectorBatch, VectorIndex, VectorRow, Vectors};
 
 pub(super) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
@@ -57,8 +58,8 @@ pub(super) async fn vector_index(
     keeps_to_deadlines(&*begun("e").await).await;
     says_where_it_stands_when_it_is_opened(async |origin: &str| open(&vectors("f", origin)).await, outlives)
         .await;
-    vectors::remove(&folder.path().join("f")).await.expect("removed");
-    vectors::remove(&folder.path().join("f")).await.expect("what is not there is no error");
+    remove_vectors(&folder.path().join("f")).await.expect("removed");
+    remove_vectors(&folder.path().join("f")).await.expect("what is not there is no error");
     let anew = begun("f").await;
     assert_eq!((anew.revision(), anew.len()), (0, 0), "what was removed is gone");
 }

@@ -5,6 +5,7 @@
 //! This module is a leaf and knows chunks and documents by their numbers alone.
 
 mod analysis;
+mod choice;
 #[cfg(test)]
 mod conformance;
 mod exact;
@@ -12,10 +13,11 @@ mod filter;
 #[cfg(test)]
 mod kept;
 mod lexical;
-pub mod vectors;
+mod vectors;
 
 use tokio::task::JoinError;
 
+pub use choice::{open_vectors, remove_vectors};
 pub use filter::Filter;
 pub use lexical::{LexicalBatch, LexicalIndex, LexicalRow, Statistics};
 pub use vectors::{VectorBatch, VectorIndex, VectorRow, Vectors};

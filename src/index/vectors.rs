@@ -1,12 +1,11 @@
-//! The seam of vector indexes, and the one place where one is chosen.
+//! The seam of vector indexes: what every one of them promises.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::exact::ExactScan;
 use super::filter::Filter;
 use super::{IndexError, Scored};
 
@@ -96,20 +95,4 @@ pub trait VectorIndex: Send + Sync {
     /// Writes down what is not yet written. The index still answers afterwards, and what it holds in memory goes with the
     /// last reference to it.
     async fn close(&self) -> Result<(), IndexError>;
-}
-
-/// Opens the index of these vectors, or begins an empty one: the one place where a kind of index is chosen.
-///
-/// A collection's index is compared vector by vector, in memory: exact, and the fastest up to tens of thousands.
-pub async fn open(vectors: &Vectors) -> Result<Arc<dyn VectorIndex>, IndexError> {
-    Ok(Arc::new(ExactScan::new(vectors)))
-}
-
-/// Deletes the files of a vector index. One that is open goes on answering, and is not closed. To delete what is not there
-/// is no error.
-pub async fn remove(folder: &Path) -> Result<(), IndexError> {
-    match tokio::fs::remove_dir_all(folder).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }
