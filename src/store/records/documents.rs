@@ -1,5 +1,7 @@
 //! A document: a file in a collection, and where it stands.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
@@ -50,6 +52,32 @@ pub enum Status {
     Completed,
     Failed,
     Cancelled,
+}
+
+impl Status {
+    /// The status in one word, as it is stored and sent to clients.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A word that names no [`Status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the status of a document")]
+pub struct UnknownStatus;
+
+impl FromStr for Status {
+    type Err = UnknownStatus;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStatus> {
+        let all = [Self::InProgress, Self::Completed, Self::Failed, Self::Cancelled];
+        all.into_iter().find(|status| status.name() == name).ok_or(UnknownStatus)
+    }
 }
 
 /// Why a document failed: a code for programs, a sentence for people.

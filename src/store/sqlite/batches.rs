@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Transaction, params};
 
 use super::quotas::Freed;
+use super::removal::remove_chunks;
 use super::{documents, files, fresh_id, not_found, quotas};
 use crate::store::*;
 use crate::system::now;
@@ -96,7 +97,7 @@ pub(super) fn cancel(t: &Transaction<'_>, collection: &CollectionId, id: &BatchI
     for key in rows.collect::<rusqlite::Result<Vec<DocumentKey>>>()? {
         let document = documents::by_key(t, key)?;
         if document.chunks > 0 {
-            documents::remove_chunks(t, &document)?;
+            remove_chunks(t, &document)?;
         }
         t.execute(
             "UPDATE documents SET status = 'cancelled', chunks = 0, text_bytes = 0, prompt_tokens = NULL WHERE key = ?1",

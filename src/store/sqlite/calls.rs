@@ -8,7 +8,8 @@ use rusqlite::Transaction;
 
 use super::upkeep::CHUNKS_AT_ONCE;
 use super::{
-    SqliteStore, batches, changes, collections, documents, files, jobs, keys, passages, quotas, versions,
+    SqliteStore, batches, changes, collections, documents, files, jobs, keys, passages, quotas, removal,
+    uploads, versions,
 };
 use crate::store::*;
 use crate::system::now_in_milliseconds;
@@ -52,13 +53,13 @@ impl Store for SqliteStore {
 
     async fn delete_collection(&self, id: &CollectionId) -> Result<()> {
         let doomed = id.clone();
-        self.remove(move |t, _| collections::doom(t, &doomed)).await
+        self.remove(move |t, _| removal::doom(t, &doomed)).await
     }
 
     async fn clear_collection(&self, id: &CollectionId) -> Result<()> {
         loop {
             let id = id.clone();
-            if !self.remove(move |t, _| collections::clear_some(t, &id, CHUNKS_AT_ONCE)).await? {
+            if !self.remove(move |t, _| removal::clear_some(t, &id, CHUNKS_AT_ONCE)).await? {
                 return Ok(());
             }
         }
@@ -70,7 +71,7 @@ impl Store for SqliteStore {
 
     async fn expire_collection(&self, id: &CollectionId) -> Result<()> {
         let expired = id.clone();
-        self.remove(move |t, _| collections::expire(t, &expired)).await?;
+        self.remove(move |t, _| removal::expire(t, &expired)).await?;
         self.clear_collection(id).await
     }
 
@@ -90,7 +91,7 @@ impl Store for SqliteStore {
 
     async fn delete_file(&self, id: &FileId) -> Result<Vec<CollectionId>> {
         let id = id.clone();
-        self.remove(move |t, _| files::delete(t, &id)).await
+        self.remove(move |t, _| removal::delete_file(t, &id)).await
     }
 
     async fn expired(&self) -> Result<Expired> {
@@ -136,7 +137,7 @@ impl Store for SqliteStore {
 
     async fn add_document(&self, new: NewDocument) -> Result<AddedDocument> {
         let sha256 = new.blob.sha256.clone();
-        let added = self.write_bytes(sha256, move |t, blobs| documents::add(t, blobs, new)).await?;
+        let added = self.write_bytes(sha256, move |t, blobs| uploads::add(t, blobs, new)).await?;
         if added.superseded {
             self.note_removal();
         }
@@ -164,7 +165,7 @@ impl Store for SqliteStore {
         deadline: Instant,
     ) -> Result<DocumentRecord> {
         let (collection, id_or_name) = (collection.clone(), id_or_name.to_owned());
-        self.read_before(deadline, move |t| documents::find(t, &collection, &id_or_name)).await
+        self.read_before(deadline, move |t| versions::find(t, &collection, &id_or_name)).await
     }
 
     async fn documents(&self, collection: &CollectionId) -> Result<Vec<DocumentRecord>> {
@@ -208,7 +209,7 @@ impl Store for SqliteStore {
 
     async fn delete_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<()> {
         let (collection, id) = (collection.clone(), id.clone());
-        self.remove(move |t, _| documents::delete(t, &collection, &id)).await
+        self.remove(move |t, _| removal::delete_document(t, &collection, &id)).await
     }
 
     async fn have_text(&self, collections: &[CollectionId], documents: &[DocumentId]) -> Result<bool> {
@@ -244,7 +245,7 @@ impl Store for SqliteStore {
 
     async fn retry_document(&self, collection: &CollectionId, id: &DocumentId) -> Result<DocumentRecord> {
         let (collection, id) = (collection.clone(), id.clone());
-        self.write(move |t, _| documents::retry(t, &collection, &id)).await
+        self.write(move |t, _| jobs::retry(t, &collection, &id)).await
     }
 
     async fn return_job(&self, document: DocumentKey) -> Result<()> {

@@ -1,14 +1,11 @@
 //! Rows of `collections`.
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::departed::{self, Departed, EVERYBODY};
 use super::{fresh_id, not_found};
 use crate::store::*;
 use crate::system::now;
-
-/// Documents that are removed in one transaction, with their files.
-const DOCUMENTS_AT_ONCE: i64 = 200;
 
 pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<CollectionRecord> {
     let id = CollectionId(fresh_id("vs_")?);
@@ -114,36 +111,6 @@ pub(super) fn touch(t: &Transaction<'_>, used: &[(CollectionId, i64)]) -> Result
     Ok(())
 }
 
-/// A collection is deleted: nobody finds it any more, nothing of it is worked on, and its name is free. What it holds is
-/// removed by [`clear_some`].
-pub(super) fn doom(t: &Transaction<'_>, id: &CollectionId) -> Result<()> {
-    let doomed = t.execute(
-        "UPDATE collections SET doomed = 1, name = id, origin = 'api', description = NULL, metadata = '{}'
-         WHERE id = ?1 AND doomed = 0",
-        [&id.0],
-    )?;
-    if doomed == 0 {
-        return Err(StoreError::NotFound("collection"));
-    }
-    t.execute("DELETE FROM grants WHERE collection = ?1", [&id.0])?;
-    t.execute("UPDATE keys SET default_collection = NULL WHERE default_collection = ?1", [&id.0])?;
-    end_jobs(t, id)
-}
-
-/// The collection loses its documents, by [`clear_some`], and stays, so that its owner sees what became of it.
-pub(super) fn expire(t: &Transaction<'_>, id: &CollectionId) -> Result<()> {
-    t.execute("UPDATE collections SET expired = 1 WHERE id = ?1", [&id.0])?;
-    end_jobs(t, id)
-}
-
-fn end_jobs(t: &Transaction<'_>, id: &CollectionId) -> Result<()> {
-    t.execute(
-        "DELETE FROM jobs WHERE document IN (SELECT key FROM documents WHERE collection = ?1)",
-        [&id.0],
-    )?;
-    Ok(())
-}
-
 /// Collections that were deleted or are over their time, and still hold something.
 pub(super) fn unfinished(t: &Transaction<'_>) -> Result<Vec<CollectionId>> {
     let mut statement = t.prepare_cached(
@@ -151,70 +118,6 @@ pub(super) fn unfinished(t: &Transaction<'_>) -> Result<Vec<CollectionId>> {
          OR (expired = 1 AND EXISTS (SELECT 1 FROM documents WHERE collection = collections.id))",
     )?;
     let rows = statement.query_map([], |row| row.get(0).map(CollectionId))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Removes some of what a collection holds that was deleted or is over its time, about so many chunks, and in the end a
-/// deleted one itself. Says whether there is more.
-pub(super) fn clear_some(t: &Transaction<'_>, id: &CollectionId, chunks: usize) -> Result<bool> {
-    let found = t
-        .prepare_cached("SELECT doomed, expired FROM collections WHERE id = ?1")?
-        .query_row([&id.0], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    match found {
-        Some((true, _)) => clear_doomed(t, id, chunks),
-        Some((false, true)) => clear_expired(t, id, chunks),
-        // Gone already, or brought back.
-        Some((false, false)) | None => Ok(false),
-    }
-}
-
-/// No index follows a collection that is gone: its chunks leave no trace.
-fn clear_doomed(t: &Transaction<'_>, id: &CollectionId, most: usize) -> Result<bool> {
-    let most = most as i64;
-    for sql in [
-        "DELETE FROM chunks WHERE id IN (SELECT id FROM chunks WHERE collection = ?1 LIMIT ?2)",
-        "DELETE FROM removals WHERE collection = ?1 AND revision <= (SELECT max(revision) FROM
-             (SELECT revision FROM removals WHERE collection = ?1 ORDER BY revision LIMIT ?2))",
-    ] {
-        if t.prepare_cached(sql)?.execute(params![id.0, most])? > 0 {
-            return Ok(true);
-        }
-    }
-    let documents = some_documents(t, id)?;
-    for (key, file, _) in &documents {
-        t.prepare_cached("DELETE FROM documents WHERE key = ?1")?.execute([key])?;
-        super::files::drop_unneeded(t, file)?;
-    }
-    if documents.is_empty() {
-        t.execute("DELETE FROM collections WHERE id = ?1", [&id.0])?;
-    }
-    Ok(!documents.is_empty())
-}
-
-fn clear_expired(t: &Transaction<'_>, id: &CollectionId, most: usize) -> Result<bool> {
-    let documents = some_documents(t, id)?;
-    let mut chunks = 0;
-    for (key, file, held) in &documents {
-        let document = super::documents::by_key(t, *key)?;
-        super::documents::remove_chunks(t, &document)?;
-        t.prepare_cached("DELETE FROM documents WHERE key = ?1")?.execute([key])?;
-        super::files::drop_unneeded(t, file)?;
-        chunks += *held as usize;
-        if chunks >= most {
-            break;
-        }
-    }
-    Ok(!documents.is_empty())
-}
-
-/// Keys of some documents, with their files and how many chunks each has.
-fn some_documents(t: &Transaction<'_>, id: &CollectionId) -> Result<Vec<(i64, String, u32)>> {
-    let mut statement = t.prepare_cached(
-        "SELECT key, file, chunks FROM documents WHERE collection = ?1 ORDER BY key LIMIT ?2",
-    )?;
-    let rows = statement
-        .query_map(params![id.0, DOCUMENTS_AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

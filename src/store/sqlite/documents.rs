@@ -1,11 +1,12 @@
 //! Rows of `documents`, with their files and blobs.
 
+use rusqlite::Error::InvalidColumnType;
+use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::departed::{Departed, EVERYBODY};
+use super::not_found;
 use super::pages::{self, Listed};
-use super::{files, fresh_id, not_found, quotas, raise_revision, versions};
-use crate::store::blobs::Blobs;
 use crate::store::*;
 use crate::system::now;
 
@@ -29,12 +30,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
         filename: row.get(3)?,
         sha256: row.get(4)?,
         bytes: row.get::<_, i64>(5)? as u64,
-        status: match status.as_str() {
-            "completed" => Status::Completed,
-            "failed" => Status::Failed,
-            "cancelled" => Status::Cancelled,
-            _ => Status::InProgress,
-        },
+        status: status.parse().map_err(|_| InvalidColumnType(6, "status".to_owned(), Type::Text))?,
         failure: code.map(|code| Failure { code, message: message.unwrap_or_default() }),
         warning: warning.map(|code| Warning { code, message: warned.unwrap_or_default() }),
         language: row.get(9)?,
@@ -49,15 +45,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
         owner: row.get(16)?,
         replaces: row.get::<_, Option<String>>(19)?.map(DocumentId),
     })
-}
-
-fn name(status: Status) -> &'static str {
-    match status {
-        Status::InProgress => "in_progress",
-        Status::Completed => "completed",
-        Status::Failed => "failed",
-        Status::Cancelled => "cancelled",
-    }
 }
 
 pub(super) fn by_key(t: &Transaction<'_>, key: DocumentKey) -> Result<DocumentRecord> {
@@ -90,18 +77,6 @@ pub(super) fn of_name(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A document by its public id, or else by its name.
-pub(super) fn find(
-    t: &Transaction<'_>,
-    collection: &CollectionId,
-    id_or_name: &str,
-) -> Result<DocumentRecord> {
-    match one(t, collection, &DocumentId(id_or_name.to_owned())) {
-        Err(StoreError::NotFound(_)) => versions::named(t, collection, id_or_name),
-        found => found,
-    }
-}
-
 pub(super) fn of_file(t: &Transaction<'_>, file: &FileId) -> Result<Vec<DocumentRecord>> {
     let mut statement = t.prepare_cached(&format!("{COLUMNS} WHERE d.file = ?1 ORDER BY d.key"))?;
     let rows = statement.query_map([&file.0], record)?;
@@ -124,7 +99,7 @@ pub(super) fn page(
         id: "d.file",
         order: "d.key",
     };
-    let (batch, status) = (filter.batch.as_ref().map(|b| &b.0), filter.status.map(name));
+    let (batch, status) = (filter.batch.as_ref().map(|b| &b.0), filter.status.map(Status::name));
     let params: pages::Params<'_> =
         &[(":collection", &collection.0), (":batch", &batch), (":status", &status)];
     pages::read(t, &list, params, page, record)
@@ -185,7 +160,7 @@ pub(super) fn set_attributes(
 }
 
 /// A file of these bytes that is a document of this collection: one of this name before all others.
-fn of_these_bytes(
+pub(super) fn of_these_bytes(
     t: &Transaction<'_>,
     collection: &CollectionId,
     (sha256, filename): (&str, &str),
@@ -195,88 +170,6 @@ fn of_these_bytes(
     ))?
     .query_row([&collection.0, sha256, &compared_name(filename)], record)
     .optional()?)
-}
-
-pub(super) fn add(t: &Transaction<'_>, blobs: &Blobs, new: NewDocument) -> Result<AddedDocument> {
-    let collection = super::collections::one(t, &new.collection)?;
-    let named = of_name(t, &collection.id, &new.filename)?;
-    let replaces = new.on_conflict == OnConflict::Replace && !named.is_empty();
-    let same = match replaces {
-        true => versions::same(&named, &new.blob.sha256).cloned(),
-        false => of_these_bytes(t, &collection.id, (&new.blob.sha256, &new.filename))?,
-    };
-    let all = named.len();
-    if let Some(document) = same {
-        let kept = if replaces { versions::supersede(t, named, Some(document.key))? } else { named };
-        let superseded = kept.len() < all;
-        // Bytes that are known are written again all the same, where the file was lost.
-        blobs.adopt(new.blob)?;
-        if document.status == Status::InProgress {
-            hurry(t, document.key)?;
-        }
-        if matches!(document.status, Status::Failed | Status::Cancelled) {
-            rename(t, &document, &new.filename)?;
-            begin_anew(t, document.key)?;
-        }
-        let has_the_name = compared_name(&document.filename) == compared_name(&new.filename);
-        if new.on_conflict == OnConflict::Keep && has_the_name {
-            versions::stand(t, document.key)?;
-        }
-        return Ok(AddedDocument { document: by_key(t, document.key)?, created: false, superseded });
-    }
-    let standing = if replaces { versions::supersede(t, named, None)? } else { Vec::new() };
-    let superseded = replaces && standing.len() < all;
-    let owner = new.owner.as_deref();
-    // What goes when this is complete makes room for it.
-    let less = quotas::freed(t, owner, &standing)?;
-    quotas::check_bytes(t, owner, new.quotas.owner, (new.blob.bytes, less.owners_bytes))?;
-    quotas::check_documents(t, owner, &collection.id.0, new.quotas, (1, new.blob.bytes), less)?;
-    let file = FileRecord {
-        id: FileId(fresh_id("file-")?),
-        owner: new.owner,
-        filename: new.filename,
-        purpose: "assistants".to_owned(),
-        sha256: new.blob.sha256.clone(),
-        bytes: new.blob.bytes,
-        created_at: now(),
-        expires_at: None,
-        failure: None,
-    };
-    files::insert(t, blobs, new.blob, &file, false)?;
-    // A version is what the one before it was, with other bytes.
-    let before = standing.last();
-    let attachment = Attachment {
-        file: file.id,
-        attributes: before.map(|before| before.attributes.clone()),
-        chunking: before.and_then(|before| before.chunking),
-    };
-    let key = insert(t, &collection.id, (&attachment, &file.filename), file.owner.as_deref())?;
-    if before.is_some() {
-        t.execute("UPDATE documents SET waits = 1 WHERE key = ?1", [key])?;
-    }
-    Ok(AddedDocument { document: by_key(t, key)?, created: true, superseded })
-}
-
-/// A file that came with its document takes the name that it is sent under now, in all collections that have it.
-fn rename(t: &Transaction<'_>, document: &DocumentRecord, filename: &str) -> Result<()> {
-    let before = of_file(t, &FileId(document.id.0.clone()))?;
-    let renamed = t.execute(
-        "UPDATE files SET name = ?2 WHERE id = ?1 AND standing = 0",
-        [document.id.0.as_str(), filename],
-    )?;
-    let name = compared_name(filename);
-    if renamed == 0 || name == compared_name(&document.filename) {
-        return Ok(());
-    }
-    t.execute("UPDATE documents SET name = ?2 WHERE file = ?1", [&document.id.0, &name])?;
-    // What it waited for, and what waited for it, has the name that it had.
-    for former in &before {
-        if former.replaces.is_some() {
-            versions::stand(t, former.key)?;
-        }
-        versions::release(t, former)?;
-    }
-    Ok(())
 }
 
 /// A document of a file, and its first job.
@@ -317,28 +210,9 @@ pub(super) fn begin_anew(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
 }
 
 /// What waits after a failure is tried at once.
-fn hurry(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
+pub(super) fn hurry(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
     t.execute("UPDATE jobs SET failures = 0, not_before = 0 WHERE document = ?1", [key])?;
     Ok(())
-}
-
-/// Tries once more what failed, or what a completed document is owed.
-pub(super) fn retry(
-    t: &Transaction<'_>,
-    collection: &CollectionId,
-    id: &DocumentId,
-) -> Result<DocumentRecord> {
-    let document = one(t, collection, id)?;
-    match document.status {
-        Status::InProgress => hurry(t, document.key)?,
-        Status::Failed | Status::Cancelled => begin_anew(t, document.key)?,
-        Status::Completed if document.warning.is_some() => {
-            super::jobs::owe(t, document.key)?;
-            hurry(t, document.key)?;
-        }
-        Status::Completed => return Err(StoreError::NotFailed),
-    }
-    one(t, collection, id)
 }
 
 /// Those of some ids that exist, in the order asked for.
@@ -364,18 +238,6 @@ fn enqueue(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn delete(t: &Transaction<'_>, collection: &CollectionId, id: &DocumentId) -> Result<()> {
-    forget(t, &one(t, collection, id)?)
-}
-
-/// Removes a document with all that was read from it, and its file if nothing else needs it.
-pub(super) fn forget(t: &Transaction<'_>, document: &DocumentRecord) -> Result<()> {
-    remove_chunks(t, document)?;
-    t.execute("DELETE FROM documents WHERE key = ?1", [document.key])?;
-    files::drop_unneeded(t, &document.id.0)?;
-    versions::release(t, document)
-}
-
 pub(super) fn have_text(
     t: &Transaction<'_>,
     collections: &[CollectionId],
@@ -395,16 +257,4 @@ pub(super) fn have_text(
         }
     }
     Ok(true)
-}
-
-/// Removes a document's chunks, and records that for the indexes.
-pub(super) fn remove_chunks(t: &Transaction<'_>, document: &DocumentRecord) -> Result<()> {
-    let revision = raise_revision(t, &document.collection.0)?;
-    t.prepare_cached(
-        "INSERT INTO removals (collection, revision, chunk) SELECT ?1, ?2, id FROM chunks
-         WHERE document = ?3 AND revision > 0",
-    )?
-    .execute(params![document.collection.0, revision, document.key])?;
-    t.prepare_cached("DELETE FROM chunks WHERE document = ?1")?.execute([document.key])?;
-    Ok(())
 }

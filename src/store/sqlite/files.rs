@@ -1,10 +1,10 @@
 //! Rows of `files`.
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::departed::{self, Departed, EVERYBODY};
 use super::pages::{self, Listed};
-use super::{documents, fresh_id, not_found, quotas, versions};
+use super::{fresh_id, not_found, quotas};
 use crate::store::blobs::Blobs;
 use crate::store::*;
 use crate::system::now;
@@ -133,58 +133,8 @@ pub(super) fn page(
     pages::read(t, &list, params, page, record)
 }
 
-pub(super) fn delete(t: &Transaction<'_>, id: &FileId) -> Result<Vec<CollectionId>> {
-    let synced = t
-        .prepare_cached(
-            "SELECT 1 FROM documents d JOIN collections c ON c.id = d.collection
-             WHERE d.file = ?1 AND c.origin = 'folder'",
-        )?
-        .exists([&id.0])?;
-    if synced {
-        return Err(StoreError::Synced);
-    }
-    let documents = documents::of_file(t, id)?;
-    for document in &documents {
-        documents::remove_chunks(t, document)?;
-        t.execute("DELETE FROM documents WHERE key = ?1", [document.key])?;
-        versions::release(t, document)?;
-    }
-    let blob: Option<String> = t
-        .query_row("DELETE FROM files WHERE id = ?1 RETURNING blob", [&id.0], |row| row.get(0))
-        .optional()?;
-    let Some(blob) = blob else { return Err(StoreError::UnknownFile(id.0.clone())) };
-    note_removal(t, &blob)?;
-    Ok(documents.into_iter().map(|d| d.collection).collect())
-}
-
 pub(super) fn over_their_time(t: &Transaction<'_>) -> Result<Vec<FileId>> {
     let mut statement = t.prepare_cached("SELECT id FROM files WHERE expires_at <= ?1")?;
     let rows = statement.query_map([now()], |row| row.get(0).map(FileId))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Removes a file that came with a document, once no document is left of it.
-pub(super) fn drop_unneeded(t: &Transaction<'_>, id: &str) -> Result<()> {
-    let blob: Option<String> = t
-        .prepare_cached(
-            "DELETE FROM files WHERE id = ?1 AND standing = 0
-             AND NOT EXISTS (SELECT 1 FROM documents WHERE file = ?1) RETURNING blob",
-        )?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
-    blob.map_or(Ok(()), |blob| note_removal(t, &blob))
-}
-
-/// Notes that the bytes of a file that went are to be removed, unless another file has them.
-fn note_removal(t: &Transaction<'_>, sha256: &str) -> Result<()> {
-    let unnamed = t
-        .prepare_cached(
-            "DELETE FROM blobs WHERE sha256 = ?1 AND NOT EXISTS (SELECT 1 FROM files WHERE blob = ?1)",
-        )?
-        .execute([sha256])?;
-    if unnamed > 0 {
-        t.prepare_cached("INSERT INTO removed_blobs (sha256) VALUES (?1) ON CONFLICT DO NOTHING")?
-            .execute([sha256])?;
-    }
-    Ok(())
 }

@@ -2,8 +2,9 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::documents::{by_key, remove_chunks};
-use super::{quotas, raise_revision, versions};
+use super::documents::{self, by_key};
+use super::removal::{remove_chunks, take_place};
+use super::{quotas, raise_revision};
 use crate::store::*;
 
 /// Milliseconds. A job that is to wait longer was postponed before the clock was set back, and is taken.
@@ -61,6 +62,25 @@ pub(super) fn postpone(t: &Transaction<'_>, document: DocumentKey, not_before: i
         params![document, not_before],
     )?;
     Ok(())
+}
+
+/// Tries once more what failed, or what a completed document is owed.
+pub(super) fn retry(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    id: &DocumentId,
+) -> Result<DocumentRecord> {
+    let document = documents::one(t, collection, id)?;
+    match document.status {
+        Status::InProgress => documents::hurry(t, document.key)?,
+        Status::Failed | Status::Cancelled => documents::begin_anew(t, document.key)?,
+        Status::Completed if document.warning.is_some() => {
+            owe(t, document.key)?;
+            documents::hurry(t, document.key)?;
+        }
+        Status::Completed => return Err(StoreError::NotFailed),
+    }
+    documents::one(t, collection, id)
 }
 
 /// The document, unless it was deleted or cancelled while it was worked on.
@@ -158,7 +178,7 @@ pub(super) fn complete(
     if !at_it || !matches!(document.status, Status::InProgress | Status::Completed) {
         return Err(StoreError::NotFound("document"));
     }
-    versions::take_place(t, &document)?;
+    take_place(t, &document)?;
     t.execute(
         "UPDATE documents SET status = 'completed', failure_code = NULL, failure_message = NULL,
             warning_code = ?2, warning_message = ?3 WHERE key = ?1",

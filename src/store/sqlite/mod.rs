@@ -22,10 +22,12 @@ mod originals;
 mod pages;
 mod passages;
 mod quotas;
+mod removal;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod uploads;
 mod versions;
 mod writer;
 

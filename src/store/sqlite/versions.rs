@@ -6,13 +6,24 @@
 
 use rusqlite::{Transaction, params};
 
-use super::documents::{self, forget};
-use super::raise_revision;
+use super::{documents, raise_revision};
 use crate::store::*;
+
+/// A document by its public id, or else by its name.
+pub(super) fn find(
+    t: &Transaction<'_>,
+    collection: &CollectionId,
+    id_or_name: &str,
+) -> Result<DocumentRecord> {
+    match documents::one(t, collection, &DocumentId(id_or_name.to_owned())) {
+        Err(StoreError::NotFound(_)) => named(t, collection, id_or_name),
+        found => found,
+    }
+}
 
 /// The document that a name means: the only one that has it, or that answers by it. [`StoreError::NotFound`] where that
 /// is none, or not clear.
-pub(super) fn named(t: &Transaction<'_>, collection: &CollectionId, name: &str) -> Result<DocumentRecord> {
+fn named(t: &Transaction<'_>, collection: &CollectionId, name: &str) -> Result<DocumentRecord> {
     let mut named = documents::of_name(t, collection, name)?;
     if named.iter().any(answers) {
         named.retain(answers);
@@ -24,7 +35,7 @@ pub(super) fn named(t: &Transaction<'_>, collection: &CollectionId, name: &str) 
 }
 
 /// Whether it answers, or will without taking another's place.
-fn answers(document: &DocumentRecord) -> bool {
+pub(super) fn answers(document: &DocumentRecord) -> bool {
     document.replaces.is_none() && is_alive(document)
 }
 
@@ -37,21 +48,6 @@ fn is_alive(document: &DocumentRecord) -> bool {
 pub(super) fn same<'a>(named: &'a [DocumentRecord], sha256: &str) -> Option<&'a DocumentRecord> {
     let last = named.iter().rposition(answers).unwrap_or(0);
     named[last.min(named.len())..].iter().rfind(|document| document.sha256 == sha256)
-}
-
-/// Removes what a newer upload of the name makes superfluous: versions that wait, and such that came to nothing. Gives
-/// back what stays: those that go on answering, and the exception.
-pub(super) fn supersede(
-    t: &Transaction<'_>,
-    named: Vec<DocumentRecord>,
-    except: Option<DocumentKey>,
-) -> Result<Vec<DocumentRecord>> {
-    let stays = |document: &DocumentRecord| answers(document) || Some(document.key) == except;
-    let (standing, superfluous): (Vec<_>, Vec<_>) = named.into_iter().partition(stays);
-    for document in &superfluous {
-        forget(t, document)?;
-    }
-    Ok(standing)
 }
 
 /// Tells the indexes of what a document that waits has been read to. They have it before it is complete, so that there
@@ -71,20 +67,6 @@ pub(super) fn publish(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
     t.prepare_cached("UPDATE chunks SET revision = ?2 WHERE document = ?1 AND revision = 0")?
         .execute(params![key, revision])?;
     Ok(())
-}
-
-/// A document that is complete takes the place of the earlier ones of its name, if it waited for that.
-pub(super) fn take_place(t: &Transaction<'_>, document: &DocumentRecord) -> Result<()> {
-    if document.replaces.is_none() {
-        return Ok(());
-    }
-    publish(t, document.key)?;
-    for other in documents::of_name(t, &document.collection, &document.filename)? {
-        if other.key < document.key {
-            forget(t, &other)?;
-        }
-    }
-    show(t, document.key)
 }
 
 /// After a document is gone: of its name, one that waited for it alone waits no more.
@@ -108,7 +90,29 @@ pub(super) fn stand(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
     show(t, key)
 }
 
-fn show(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
+pub(super) fn show(t: &Transaction<'_>, key: DocumentKey) -> Result<()> {
     t.prepare_cached("UPDATE documents SET waits = 0 WHERE key = ?1")?.execute([key])?;
+    Ok(())
+}
+
+/// A file that came with its document takes the name that it is sent under now, in all collections that have it.
+pub(super) fn rename(t: &Transaction<'_>, document: &DocumentRecord, filename: &str) -> Result<()> {
+    let before = documents::of_file(t, &FileId(document.id.0.clone()))?;
+    let renamed = t.execute(
+        "UPDATE files SET name = ?2 WHERE id = ?1 AND standing = 0",
+        [document.id.0.as_str(), filename],
+    )?;
+    let name = compared_name(filename);
+    if renamed == 0 || name == compared_name(&document.filename) {
+        return Ok(());
+    }
+    t.execute("UPDATE documents SET name = ?2 WHERE file = ?1", [&document.id.0, &name])?;
+    // What it waited for, and what waited for it, has the name that it had.
+    for former in &before {
+        if former.replaces.is_some() {
+            stand(t, former.key)?;
+        }
+        release(t, former)?;
+    }
     Ok(())
 }

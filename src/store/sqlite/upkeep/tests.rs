@@ -146,7 +146,7 @@ async fn a_collection_that_was_half_deleted_is_gone_and_finished_later() -> Resu
     store
         .write({
             let id = id.clone();
-            move |t, _| super::super::collections::doom(t, &id)
+            move |t, _| super::super::removal::doom(t, &id)
         })
         .await?;
     drop(store);
