@@ -239,18 +239,12 @@ async fn embedded_chunks(
 
 fn object(app: &App, embedded: &HashMap<DocumentKey, u32>, document: DocumentRecord) -> DocumentObject {
     let warning = app.ingest.warning(&document);
-    let status = match document.status {
-        Status::InProgress => "in_progress",
-        Status::Completed => "completed",
-        Status::Failed => "failed",
-        Status::Cancelled => "cancelled",
-    };
     DocumentObject {
         id: document.id.0,
         object: "vector_store.document".to_owned(),
         vector_store_id: document.collection.0,
         filename: document.filename,
-        status: status.to_owned(),
+        status: document.status.name().to_owned(),
         last_error: document.failure.map(|f| LastError { code: f.code, message: f.message }),
         warning: warning.map(|w| LastError { code: w.code, message: w.message }),
         replaces: document.replaces.map(|old| old.0),

@@ -120,13 +120,7 @@ pub(super) async fn page(
 ) -> Result<List<VectorStoreFileObject>, ApiError> {
     let query = QueryString::parse(query)?;
     let page = PageQuery::read(&query, &OBJECTS)?;
-    let status = match query.word("filter", &["in_progress", "completed", "failed", "cancelled"])? {
-        None => None,
-        Some("in_progress") => Some(Status::InProgress),
-        Some("completed") => Some(Status::Completed),
-        Some("failed") => Some(Status::Failed),
-        Some(_) => Some(Status::Cancelled),
-    };
+    let status = query.word("filter", &Status::ALL.map(Status::name))?.and_then(|name| name.parse().ok());
     let filter = DocumentFilter { status, batch };
     let found = app.store().documents_page(&collection.id, filter, to_page(page)).await?;
     let objects = found.items.into_iter().map(|document| object(app, document)).collect::<Result<_, _>>()?;

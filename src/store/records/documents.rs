@@ -55,6 +55,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them, in the order of a document's life.
+    pub const ALL: [Self; 4] = [Self::InProgress, Self::Completed, Self::Failed, Self::Cancelled];
+
     /// The status in one word, as it is stored and sent to clients.
     pub fn name(self) -> &'static str {
         match self {
@@ -75,8 +78,7 @@ impl FromStr for Status {
     type Err = UnknownStatus;
 
     fn from_str(name: &str) -> Result<Self, UnknownStatus> {
-        let all = [Self::InProgress, Self::Completed, Self::Failed, Self::Cancelled];
-        all.into_iter().find(|status| status.name() == name).ok_or(UnknownStatus)
+        Self::ALL.into_iter().find(|status| status.name() == name).ok_or(UnknownStatus)
     }
 }
 
