@@ -24,7 +24,7 @@ use crate::ingest::{self, Ingest, WhoMayHold};
 use crate::openai;
 use crate::prompt::Window;
 use crate::rag;
-use crate::store::{DataLock, Quota, Quotas, SqliteStore, Store, StoreError};
+use crate::store::{DataLock, OpenError, Quota, Quotas, SqliteStore, Store, StoreError};
 use crate::tasks;
 use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
@@ -63,7 +63,7 @@ pub struct App {
     pub bodies: Arc<Semaphore>,
     /// One at a time makes, grants or revokes: the store and the registry change together.
     changing_keys: tokio::sync::Mutex<()>,
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     storage: storage::StorageCheck,
     lock: Mutex<DataLock>,
     opened: SystemTime,
@@ -72,6 +72,8 @@ pub struct App {
 /// Why the app could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -85,19 +87,26 @@ pub enum AppError {
 }
 
 impl App {
-    /// Opens the data folder. Nothing is worked on yet, and the embedding model is not loaded.
+    /// Opens the data folder, with everything in it. Nothing is worked on yet, and the embedding model is not loaded.
     pub async fn open(config: Config) -> Result<Arc<Self>, AppError> {
+        Self::open_with(config, |data| Ok(Arc::new(SqliteStore::open(data)?))).await
+    }
+
+    /// Opens the data folder with another store, which is opened once the folder is this process's alone.
+    pub async fn open_with<F>(config: Config, open_store: F) -> Result<Arc<Self>, AppError>
+    where
+        F: FnOnce(&Path) -> Result<Arc<dyn Store>, OpenError> + Send + 'static,
+    {
         let opened = SystemTime::now();
         let telemetry = Telemetry::start(&config.telemetry)?;
         let embeddings = config.embedding.as_ref().map(|e| Embeddings::prepare(e.folder.clone(), e.device));
         let data = config.data.clone();
-        let open = move || Ok::<_, StoreError>((DataLock::take(&data)?, SqliteStore::open(&data)?));
+        let open = move || Ok::<_, OpenError>((DataLock::take(&data)?, open_store(&data)?));
         let (lock, store) = tasks::blocking(open).await?;
-        let keys = Arc::new(keys::open(&store, &config.keys).await?);
+        let keys = Arc::new(keys::open(store.as_ref(), &config.keys).await?);
         let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
-        let catalog =
-            Arc::new(Catalog::open(Arc::new(store.clone()), embedder, keys.clone(), indexes).await?);
+        let catalog = Arc::new(Catalog::open(store.clone(), embedder, keys.clone(), indexes).await?);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
         let quotas = Arc::new(Holders { keys: keys.clone(), collection: config.collection_quota });
         let ingest = Ingest::new(
@@ -255,7 +264,7 @@ impl App {
 
     /// The store, for what has no access to check.
     pub fn store(&self) -> &dyn Store {
-        &self.store
+        self.store.as_ref()
     }
 }
 

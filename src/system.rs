@@ -1,5 +1,6 @@
-//! What is asked of the operating system: the time, and random digits.
+//! What is asked of the operating system: the time, random digits, and what its errors mean.
 
+use std::io::ErrorKind;
 use std::time::SystemTime;
 
 /// Seconds since 1970.
@@ -16,6 +17,11 @@ pub fn now_in_milliseconds() -> i64 {
 /// A time in seconds since 1970; 0 where it is before.
 pub fn seconds(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+/// Whether there is no room left: on the disk, within a quota of it, or in the size that a process may write.
+pub fn is_disk_full(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 /// This many random bytes as hexadecimal digits, two for each.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lastro::embed::{DeviceChoice, Embeddings};
-use lastro::store::{ChunkMark, SqliteStore, Store};
+use lastro::store::{ChunkMark, Collections, Indexing, SqliteStore};
 
 use crate::filled::{COLLECTION, fill};
 use crate::process::{Place, Server, Settings};

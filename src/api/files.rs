@@ -18,7 +18,7 @@ use super::uploads::{field_text, length_of, next_field, stage};
 use crate::app::App;
 use crate::ingest::{Destination, clean_filename};
 use crate::openai::{Deleted, FILES, FileFields, FileObject, List, PageQuery, Purpose, QueryString};
-use crate::store::{FileId, FileRecord, Page, StoreError};
+use crate::store::{FileId, FileRecord, Page};
 
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -94,9 +94,7 @@ pub async fn content(
     Path(file): Path<String>,
 ) -> Result<Response, ApiError> {
     let file = app.store().file(&app.catalog.sight(&access), &FileId(file)).await?;
-    let path = app.store().blob_path(&file.sha256);
-    let opened = tokio::fs::File::open(&path).await;
-    let bytes = opened.map_err(|source| StoreError::Io { path, source })?;
+    let bytes = app.store().blobs().read(&file.sha256).await?;
     let (kind, disposition) = shown_as(&file.filename);
     let name = utf8_percent_encode(&file.filename, NON_ALPHANUMERIC);
     let headers = [

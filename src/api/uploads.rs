@@ -31,7 +31,7 @@ pub(super) async fn stage(
     reception: &mut Reception,
 ) -> Result<StagedBlob, ApiError> {
     let limit = app.config.server.max_file;
-    let mut writer = app.store().staging().begin().await?;
+    let mut writer = app.store().blobs().begin().await?;
     while let Some(bytes) = field.chunk().await.map_err(broken_form)? {
         if writer.bytes() + bytes.len() as u64 > limit {
             return Err(ApiError::too_large("the file", limit, "--max-file-mib"));

@@ -6,7 +6,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::App;
 use crate::embed::{Embeddings, State};
-use crate::store::{CollectionId, DocumentId, Store, StoreError, Swept};
+use crate::store::{CollectionId, DocumentId, StoreError, Swept};
 use crate::trace::Trace;
 
 /// How often is looked.
@@ -70,7 +70,7 @@ impl App {
 
     async fn forget_old(&self) -> Result<(), StoreError> {
         self.store.forget_old().await?;
-        let files = self.store.empty_trash(self.config.trash).await?;
+        let files = self.store.blobs().empty_trash(self.config.trash).await?;
         tell(Swept { emptied: files, ..Swept::default() });
         if let Some(State::Ready(info)) = self.embeddings.as_ref().map(Embeddings::state) {
             let vectors = self.store.forget_vectors_but(&info.fingerprint).await?;

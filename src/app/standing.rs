@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::App;
 use crate::embed::State;
-use crate::store::{Store, StoreError, room};
+use crate::store::{StoreError, room};
 use crate::telemetry::{CollectionSize, Standing};
 
 impl App {

@@ -54,7 +54,7 @@ impl Embedder for Play {
 /// A data folder with a collection.
 struct World {
     data: PathBuf,
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     catalog: Catalog,
     collection: Arc<Collection>,
 }
@@ -62,7 +62,7 @@ struct World {
 impl World {
     async fn new(question: Question) -> Self {
         let data = tempfile::tempdir().expect("a folder").keep();
-        let store = SqliteStore::open(&data).expect("a store");
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data).expect("a store"));
         let catalog = catalog_of(&store, &data, question).await;
         let new = New { name: "manual".into(), ..New::default() };
         let collection = catalog.create(&Access::everything(), new).await.expect("a collection");
@@ -74,7 +74,7 @@ impl World {
         let Self { data, store, catalog, collection } = self;
         let id = collection.id.clone();
         drop((store, catalog, collection));
-        let store = SqliteStore::open(&data).expect("a store");
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data).expect("a store"));
         let catalog = catalog_of(&store, &data, question).await;
         let collection = catalog.by_id(&id).expect("the collection");
         Self { data, store, catalog, collection }
@@ -82,7 +82,7 @@ impl World {
 
     async fn add(&self, texts: &[&str]) -> DocumentRecord {
         let bytes = texts.join("\n");
-        let blob = self.store.staging().stage(bytes.as_bytes()).await.expect("staged");
+        let blob = self.store.blobs().stage(bytes.as_bytes()).await.expect("staged");
         let new = NewDocument {
             collection: self.collection.id.clone(),
             filename: "a.txt".into(),
@@ -134,9 +134,9 @@ impl World {
     }
 }
 
-async fn catalog_of(store: &SqliteStore, data: &Path, question: Question) -> Catalog {
+async fn catalog_of(store: &Arc<dyn Store>, data: &Path, question: Question) -> Catalog {
     let keys = Arc::new(Keys::new([], false).expect("keys"));
-    Catalog::open(Arc::new(store.clone()), Arc::new(Play(question)), keys, data.join("indexes"))
+    Catalog::open(store.clone(), Arc::new(Play(question)), keys, data.join("indexes"))
         .await
         .expect("a catalog")
 }
@@ -357,7 +357,7 @@ async fn what_cannot_be_removed_does_not_keep_what_else_is_over_its_time() {
             filename: "a.txt".into(),
             purpose: "assistants".into(),
             expires_in: Some(0),
-            blob: world.store.staging().stage(bytes).await.expect("staged"),
+            blob: world.store.blobs().stage(bytes).await.expect("staged"),
             quota: Quota::default(),
         };
         files.push(world.store.add_file(new).await.expect("a file").id);

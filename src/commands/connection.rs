@@ -18,7 +18,7 @@ use crate::app::{App, AppError};
 use crate::config::Config;
 use crate::openai::ErrorBody;
 use crate::server;
-use crate::store::StoreError;
+use crate::store::OpenError;
 
 /// What a server leaves in its data folder for the commands.
 #[derive(Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl Connection {
         // A folder of samples is the server's to sync; a command touches only what it is told to.
         config.collections = None;
         let app = match App::open(config).await {
-            Err(AppError::Store(StoreError::InUse { path, holder })) => {
+            Err(AppError::Open(OpenError::InUse { path, holder })) => {
                 let holder = holder.unwrap_or_else(|| "another process".to_owned());
                 let message =
                     format!("the data folder {} is held by {holder}, which does not answer", path.display());

@@ -154,7 +154,7 @@ async fn sync_one(
     for (filename, path) in missing {
         let bytes =
             tokio::fs::read(&path).await.map_err(|source| FolderError::Io { path: path.clone(), source })?;
-        let blob = catalog.store().staging().stage(&bytes).await.map_err(CollectionError::from)?;
+        let blob = catalog.store().blobs().stage(&bytes).await.map_err(CollectionError::from)?;
         let on_conflict = if is_shared(&filename) { OnConflict::Keep } else { OnConflict::Replace };
         ingest.submit(access, &collection, (&filename, blob), on_conflict).await?;
         synced.added += 1;

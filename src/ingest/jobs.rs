@@ -25,6 +25,12 @@ pub(super) use settle::Debt;
 /// Nobody sleeps longer than this: the clock may be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 
+/// The name by which this process takes jobs. It is the same at each start, so that the jobs of the last run are there at
+/// once; a second process on one store needs another.
+pub const WORKER: &str = "lastro";
+/// How long a job is this process's without a word from it.
+pub const LEASE: Duration = Duration::from_secs(600);
+
 /// Why a job could not be finished.
 #[derive(Debug, thiserror::Error)]
 enum JobError {
@@ -53,6 +59,20 @@ fn failure(code: &str, message: impl Into<String>) -> JobError {
 }
 
 impl Ingest {
+    /// Keeps the jobs that are worked on from being taken by another process, until told to stop.
+    pub(super) async fn renew_leases(&self) {
+        let mut stop = self.stop.watch();
+        loop {
+            tokio::select! {
+                () = stop.told() => return,
+                () = tokio::time::sleep(LEASE / 4) => {}
+            }
+            if let Err(error) = self.catalog.store().renew_jobs(WORKER, LEASE).await {
+                tracing::warn!(%error, "another process may begin with what is worked on here");
+            }
+        }
+    }
+
     /// Takes jobs until told to stop, which gives the one in hand back.
     pub(super) async fn work(&self) {
         let _counted = self.stop.working();
@@ -66,7 +86,7 @@ impl Ingest {
         while !stop.is_told() {
             let in_debt = self.settle_debts().await;
             // Not dropped half-way: a job that is taken is given back, or done.
-            let pause = match self.catalog.store().take_job().await {
+            let pause = match self.catalog.store().take_job(WORKER, LEASE).await {
                 Ok(Some(job)) => {
                     tokio::select! {
                         biased;
@@ -91,7 +111,7 @@ impl Ingest {
     }
 
     async fn until_next_job(&self) -> Duration {
-        match self.catalog.store().until_next_job().await {
+        match self.catalog.store().until_next_job(WORKER).await {
             // Taken by somebody else in between, or in this millisecond.
             Ok(Some(until)) => until.clamp(Duration::from_millis(1), LONGEST_SLEEP),
             Ok(None) => LONGEST_SLEEP,

@@ -32,6 +32,7 @@ use stop::Stop;
 use waiting::Waiting;
 
 pub use folder::{FolderError, Synced, files_below, sync_folder};
+pub use jobs::{LEASE, WORKER};
 pub use names::{clean_filename, shared};
 pub use receiving::{Destination, Reception};
 
@@ -224,12 +225,12 @@ impl Ingest {
 
     /// Works until dropped or stopped: the jobs of the last run, then what is submitted.
     pub async fn run(self: Arc<Self>) {
-        while let Err(error) = self.catalog.store().release_jobs().await {
+        while let Err(error) = self.catalog.store().release_jobs(WORKER).await {
             tracing::error!(%error, "jobs of the last run could not be taken up");
             tokio::time::sleep(PAUSE_AFTER_ERROR).await;
         }
         // Two, so that one document is read while another is embedded.
-        tokio::join!(self.work(), self.work(), self.embed_the_rest());
+        tokio::join!(self.work(), self.work(), self.embed_the_rest(), self.renew_leases());
     }
 
     /// What has been done since the start.

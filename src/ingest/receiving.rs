@@ -48,7 +48,7 @@ impl Ingest {
     ) -> Result<Reception, CollectionError> {
         let store = self.catalog.store();
         if let Some(length) = length {
-            store.staging().check_room(length.saturating_sub(MOST_AROUND))?;
+            store.blobs().check_room(length.saturating_sub(MOST_AROUND))?;
         }
         let (quotas, owner) = (self.quotas.of(access.owner()), access.owner().unwrap_or_default());
         // A collection that is yet to be made has no id, and holds nothing.

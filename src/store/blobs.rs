@@ -1,134 +1,42 @@
-//! Original bytes as content-addressed files: `blobs/ab/<sha256>`, written and synced before they are named.
+//! The original bytes of files, named by their SHA-256, apart from the store's records.
+//!
+//! Where they lie is this module's alone: files `blobs/ab/<sha256>` of the data folder, written and synced before they are
+//! named. A store adopts bytes within the transaction that names them, and removes them after the commit of the one that
+//! forgets them, so that a record never names what is not there.
+
+mod folder;
+mod staging;
+mod trash;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
+use rustix::fs::{Access, access};
+use tokio::io::{AsyncRead, ReadBuf};
 
-use super::room;
-use super::trash::Trash;
+use self::folder::{is_name, list, sync_if_there};
+use self::staging::Staging;
+use self::trash::Trash;
 use super::{Result, StoreError};
-use crate::system::random_hex;
+use crate::tasks;
 
-/// Random bytes of the name of a file that is staged.
-const NAME_BYTES: usize = 12;
+pub(super) use self::folder::sync_folder;
+pub use self::staging::{BlobWriter, StagedBlob};
 
-/// Uploads leave this part of the disk free, for the database and its indexes.
-const REST_OF: u64 = 512;
-/// And never more than this.
-const MOST_REST: u64 = 64 << 20;
-/// Bytes of an upload between two looks at the disk.
-const LOOK_AFTER: u64 = 4 << 20;
-
-/// The folder where uploads are written before they are committed.
+/// The originals, with those that are being uploaded and those in the trash. Cheap to clone.
+///
+/// [`Self::adopt`] and [`Self::remove`] are a store's own, and block: it calls them from its one writer, so that a removal
+/// never meets an addition of the same bytes.
 #[derive(Clone, Debug)]
-pub struct Staging {
+pub struct Blobs {
     folder: PathBuf,
-}
-
-/// Bytes on disk, synced and hashed, that no document owns yet. Dropped without being committed, they are removed.
-#[derive(Debug)]
-pub struct StagedBlob {
-    pub sha256: String,
-    pub bytes: u64,
-    path: PathBuf,
-    kept: bool,
-}
-
-impl Drop for StagedBlob {
-    fn drop(&mut self) {
-        if !self.kept {
-            // What stays behind is swept at the next start.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// An upload being written.
-#[derive(Debug)]
-pub struct BlobWriter {
-    file: tokio::fs::File,
-    hash: Sha256,
-    staged: StagedBlob,
     staging: Staging,
-}
-
-impl Staging {
-    pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder }
-    }
-
-    /// An error of a full disk where so many bytes more would leave it without the rest that the database needs.
-    pub fn check_room(&self, more: u64) -> Result<()> {
-        let found = room(&self.folder).map_err(StoreError::io(&self.folder))?;
-        match found.free_bytes.saturating_sub(more) > found.total_bytes.div_euclid(REST_OF).min(MOST_REST) {
-            true => Ok(()),
-            false => Err(StoreError::Io { path: self.folder.clone(), source: ErrorKind::StorageFull.into() }),
-        }
-    }
-
-    /// Starts an upload.
-    pub async fn begin(&self) -> Result<BlobWriter> {
-        let name = random_hex(NAME_BYTES).map_err(|e| StoreError::Worker(e.to_string()))?;
-        let path = self.folder.join(name);
-        let file = tokio::fs::File::create_new(&path).await.map_err(StoreError::io(&path))?;
-        Ok(BlobWriter {
-            file,
-            hash: Sha256::new(),
-            staged: StagedBlob { sha256: String::new(), bytes: 0, path, kept: false },
-            staging: self.clone(),
-        })
-    }
-
-    /// Stages bytes at once.
-    pub async fn stage(&self, bytes: &[u8]) -> Result<StagedBlob> {
-        self.check_room(bytes.len() as u64)?;
-        let mut writer = self.begin().await?;
-        writer.write(bytes).await?;
-        writer.finish().await
-    }
-}
-
-impl BlobWriter {
-    /// Appends bytes.
-    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let looks = |bytes: u64| bytes.div_ceil(LOOK_AFTER);
-        if looks(self.staged.bytes + bytes.len() as u64) > looks(self.staged.bytes) {
-            self.staging.check_room(bytes.len() as u64)?;
-        }
-        self.hash.update(bytes);
-        self.staged.bytes += bytes.len() as u64;
-        self.file.write_all(bytes).await.map_err(StoreError::io(&self.staged.path))
-    }
-
-    /// Waits until the system has taken what was written.
-    pub(super) async fn flush(&mut self) -> Result<()> {
-        self.file.flush().await.map_err(StoreError::io(&self.staged.path))
-    }
-
-    /// Bytes written so far.
-    pub fn bytes(&self) -> u64 {
-        self.staged.bytes
-    }
-
-    /// Syncs to the disk.
-    pub async fn finish(mut self) -> Result<StagedBlob> {
-        self.flush().await?;
-        self.file.sync_all().await.map_err(StoreError::io(&self.staged.path))?;
-        self.staged.sha256 = hex::encode(self.hash.finalize());
-        Ok(self.staged)
-    }
-}
-
-/// Named blobs. Calls that change it are made by the one writer, so that a removal never meets an addition.
-#[derive(Clone, Debug)]
-pub(super) struct Blobs {
-    folder: PathBuf,
-    pub(super) trash: Trash,
+    trash: Trash,
 }
 
 /// A file among the originals.
@@ -139,25 +47,143 @@ pub(super) struct Original {
     pub modified: SystemTime,
 }
 
+/// The bytes of an original, from the first one on.
+#[derive(Debug)]
+pub struct BlobReader(tokio::fs::File);
+
+impl AsyncRead for BlobReader {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+/// An original as a local file, for as long as this is held.
+#[derive(Debug)]
+pub struct LocalBlob(PathBuf);
+
+impl AsRef<Path> for LocalBlob {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
 impl Blobs {
-    pub(super) fn open(data: &Path) -> Result<(Self, Staging)> {
+    /// Opens the originals of a data folder, and clears away uploads that a process before left unfinished. The folder is
+    /// this process's alone.
+    pub fn open(data: &Path) -> Result<Self> {
         let blobs = Self::of(data);
-        let staging = data.join("staging");
-        for path in [&blobs.folder, &staging] {
+        for path in [blobs.folder.as_path(), blobs.staging.folder()] {
             fs::create_dir_all(path).map_err(StoreError::io(path))?;
         }
         // What a crash left unsynced: an original is acknowledged only in a folder that stays.
         sync_folder(&blobs.folder)?;
-        Ok((blobs, Staging::new(staging)))
+        blobs.staging.clear()?;
+        Ok(blobs)
     }
 
     /// The originals of a data folder, which may not be there.
     pub(super) fn of(data: &Path) -> Self {
-        Self { folder: data.join("blobs"), trash: Trash::of(data) }
+        Self { folder: data.join("blobs"), staging: Staging::of(data), trash: Trash::of(data) }
+    }
+
+    /// [`StoreError::Full`] where so many bytes more would leave the disk without the rest that the database needs.
+    pub fn check_room(&self, more: u64) -> Result<()> {
+        self.staging.check_room(more)
+    }
+
+    /// Whether an original could be stored now: its place can be written, and a page of an upload.
+    pub async fn check_writable(&self) -> Result<()> {
+        let folder = self.folder.clone();
+        let may_write = move || {
+            // Where it may be a mount of its own.
+            let may_write = access(&folder, Access::WRITE_OK | Access::EXEC_OK);
+            may_write.map_err(|error| StoreError::io(folder)(error.into()))
+        };
+        tasks::blocking(may_write).await?;
+        let mut probe = self.begin().await?;
+        probe.write(&[0; 4_096]).await?;
+        probe.flush().await
+    }
+
+    /// Starts an upload.
+    pub async fn begin(&self) -> Result<BlobWriter> {
+        self.staging.begin().await
+    }
+
+    /// Stages bytes at once.
+    pub async fn stage(&self, bytes: &[u8]) -> Result<StagedBlob> {
+        self.check_room(bytes.len() as u64)?;
+        let mut writer = self.begin().await?;
+        writer.write(bytes).await?;
+        writer.finish().await
+    }
+
+    /// Opens an original for reading. [`StoreError::Unavailable`] where it is missing.
+    pub async fn read(&self, sha256: &str) -> Result<BlobReader> {
+        let path = self.path(sha256);
+        Ok(BlobReader(tokio::fs::File::open(&path).await.map_err(StoreError::io(path))?))
+    }
+
+    /// An original as a file that another process can open. Whether it is there is not looked at.
+    pub fn local(&self, sha256: &str) -> LocalBlob {
+        LocalBlob(self.path(sha256))
+    }
+
+    /// Gives staged bytes their name, durably. Blocks.
+    pub fn adopt(&self, staged: StagedBlob) -> Result<()> {
+        let sha256 = staged.sha256.clone();
+        let folder = self.make_folder(&sha256)?;
+        staged.keep_at(&folder.join(&sha256))?;
+        sync_folder(&folder)?;
+        // It is back in its place.
+        self.trash.remove(&sha256)
+    }
+
+    /// Whether an original lies in its place, or in the trash.
+    pub fn holds(&self, sha256: &str) -> bool {
+        self.path(sha256).exists() || self.trash.holds(sha256)
+    }
+
+    /// Removes originals for good, durably, wherever they lie. Gives those that are gone. Blocks.
+    pub fn remove<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
+        let remove = |sha256: &str| {
+            let path = self.path(sha256);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io(path)(error)),
+                _ => self.trash.remove(sha256),
+            }
+        };
+        let mut gone = Vec::new();
+        for sha256 in names {
+            match remove(sha256) {
+                Ok(()) => gone.push(sha256.as_str()),
+                Err(error) => tracing::warn!(%error, "an original that was deleted stays until the next try"),
+            }
+        }
+        let mut folders: BTreeMap<PathBuf, Result<()>> = BTreeMap::new();
+        gone.retain(|sha256| {
+            let folder = self.folder_of(sha256);
+            folders.entry(folder).or_insert_with_key(|folder| sync_if_there(folder)).is_ok()
+        });
+        gone
+    }
+
+    /// Removes what was in the trash for as long as `kept`. Says how many.
+    pub async fn empty_trash(&self, kept: Duration) -> Result<usize> {
+        let trash = self.trash.clone();
+        tasks::blocking(move || trash.empty(kept)).await
     }
 
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    pub(super) fn trash(&self) -> &Trash {
+        &self.trash
     }
 
     pub(super) fn path(&self, sha256: &str) -> PathBuf {
@@ -181,46 +207,6 @@ impl Blobs {
             return Err(error);
         }
         Ok(folder)
-    }
-
-    /// Gives staged bytes their name, durably.
-    pub(super) fn adopt(&self, mut staged: StagedBlob) -> Result<()> {
-        let folder = self.make_folder(&staged.sha256)?;
-        let path = folder.join(&staged.sha256);
-        fs::rename(&staged.path, &path).map_err(StoreError::io(&path))?;
-        staged.kept = true;
-        sync_folder(&folder)?;
-        // It is back in its place.
-        self.trash.remove(&staged.sha256)
-    }
-
-    /// Whether an original lies in its place, or in the trash.
-    pub(super) fn holds(&self, sha256: &str) -> bool {
-        self.path(sha256).exists() || self.trash.holds(sha256)
-    }
-
-    /// Removes originals for good, durably, wherever they lie. Gives those that are gone.
-    pub(super) fn remove<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
-        let remove = |sha256: &str| {
-            let path = self.path(sha256);
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != ErrorKind::NotFound => Err(StoreError::Io { path, source }),
-                _ => self.trash.remove(sha256),
-            }
-        };
-        let mut gone = Vec::new();
-        for sha256 in names {
-            match remove(sha256) {
-                Ok(()) => gone.push(sha256.as_str()),
-                Err(error) => tracing::warn!(%error, "an original that was deleted stays until the next try"),
-            }
-        }
-        let mut folders: BTreeMap<PathBuf, Result<()>> = BTreeMap::new();
-        gone.retain(|sha256| {
-            let folder = self.folder_of(sha256);
-            folders.entry(folder).or_insert_with_key(|folder| sync_if_there(folder)).is_ok()
-        });
-        gone
     }
 
     /// Moves an original that no record names to the trash.
@@ -262,62 +248,5 @@ impl Blobs {
             }
         }
         Ok(all)
-    }
-}
-
-/// Whether a file may be called so among the originals.
-pub(super) fn is_name(name: &str) -> bool {
-    name.len() == 64 && is_hexadecimal(name)
-}
-
-fn is_hexadecimal(name: &str) -> bool {
-    name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// Removes uploads that were never committed, and nothing that is not ours. Called before anything can be staged.
-pub(super) fn clear_staging(staging: &Staging) -> Result<()> {
-    for path in list(&staging.folder)? {
-        let name = path.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| name.len() == 2 * NAME_BYTES && is_hexadecimal(name)) && path.is_file() {
-            fs::remove_file(&path).map_err(StoreError::io(&path))?;
-        }
-    }
-    Ok(())
-}
-
-fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries
-            .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
-            .map_err(StoreError::io(folder)),
-    }
-}
-
-fn sync_if_there(folder: &Path) -> Result<()> {
-    if folder.exists() { sync_folder(folder) } else { Ok(()) }
-}
-
-pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|f| f.sync_all()).map_err(StoreError::io(folder))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_was_staged_is_cleared() -> Result<()> {
-        let data = tempfile::tempdir().expect("a folder");
-        let (_, staging) = Blobs::open(data.path())?;
-        let ours = "0123456789abcdef01234567";
-        for name in [ours, "notes.txt", "0123456789ABCDEF01234567", "0123"] {
-            fs::write(staging.folder.join(name), "half").expect("a file");
-        }
-        fs::create_dir(staging.folder.join("abcdefabcdefabcdefabcdef")).expect("a folder");
-        clear_staging(&staging)?;
-        assert_eq!(list(&staging.folder)?.len(), 4);
-        assert!(!staging.folder.join(ours).exists());
-        Ok(())
     }
 }

@@ -3,7 +3,13 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncReadExt;
+
 use super::*;
+
+/// Who takes jobs, and for longer than any test takes.
+pub(super) const WORKER: &str = "one";
+pub(super) const LONG: Duration = Duration::from_secs(600);
 
 /// As many vectors as there are.
 const ALL: usize = usize::MAX;
@@ -28,6 +34,13 @@ pub(super) fn read(texts: &[&str]) -> ReadDocument {
     let chunks = texts.iter().enumerate().map(|(i, text)| chunk(text, i as u64 * 100)).collect();
     let outline = Outline { title: Some("Title".into()), opening: "It opens.".into(), headings: vec![] };
     ReadDocument { chunks, outline, language: Some("en".into()), pages: Some(2), ..ReadDocument::default() }
+}
+
+/// The bytes of an original, where it is there.
+pub(super) async fn original(store: &dyn Store, sha256: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    store.blobs().read(sha256).await.ok()?.read_to_end(&mut bytes).await.expect("it can be read");
+    Some(bytes)
 }
 
 /// A collection goes, and then what it held.
@@ -64,7 +77,7 @@ pub(super) async fn add_named(
     (filename, bytes): (&str, &[u8]),
     on_conflict: OnConflict,
 ) -> AddedDocument {
-    let blob = store.staging().stage(bytes).await.expect("stage");
+    let blob = store.blobs().stage(bytes).await.expect("stage");
     let new = NewDocument {
         collection: collection.clone(),
         filename: filename.into(),
@@ -104,13 +117,12 @@ async fn ids_are_unique_and_deletion_is_complete(store: &dyn Store) {
     store.update_collection(&first.id, update).await.expect("update");
     assert_eq!(store.collection(&first.id).await.expect("one").language.as_deref(), Some("pt"));
     let added = add(store, &first.id, b"bytes").await.document;
-    let path = store.blob_path(&added.sha256);
-    assert_eq!(std::fs::read(&path).expect("the original"), b"bytes");
+    assert_eq!(original(store, &added.sha256).await.as_deref(), Some(&b"bytes"[..]));
     delete_collection(store, &first.id).await;
     assert!(matches!(store.collection(&first.id).await, Err(StoreError::NotFound(_))));
     assert!(matches!(store.document(&first.id, &added.id).await, Err(StoreError::NotFound(_))));
-    assert!(!path.exists(), "the original goes with its last document");
-    assert!(store.take_job().await.expect("jobs").is_none());
+    assert_eq!(original(store, &added.sha256).await, None, "the original goes with its last document");
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none());
     assert_ne!(collection(store, "first").await.id, first.id);
 }
 
@@ -122,28 +134,28 @@ async fn equal_bytes_are_one_document(store: &dyn Store) {
     assert_eq!(first.document.id, again.document.id);
     let other = add(store, &two.id, b"same").await;
     assert_ne!(other.document.id, first.document.id);
-    let path = store.blob_path(&first.document.sha256);
+    let there = async || original(store, &first.document.sha256).await.is_some();
     store.delete_document(&one.id, &first.document.id).await.expect("delete");
-    assert!(path.exists(), "another collection needs it");
+    assert!(there().await, "another collection needs it");
     assert!(matches!(store.delete_document(&one.id, &first.document.id).await, Err(StoreError::NotFound(_))));
     store.delete_document(&two.id, &other.document.id).await.expect("delete");
-    assert!(!path.exists());
+    assert!(!there().await);
 }
 
 async fn a_document_goes_through_its_stages(store: &dyn Store) {
     let c = collection(store, "c").await;
     let document = add(store, &c.id, b"one").await.document;
     assert_eq!(document.status, Status::InProgress);
-    let job = store.take_job().await.expect("job").expect("one job");
+    let job = store.take_job(WORKER, LONG).await.expect("job").expect("one job");
     assert_eq!((job.stage, job.attempts, job.document.key), (Stage::Extract, 1, document.key));
-    assert!(store.take_job().await.expect("job").is_none(), "it is taken");
-    store.release_jobs().await.expect("as after a start");
-    assert_eq!(store.take_job().await.expect("job").expect("again").attempts, 2);
+    assert!(store.take_job(WORKER, LONG).await.expect("job").is_none(), "it is taken");
+    store.release_jobs(WORKER).await.expect("as after a start");
+    assert_eq!(store.take_job(WORKER, LONG).await.expect("job").expect("again").attempts, 2);
     store.commit_chunks(document.key, read(&["alpha", "beta"]), Quotas::default()).await.expect("commit");
-    let job = store.take_job().await.expect("job").expect("next stage");
+    let job = store.take_job(WORKER, LONG).await.expect("job").expect("next stage");
     assert_eq!((job.stage, job.attempts, job.document.chunks), (Stage::Embed, 1, 2));
-    store.return_job(document.key).await.expect("return");
-    assert_eq!(store.take_job().await.expect("job").expect("again").attempts, 1);
+    store.return_job(WORKER, document.key).await.expect("return");
+    assert_eq!(store.take_job(WORKER, LONG).await.expect("job").expect("again").attempts, 1);
     store.complete_document(document.key, None, None).await.expect("complete");
     let document = store.document(&c.id, &document.id).await.expect("one");
     assert_eq!((document.status, document.pages), (Status::Completed, Some(2)));
@@ -157,10 +169,10 @@ async fn a_document_goes_through_its_stages(store: &dyn Store) {
         counts,
         DocumentCounts { in_progress: 0, completed: 1, failed: 1, cancelled: 0, bytes: 6, chunks: 2 }
     );
-    assert!(store.take_job().await.expect("jobs").is_none());
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none());
     let again = add(store, &c.id, b"two").await;
     assert_eq!((again.created, again.document.status), (false, Status::InProgress));
-    assert!(store.take_job().await.expect("jobs").is_some(), "what failed is tried anew");
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_some(), "what failed is tried anew");
 }
 
 async fn changes_are_told_since_a_revision_and_ids_are_never_used_twice(store: &dyn Store) {

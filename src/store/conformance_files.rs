@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::conformance::{delete_collection, new_collection, read};
+use super::conformance::{LONG, WORKER, delete_collection, new_collection, original, read};
 use super::*;
 
 pub(super) async fn store<S, F>(empty: impl Fn() -> F)
@@ -21,7 +21,7 @@ where
 }
 
 async fn file(store: &dyn Store, owner: Option<&str>, bytes: &[u8]) -> FileRecord {
-    let blob = store.staging().stage(bytes).await.expect("stage");
+    let blob = store.blobs().stage(bytes).await.expect("stage");
     let new = NewFile {
         owner: owner.map(str::to_owned),
         filename: "a.txt".into(),
@@ -65,8 +65,8 @@ async fn a_file_stands_alone_and_in_many_collections(store: &dyn Store) {
     store.commit_chunks(key, read(&["alpha"]), Quotas::default()).await.expect("chunks");
     store.delete_document(&one, &document).await.expect("detach");
     delete_collection(store, &two).await;
-    let path = store.blob_path(&kept.sha256);
-    assert!(path.exists() && store.file(&Sight::Everything, &kept.id).await.is_ok(), "the file stands alone");
+    let there = async || original(store, &kept.sha256).await.is_some();
+    assert!(there().await && store.file(&Sight::Everything, &kept.id).await.is_ok(), "the file stands alone");
     store.attach(attaching(&one, &[&kept.id])).await.expect("attach");
     let key = store.document(&one, &document).await.expect("a document").key;
     store.commit_chunks(key, read(&["beta"]), Quotas::default()).await.expect("chunks");
@@ -75,9 +75,9 @@ async fn a_file_stands_alone_and_in_many_collections(store: &dyn Store) {
     let after = store.chunk_changes(&one, before.until, usize::MAX).await.expect("changes");
     assert_eq!(after.removed, [before.added[0].id], "its documents are gone from the indexes");
     assert!(matches!(store.file(&Sight::Everything, &kept.id).await, Err(StoreError::UnknownFile(_))));
-    assert!(path.exists(), "the other file needs the bytes");
+    assert!(there().await, "the other file needs the bytes");
     store.delete_file(&twin.id).await.expect("delete");
-    assert!(!path.exists());
+    assert!(!there().await);
 }
 
 async fn files_exist_for_their_owner_and_through_collections(store: &dyn Store) {
@@ -228,7 +228,7 @@ async fn attaching_is_all_or_nothing_and_may_be_repeated(store: &dyn Store) {
     let attached = store.attach(new).await.expect("attach");
     assert_eq!(attached.documents.len(), 1, "named twice it is one document");
     let document = &attached.documents[0];
-    store.take_job().await.expect("jobs").expect("a job");
+    store.take_job(WORKER, LONG).await.expect("jobs").expect("a job");
     store.commit_chunks(document.key, read(&["alpha"]), Quotas::default()).await.expect("chunks");
     store.complete_document(document.key, None, None).await.expect("complete");
     let again = store.attach(attaching(&c, &[&known.id])).await.expect("again").documents.remove(0);
@@ -263,7 +263,7 @@ async fn batches_are_counted_and_cancelled(store: &dyn Store) {
     assert_eq!((cancelled.counts.completed, cancelled.counts.cancelled, cancelled.cancelled), (1, 1, true));
     let late = store.commit_chunks(attached.documents[1].key, read(&["late"]), Quotas::default()).await;
     assert!(matches!(late, Err(StoreError::NotFound(_))), "its worker is told");
-    assert!(store.take_job().await.expect("jobs").is_none());
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none());
     let filter = DocumentFilter { status: Some(Status::Cancelled), batch: Some(batch.id) };
     assert_eq!(store.documents_page(&c, filter, first(9)).await.expect("a page").items.len(), 1);
 }
@@ -280,7 +280,7 @@ async fn quotas_are_kept(store: &dyn Store) {
     assert!(store.documents(&c).await.expect("documents").is_empty());
     new.quotas = quotas(quota(Some(2), None, None));
     let documents = store.attach(new).await.expect("attach").documents;
-    let blob = store.staging().stage(b"45").await.expect("stage");
+    let blob = store.blobs().stage(b"45").await.expect("stage");
     let file = NewFile {
         owner: Some("me".into()),
         filename: "b".into(),
@@ -300,7 +300,7 @@ async fn quotas_are_kept(store: &dyn Store) {
 async fn what_is_over_its_time_is_told_and_removed(store: &dyn Store) {
     let new = NewCollection { expires_days: Some(1), ..new_collection("brief") };
     let c = store.create_collection(new).await.expect("a collection");
-    let blob = store.staging().stage(b"1").await.expect("stage");
+    let blob = store.blobs().stage(b"1").await.expect("stage");
     let new = NewFile {
         owner: None,
         filename: "a".into(),

@@ -3,10 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::conformance::{add, collection, read};
+use super::conformance::{LONG, WORKER, add, collection, read};
 use super::*;
-
-const LONG: Duration = Duration::from_secs(600);
 
 pub(super) async fn store<S, F>(empty: impl Fn() -> F)
 where
@@ -18,10 +16,12 @@ where
     vectors_that_are_owed_come_last_and_are_not_forgotten(&empty().await).await;
     what_stopped_the_process_is_not_hurried_by_a_start(&empty().await).await;
     documents_that_failed_are_tried_again(&empty().await).await;
+    a_job_is_its_workers_for_the_lease(&empty().await).await;
+    a_worker_gives_up_its_own_claims(&empty().await).await;
 }
 
 async fn take(store: &dyn Store) -> Job {
-    store.take_job().await.expect("jobs").expect("a job")
+    store.take_job(WORKER, LONG).await.expect("jobs").expect("a job")
 }
 
 fn warning(code: &str) -> Option<Warning> {
@@ -33,33 +33,33 @@ async fn jobs_that_wait_let_others_pass(store: &dyn Store) {
     let first = add(store, &c.id, b"one").await.document;
     let second = add(store, &c.id, b"two").await.document;
     assert_eq!(take(store).await.document.key, first.key);
-    store.postpone_job(first.key, LONG).await.expect("postpone");
+    store.postpone_job(WORKER, first.key, LONG).await.expect("postpone");
     assert_eq!(take(store).await.document.key, second.key, "it does not hold the line");
-    assert!(store.take_job().await.expect("jobs").is_none(), "its time has not come");
-    let until = store.until_next_job().await.expect("a time").expect("one waits");
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none(), "its time has not come");
+    let until = store.until_next_job(WORKER).await.expect("a time").expect("one waits");
     assert!(until > LONG / 2 && until <= LONG, "{until:?}");
     // As after a start.
-    store.release_jobs().await.expect("release");
+    store.release_jobs(WORKER).await.expect("release");
     let job = take(store).await;
     assert_eq!((job.document.key, job.attempts, job.failures), (first.key, 1, 0));
     for failures in 1..4 {
-        store.postpone_job(first.key, Duration::ZERO).await.expect("postpone");
+        store.postpone_job(WORKER, first.key, Duration::ZERO).await.expect("postpone");
         let job = take(store).await;
         assert_eq!((job.document.key, job.attempts, job.failures), (first.key, 1, failures));
     }
     // The same bytes once more, or a wish: it is tried at once.
     for wish in [true, false] {
-        store.postpone_job(first.key, LONG).await.expect("postpone");
+        store.postpone_job(WORKER, first.key, LONG).await.expect("postpone");
         match wish {
             true => store.retry_document(&c.id, &first.id).await.expect("retry"),
             false => add(store, &c.id, b"one").await.document,
         };
         assert_eq!(take(store).await.document.key, first.key);
     }
-    store.return_job(second.key).await.expect("return");
-    assert_eq!(store.until_next_job().await.expect("a time"), Some(Duration::ZERO));
+    store.return_job(WORKER, second.key).await.expect("return");
+    assert_eq!(store.until_next_job(WORKER).await.expect("a time"), Some(Duration::ZERO));
     store.delete_document(&c.id, &second.id).await.expect("delete");
-    assert_eq!(store.until_next_job().await.expect("a time"), None, "the other is taken");
+    assert_eq!(store.until_next_job(WORKER).await.expect("a time"), None, "the other is taken");
 }
 
 async fn attempts_are_forgotten_with_every_commit(store: &dyn Store) {
@@ -67,7 +67,7 @@ async fn attempts_are_forgotten_with_every_commit(store: &dyn Store) {
     let document = add(store, &c.id, b"one").await.document;
     for attempts in 1..4 {
         assert_eq!(take(store).await.attempts, attempts);
-        store.release_jobs().await.expect("as after a death");
+        store.release_jobs(WORKER).await.expect("as after a death");
     }
     take(store).await;
     store.commit_chunks(document.key, read(&["alpha", "beta"]), Quotas::default()).await.expect("commit");
@@ -75,11 +75,11 @@ async fn attempts_are_forgotten_with_every_commit(store: &dyn Store) {
     for chunk in chunks {
         for attempts in 1..3 {
             assert_eq!(take(store).await.attempts, attempts);
-            store.release_jobs().await.expect("as after a death");
+            store.release_jobs(WORKER).await.expect("as after a death");
         }
         take(store).await;
         store.commit_vectors("f", vec![(chunk.id, vec![1.0])]).await.expect("vectors");
-        store.release_jobs().await.expect("as after a death");
+        store.release_jobs(WORKER).await.expect("as after a death");
     }
     assert_eq!(take(store).await.attempts, 1);
 }
@@ -114,14 +114,14 @@ async fn vectors_that_are_owed_come_last_and_are_not_forgotten(store: &dyn Store
     // It is given up for now: a start tries again, and so does a wish.
     for wish in [false, true] {
         store.complete_document(owed.key, warning(Warning::EMBEDDING_FAILED), None).await.expect("complete");
-        assert!(store.take_job().await.expect("jobs").is_none());
+        assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none());
         match wish {
             true => assert_eq!(
                 store.retry_document(&c.id, &owed.id).await.expect("retry").status,
                 Status::Completed
             ),
             false => {
-                store.release_jobs().await.expect("as after a start");
+                store.release_jobs(WORKER).await.expect("as after a start");
                 assert_eq!(take(store).await.document.key, new.key);
             }
         }
@@ -145,12 +145,12 @@ async fn vectors_that_are_owed_come_last_and_are_not_forgotten(store: &dyn Store
 async fn what_stopped_the_process_is_not_hurried_by_a_start(store: &dyn Store) {
     let c = collection(store, "c").await;
     let document = completed(store, &c.id, Warning::EMBEDDING_CRASHED, Some(LONG)).await;
-    store.release_jobs().await.expect("as after a start");
-    assert!(store.take_job().await.expect("jobs").is_none(), "it waits on");
+    store.release_jobs(WORKER).await.expect("as after a start");
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none(), "it waits on");
     store.retry_document(&c.id, &document.id).await.expect("retry");
     for attempts in 1..=4 {
         assert_eq!(take(store).await.attempts, attempts);
-        store.release_jobs().await.expect("as after a death");
+        store.release_jobs(WORKER).await.expect("as after a death");
     }
     take(store).await;
     store
@@ -159,8 +159,8 @@ async fn what_stopped_the_process_is_not_hurried_by_a_start(store: &dyn Store) {
         .expect("complete");
     assert_eq!(take(store).await.attempts, 4, "one attempt was left");
     store.complete_document(document.key, warning(Warning::EMBEDDING_CRASHED), None).await.expect("complete");
-    store.release_jobs().await.expect("as after a start");
-    assert!(store.take_job().await.expect("jobs").is_none());
+    store.release_jobs(WORKER).await.expect("as after a start");
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none());
 }
 
 async fn documents_that_failed_are_tried_again(store: &dyn Store) {
@@ -176,7 +176,7 @@ async fn documents_that_failed_are_tried_again(store: &dyn Store) {
     let twice = store.retry_document(&c.id, &document.id).await.expect("twice is once");
     assert_eq!(twice.status, Status::InProgress);
     assert_eq!(take(store).await.document.key, document.key);
-    assert!(store.take_job().await.expect("jobs").is_none());
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none());
     store.commit_chunks(document.key, read(&["alpha"]), Quotas::default()).await.expect("commit");
     store.complete_document(document.key, None, None).await.expect("complete");
     assert!(matches!(store.retry_document(&c.id, &document.id).await, Err(StoreError::NotFailed)));
@@ -185,4 +185,54 @@ async fn documents_that_failed_are_tried_again(store: &dyn Store) {
     let ids = [nobody, document.id.clone()];
     let found = store.documents_of(&c.id, &ids).await.expect("documents");
     assert_eq!(found.iter().map(|d| d.key).collect::<Vec<_>>(), [document.key]);
+}
+
+/// A lease that is over as it begins.
+const OVER: Duration = Duration::ZERO;
+const OTHER: &str = "two";
+
+async fn a_job_is_its_workers_for_the_lease(store: &dyn Store) {
+    let c = collection(store, "c").await;
+    let document = add(store, &c.id, b"one").await.document;
+    let taken =
+        async |worker: &str, lease| store.take_job(worker, lease).await.expect("jobs").map(|j| j.attempts);
+    assert_eq!(taken(WORKER, LONG).await, Some(1));
+    assert_eq!(taken(OTHER, LONG).await, None, "the lease is not over");
+    assert!(store.until_next_job(OTHER).await.expect("a time").is_some_and(|until| until > LONG / 2));
+    // It is over before it is renewed, and again after.
+    store.renew_jobs(WORKER, OVER).await.expect("renewed");
+    assert_eq!(store.until_next_job(OTHER).await.expect("a time"), Some(Duration::ZERO));
+    assert_eq!(store.until_next_job(WORKER).await.expect("a time"), None);
+    assert_eq!(taken(WORKER, LONG).await, None, "the same worker is still at it");
+    store.renew_jobs(WORKER, LONG).await.expect("renewed");
+    assert_eq!(taken(OTHER, LONG).await, None);
+    store.renew_jobs(WORKER, OVER).await.expect("renewed");
+    assert_eq!(taken(OTHER, LONG).await, Some(2), "another takes it over, and that is an attempt");
+    // Who comes too late changes nothing of it.
+    store.renew_jobs(WORKER, OVER).await.expect("renewed");
+    store.return_job(WORKER, document.key).await.expect("nothing happens");
+    store.postpone_job(WORKER, document.key, Duration::ZERO).await.expect("nothing happens");
+    assert_eq!(taken(WORKER, LONG).await, None);
+    store.return_job(OTHER, document.key).await.expect("given back");
+    assert_eq!(taken(WORKER, LONG).await, Some(2));
+    // What is free comes before what is left by another.
+    store.renew_jobs(WORKER, OVER).await.expect("renewed");
+    let free = add(store, &c.id, b"two").await.document;
+    let jobs = async || store.take_job(OTHER, LONG).await.expect("jobs").map(|job| job.document.key);
+    assert_eq!((jobs().await, jobs().await, jobs().await), (Some(free.key), Some(document.key), None));
+}
+
+async fn a_worker_gives_up_its_own_claims(store: &dyn Store) {
+    let c = collection(store, "c").await;
+    let (one, two) = (add(store, &c.id, b"one").await.document, add(store, &c.id, b"two").await.document);
+    assert_eq!(take(store).await.document.key, one.key);
+    assert_eq!(store.take_job(OTHER, LONG).await.expect("jobs").expect("a job").document.key, two.key);
+    store.release_jobs(OTHER).await.expect("as at its start");
+    assert_eq!(take(store).await.document.key, two.key, "the other's is still its own");
+    assert!(store.take_job(OTHER, LONG).await.expect("jobs").is_none());
+    // A third one begins: what somebody left long ago is free, for that one and for others.
+    store.renew_jobs(WORKER, OVER).await.expect("renewed");
+    store.release_jobs("three").await.expect("as at its start");
+    assert_eq!(take(store).await.document.key, one.key);
+    assert_eq!(store.take_job(OTHER, LONG).await.expect("jobs").expect("a job").document.key, two.key);
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::conformance::{delete_collection, new_collection, read};
+use super::conformance::{LONG, WORKER, delete_collection, new_collection, original, read};
 use super::*;
 
 pub(super) async fn store<S, F>(empty: impl Fn() -> F)
@@ -20,7 +20,7 @@ async fn document(store: &dyn Store, collection: &CollectionId, bytes: &[u8]) ->
     let new = NewDocument {
         collection: collection.clone(),
         filename: "a.txt".into(),
-        blob: store.staging().stage(bytes).await.expect("stage"),
+        blob: store.blobs().stage(bytes).await.expect("stage"),
         owner: None,
         quotas: Quotas::default(),
         on_conflict: OnConflict::Keep,
@@ -57,7 +57,7 @@ async fn text_is_there_until_it_is_removed(store: &dyn Store) {
     assert!(have(&[&two], &[&last]).await);
     delete_collection(store, &two).await;
     assert!(!have(&[&two], &[&last]).await);
-    assert!(!store.blob_path(&last.sha256).exists());
+    assert_eq!(original(store, &last.sha256).await, None);
 }
 
 async fn removals_are_told_until_they_are_forgotten(store: &dyn Store) {
@@ -85,7 +85,8 @@ async fn a_collection_over_its_time_is_empty_and_may_be_used_again(store: &dyn S
     let gone = document(store, &c, b"1").await;
     let before = store.collection(&c).await.expect("one");
     store.expire_collection(&c).await.expect("expired");
-    assert!(!store.blob_path(&gone.sha256).exists() && store.take_job().await.expect("jobs").is_none());
+    assert_eq!(original(store, &gone.sha256).await, None);
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none());
     let changes = store.chunk_changes(&c, ChunkMark::at(before.revision), usize::MAX).await.expect("changes");
     assert_eq!(changes.removed.len(), 2, "indexes are told");
     let again = CollectionUpdate { expires_days: Some(None), ..CollectionUpdate::default() };

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use super::conformance::{add_named, new_collection, read};
+use super::conformance::{LONG, WORKER, add_named, new_collection, original, read};
 use super::*;
 
 fn soon() -> Instant {
@@ -119,7 +119,7 @@ async fn a_new_version_takes_the_place_in_one_commit(store: &dyn Store) {
     assert_eq!(seen(store, &c).await, ["second", "more"]);
     assert_eq!(indexed(store, &c).await, ["second", "more"]);
     assert!(matches!(store.document(&c, &first.id).await, Err(StoreError::NotFound(_))));
-    assert!(!store.blob_path(&first.sha256).exists(), "its original goes with it");
+    assert_eq!(original(store, &first.sha256).await, None, "its original goes with it");
     let found = store.find_document(&c, "a.txt", soon()).await.expect("one");
     assert_eq!((found.id, found.replaces, found.attributes.as_str()), (second.id, None, r#"{"year":3}"#));
     let counts = store.document_counts(&c).await.expect("counts");
@@ -166,12 +166,12 @@ async fn a_third_version_supersedes_the_second(store: &dyn Store) {
     assert_eq!(third.replaces, Some(first.id.clone()));
     assert!(matches!(store.document(&c, &second.id).await, Err(StoreError::NotFound(_))));
     assert!(matches!(store.complete_document(second.key, None, None).await, Err(StoreError::NotFound(_))));
-    assert!(!store.blob_path(&second.sha256).exists());
+    assert_eq!(original(store, &second.sha256).await, None);
     assert_eq!(seen(store, &c).await, ["first"]);
     finish(store, &third, &["third"]).await;
     assert_eq!(seen(store, &c).await, ["third"]);
     assert!(matches!(store.complete_document(first.key, None, None).await, Err(StoreError::NotFound(_))));
-    assert!(store.take_job().await.expect("jobs").is_none());
+    assert!(store.take_job(WORKER, LONG).await.expect("jobs").is_none());
 }
 
 async fn what_waits_answers_once_the_one_before_is_deleted(store: &dyn Store) {
@@ -315,7 +315,7 @@ async fn what_goes_makes_room(store: &dyn Store) {
     let quota = Quota { documents: Some(1), bytes: Some(6), chunks: Some(2) };
     let quotas = Quotas { owner: quota, collection: quota };
     let add = async |filename: &str, bytes: &[u8]| {
-        let blob = store.staging().stage(bytes).await.expect("stage");
+        let blob = store.blobs().stage(bytes).await.expect("stage");
         let (collection, owner) = (c.clone(), Some("key_1".to_owned()));
         let on_conflict = OnConflict::Replace;
         store

@@ -1,6 +1,7 @@
 //! What the store holds, as plain data.
 
 mod batches;
+mod catalog;
 mod changes;
 mod chunks;
 mod collections;
@@ -15,6 +16,7 @@ mod pages;
 mod quotas;
 
 pub use batches::*;
+pub use catalog::*;
 pub use changes::*;
 pub use chunks::*;
 pub use collections::*;

@@ -9,6 +9,7 @@ use lastro::access::Access;
 use lastro::app::App;
 use lastro::config::Config;
 use lastro::ingest::PAUSES;
+use lastro::ingest::{LEASE, WORKER};
 use lastro::store::{Job, OnConflict, Stage};
 use serde_json::{Value, json};
 
@@ -240,7 +241,7 @@ async fn a_document_of_a_folder_that_failed_is_tried_again_at_the_next_start() {
 async fn submitted(app: &App, name: &str, text: &str) -> String {
     let everything = Access::everything();
     let collection = app.catalog.find_or_create(&everything, "manual").await.expect("a collection");
-    let blob = app.store().staging().stage(text.as_bytes()).await.expect("the bytes are staged");
+    let blob = app.store().blobs().stage(text.as_bytes()).await.expect("the bytes are staged");
     let added = app
         .ingest
         .submit(&everything, &collection, (name, blob), OnConflict::Replace)
@@ -255,7 +256,7 @@ async fn an_original_that_is_gone_is_told() {
     {
         let app = world.open().await;
         let sha256 = submitted(&app, "a.txt", "The lantern is red.").await;
-        fs::remove_file(app.store().blob_path(&sha256)).expect("it is removed");
+        fs::remove_file(app.store().blobs().local(&sha256)).expect("it is removed");
     }
     world.run().await;
     let failed = until(&world, "manual", "a.txt", |d| d["status"] == "failed").await;
@@ -266,9 +267,9 @@ async fn an_original_that_is_gone_is_told() {
 async fn job(world: &World) -> Job {
     let app = world.open().await;
     let store = app.store();
-    store.release_jobs().await.expect("as at a start");
-    let job = store.take_job().await.expect("jobs").expect("a job");
-    store.return_job(job.document.key).await.expect("it is given back");
+    store.release_jobs(WORKER).await.expect("as at a start");
+    let job = store.take_job(WORKER, LEASE).await.expect("jobs").expect("a job");
+    store.return_job(WORKER, job.document.key).await.expect("it is given back");
     job
 }
 
@@ -303,8 +304,8 @@ async fn stops_cost_a_job_nothing_however_many_there_are() {
 async fn dies_at_work(world: &World, times: usize) {
     for _ in 0..times {
         let app = world.open().await;
-        app.store().release_jobs().await.expect("as at a start");
-        app.store().take_job().await.expect("jobs").expect("a job");
+        app.store().release_jobs(WORKER).await.expect("as at a start");
+        app.store().take_job(WORKER, LEASE).await.expect("jobs").expect("a job");
     }
 }
 
@@ -332,7 +333,7 @@ async fn deaths_while_embedding_leave_the_document_to_its_words_and_the_vectors_
     {
         let app = world.open().await;
         submitted(&app, "a.txt", "The dogs run in the park.").await;
-        let job = app.store().take_job().await.expect("jobs").expect("a job");
+        let job = app.store().take_job(WORKER, LEASE).await.expect("jobs").expect("a job");
         let chunk = lastro::store::NewChunk {
             text: "The dogs run in the park.".to_owned(),
             page: None,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lastro::access::Access;
 use lastro::app::App;
+use lastro::ingest::{LEASE, WORKER};
 use lastro::store::OnConflict;
 
 use super::folders::settled;
@@ -104,16 +105,16 @@ async fn work_that_was_left_is_finished() {
             app.catalog.find_or_create(&Access::everything(), "manual").await.expect("a collection");
         for n in 0..3 {
             let text = format!("The lantern code is LX-{n}.");
-            let blob = app.store().staging().stage(text.as_bytes()).await.expect("the bytes are staged");
+            let blob = app.store().blobs().stage(text.as_bytes()).await.expect("the bytes are staged");
             app.ingest
                 .submit(&Access::everything(), &collection, (&format!("{n}.txt"), blob), OnConflict::Replace)
                 .await
                 .expect("the job is committed");
         }
         // One of them was taken by a worker that died.
-        app.store().take_job().await.expect("a job").expect("there is one");
+        app.store().take_job(WORKER, LEASE).await.expect("a job").expect("there is one");
         // And an upload that was never committed.
-        let mut upload = app.store().staging().begin().await.expect("an upload begins");
+        let mut upload = app.store().blobs().begin().await.expect("an upload begins");
         upload.write(b"half of").await.expect("it is written");
         std::mem::forget(upload);
     }

@@ -1,7 +1,6 @@
 //! Inner errors to status, code and message: the one place that knows both.
 
 use http::StatusCode;
-use rusqlite::ErrorCode as SqliteCode;
 
 use super::ApiError;
 use crate::app::KeyError;
@@ -10,6 +9,7 @@ use crate::embed::EmbedError;
 use crate::openai::{ChatRequestError, RequestError};
 use crate::selection::SelectionError;
 use crate::store::StoreError;
+use crate::system::is_disk_full;
 use crate::upstream::UpstreamError;
 
 impl From<CollectionError> for ApiError {
@@ -30,7 +30,7 @@ impl From<CollectionError> for ApiError {
             CollectionError::Store(error) => error.into(),
             CollectionError::Index(_) | CollectionError::Lagging(_) | CollectionError::Worker(_) => {
                 match error.io_kind() {
-                    Some(kind) if is_full(kind) => full_disk(&message),
+                    Some(kind) if is_disk_full(kind) => full_disk(&message),
                     Some(_) => storage_unavailable(&message),
                     None => Self::internal(&message),
                 }
@@ -57,18 +57,11 @@ impl From<StoreError> for ApiError {
             StoreError::Synced => Self::new(StatusCode::CONFLICT, "synced_collection", message),
             StoreError::KeyNameTaken(_) => Self::new(StatusCode::CONFLICT, "name_taken", message),
             StoreError::Deadline => Self::rag_unavailable(),
-            StoreError::Io { ref source, .. } if is_full(source.kind()) => full_disk(&message),
-            StoreError::Io { .. } | StoreError::Replaced { .. } | StoreError::Closed => {
-                storage_unavailable(&message)
+            StoreError::Full(_) => full_disk(&message),
+            StoreError::Unavailable(_) | StoreError::Closed => storage_unavailable(&message),
+            StoreError::Database(_) | StoreError::Damaged(_) | StoreError::Worker(_) => {
+                Self::internal(&message)
             }
-            StoreError::Database(rusqlite::Error::SqliteFailure(ref code, _)) => match code.code {
-                SqliteCode::DiskFull => full_disk(&message),
-                SqliteCode::ReadOnly | SqliteCode::SystemIoFailure | SqliteCode::CannotOpen => {
-                    storage_unavailable(&message)
-                }
-                _ => Self::internal(&message),
-            },
-            _ => Self::internal(&message),
         }
     }
 }
@@ -86,16 +79,10 @@ impl From<KeyError> for ApiError {
     }
 }
 
-/// No room, of the disk's, of a quota's or of what a process may write.
-fn is_full(kind: std::io::ErrorKind) -> bool {
-    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
-}
-
 /// The data folder is gone, or cannot be written. What needs no storage goes on.
 fn storage_unavailable(error: &str) -> ApiError {
     tracing::error!(error, "the data folder cannot be used");
-    let message = "the server's data folder cannot be used just now: nothing was stored; GET /ready says why, and what needs no documents goes on";
+    let message = "the server's data folder cannot be used just now: nothing was stored or deleted; GET /ready says why, and what needs no documents goes on";
     ApiError {
         retry_after: Some(30),
         ..ApiError::of_server(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", message)
@@ -104,8 +91,7 @@ fn storage_unavailable(error: &str) -> ApiError {
 
 fn full_disk(error: &str) -> ApiError {
     tracing::error!(error, "no space left");
-    let message =
-        "the server's disk is full: nothing was stored; free space in its data folder and try again";
+    let message = "the server's disk is full: nothing was stored or deleted; free space in its data folder and try again";
     ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message)
 }
 

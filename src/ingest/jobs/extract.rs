@@ -24,8 +24,8 @@ impl Ingest {
             ));
         }
         let (store, document) = (self.catalog.store(), &job.document);
-        let path = store.blob_path(&document.sha256);
-        let extracted = self.settings.parser.read(&path, &document.filename)
+        let original = store.blobs().local(&document.sha256);
+        let extracted = self.settings.parser.read(original.as_ref(), &document.filename)
                 .await
                 .map_err(|error| match error {
                     ChildError::Document(error) => failure(error.code(), error.message()),

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, WORKER};
 use crate::store::{DocumentRecord, Failure, Result, Status, StoreError, Warning};
 
 /// What becomes of a job that was taken.
@@ -63,8 +63,8 @@ impl Ingest {
                     self.sync(&document.collection).await;
                 }
             }
-            Settlement::Postponed(pause) => store.postpone_job(key, *pause).await?,
-            Settlement::GivenBack => store.return_job(key).await?,
+            Settlement::Postponed(pause) => store.postpone_job(WORKER, key, *pause).await?,
+            Settlement::GivenBack => store.return_job(WORKER, key).await?,
         }
         // Whoever sleeps looks anew how long.
         self.wake.notify_one();

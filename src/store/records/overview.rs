@@ -1,4 +1,4 @@
-//! What a store holds in all, and what of it is over its time.
+//! What a store holds in all, what of it is over its time, and what a start found.
 
 use super::{CollectionId, FileId};
 
@@ -25,4 +25,19 @@ pub struct CollectionHoldings {
 pub struct Expired {
     pub files: Vec<FileId>,
     pub collections: Vec<CollectionId>,
+}
+
+/// What a start found and did about originals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Deleted before, and removed now: the last process died in between.
+    pub finished: usize,
+    /// No record names them: they are in the trash now.
+    pub discarded: usize,
+    /// Were in the trash for long enough.
+    pub emptied: usize,
+    /// No record names them, and they stay: others than this database may know them.
+    pub unknown: usize,
+    /// Named by records, and not there.
+    pub missing: usize,
 }

@@ -3,20 +3,20 @@
 use rusqlite::{Row, Transaction, params};
 
 use super::departed::{self, Departed, EVERYBODY};
-use super::{fresh_id, not_found};
+use super::{fresh_id, not_found, raise_catalog};
 use crate::store::*;
 use crate::system::now;
 
 pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<CollectionRecord> {
-    let id = CollectionId(fresh_id("vs_")?);
+    let (id, revision) = (CollectionId(fresh_id("vs_")?), raise_catalog(t)?);
     let origin = match new.origin {
         Origin::Api => "api",
         Origin::Folder => "folder",
     };
     t.execute(
         "INSERT INTO collections (id, name, origin, language, settings, created_at, description, metadata, expires_days,
-            last_active_at, owner, rowid)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10, ?11)",
+            last_active_at, owner, rowid, changed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10, ?11, ?12)",
         params![
             id.0,
             new.name,
@@ -29,6 +29,7 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<Collect
             new.expires_days,
             new.owner,
             departed::next(t, "collections", "vector_stores")?,
+            revision,
         ],
     )?;
     // A key that was made for this process alone has no row, and needs no grant.
@@ -36,6 +37,7 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewCollection) -> Result<Collect
         "INSERT INTO grants (key, collection) SELECT id, ?2 FROM keys WHERE id = ?1",
         params![new.owner, id.0],
     )?;
+    t.execute("UPDATE keys SET changed = ?2 WHERE id = ?1", params![new.owner, revision])?;
     one(t, &id)
 }
 
@@ -70,6 +72,14 @@ pub(super) fn all(t: &Transaction<'_>) -> Result<Vec<CollectionRecord>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Those that were changed after a revision, oldest first.
+pub(super) fn changed(t: &Transaction<'_>, since: i64) -> Result<Vec<CollectionRecord>> {
+    let mut statement =
+        t.prepare_cached(&format!("{COLUMNS} WHERE doomed = 0 AND changed > ?1 ORDER BY rowid"))?;
+    let rows = statement.query_map([since], record)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 pub(super) fn one(t: &Transaction<'_>, id: &CollectionId) -> Result<CollectionRecord> {
     t.prepare_cached(&format!("{COLUMNS} WHERE id = ?1 AND doomed = 0"))?
         .query_row([&id.0], record)
@@ -86,7 +96,7 @@ pub(super) fn update(t: &Transaction<'_>, id: &CollectionId, update: &Collection
         "UPDATE collections SET name = coalesce(?2, name), language = coalesce(?3, language),
             settings = coalesce(?4, settings), metadata = coalesce(?5, metadata),
             expires_days = iif(?6, ?7, expires_days), expired = iif(?6, 0, expired),
-            last_active_at = iif(?6, max(last_active_at, ?8), last_active_at)
+            last_active_at = iif(?6, max(last_active_at, ?8), last_active_at), changed = ?9
          WHERE id = ?1 AND doomed = 0",
         params![
             id.0,
@@ -96,7 +106,8 @@ pub(super) fn update(t: &Transaction<'_>, id: &CollectionId, update: &Collection
             update.metadata,
             update.expires_days.is_some(),
             update.expires_days.flatten(),
-            now()
+            now(),
+            raise_catalog(t)?,
         ],
     )?;
     if changed == 0 { Err(StoreError::NotFound("collection")) } else { Ok(()) }

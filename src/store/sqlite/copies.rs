@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::database::connect;
-use crate::store::{Result, StoreError};
+use super::connection::connect;
+use crate::store::{OpenError, Result, StoreError};
 
 /// For so long there is a way back.
 const KEPT_DAYS: u64 = 30;
@@ -22,9 +22,13 @@ fn beside(database: &Path, ending: &str) -> PathBuf {
 }
 
 /// Keeps a database beside itself and goes on with a copy of it, whole and synced before it has its name: one without
-/// free pages, and from which pages can be given back. [`StoreError::NoCopy`] without room for it: a data folder is not
+/// free pages, and from which pages can be given back. [`OpenError::NoCopy`] without room for it: a data folder is not
 /// changed without a way back.
-pub(super) fn keep(connection: Connection, database: &Path, format: i64) -> Result<Connection> {
+pub(super) fn keep(
+    connection: Connection,
+    database: &Path,
+    format: i64,
+) -> std::result::Result<Connection, OpenError> {
     let kept = beside(database, &format!(".format-{format}"));
     let unfinished = beside(&kept, ".new");
     // Of a start that was broken off.
@@ -34,7 +38,7 @@ pub(super) fn keep(connection: Connection, database: &Path, format: i64) -> Resu
         Err(error) => {
             remove(&unfinished)?;
             let bytes = fs::metadata(database).map_or(0, |found| found.len());
-            return Err(StoreError::NoCopy { bytes, source: Box::new(error) });
+            return Err(OpenError::NoCopy { bytes, source: error });
         }
     };
     tracing::info!(
@@ -125,9 +129,7 @@ fn sync(path: &Path) -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::Io { path: path.to_owned(), source: error })
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io(path)(error)),
         _ => Ok(()),
     }
 }

@@ -7,19 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction};
-use rustix::fs::{Access, access};
 use tokio::sync::Notify;
 
+use super::connection::{checkpoint, connect};
 use super::lineage::Lineage;
 use super::writer::Writer;
-use super::{DATABASE, DERIVED, copies, gaps, originals, schema, upkeep};
-use crate::store::blobs::{self, Blobs};
-use crate::store::{Result, Staging, Store, StoreError};
+use super::{DATABASE, DERIVED, copies, gaps, originals, schema};
+use crate::store::blobs::{Blobs, sync_folder};
+use crate::store::{OpenError, Result, StoreError};
 use crate::tasks;
 
-/// [`Store`] on SQLite. Cheap to clone.
+/// The store on SQLite. Cheap to clone.
 #[derive(Clone)]
 pub struct SqliteStore {
     pub(super) inner: Arc<Inner>,
@@ -37,11 +36,8 @@ pub(super) struct Inner {
     /// Device and number of the database's file.
     place: (u64, u64),
     pub(super) blobs: Blobs,
-    pub(super) staging: Staging,
 }
 
-/// For a lock that somebody else holds.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The log is cut to this once it was read into the database.
 const LOG_BYTES: i64 = 16 << 20;
 /// For those who read, at a stop, and then for what pages still hold.
@@ -49,22 +45,16 @@ const SETTLED: Duration = Duration::from_secs(5);
 /// Idle reading connections that are kept.
 const IDLE_READERS: usize = 16;
 
-/// What was committed and is not in the database's own file yet.
-pub(super) fn log_of(database: &Path) -> PathBuf {
-    database.with_extension("sqlite3-wal")
-}
-
 impl SqliteStore {
     /// Opens the data folder, creating it or bringing it to the newest format. The caller holds its [`DataLock`].
-    pub fn open(data: &Path) -> Result<Self> {
+    pub fn open(data: &Path) -> std::result::Result<Self, OpenError> {
         let database = data.join(DATABASE);
-        // The last process did not come to its end: who knows what it removed.
-        let was_killed = std::fs::metadata(log_of(&database)).is_ok_and(|log| log.len() > 0);
+        // Who knows what it removed.
+        let was_killed = gaps::was_killed(&database);
         let mut writer = connect(&database, OpenFlags::default())?;
         // Before anything is changed.
         let format = schema::check(&writer)?;
-        let (blobs, staging) = Blobs::open(data)?;
-        blobs::clear_staging(&staging)?;
+        let blobs = Blobs::open(data)?;
         if (1..schema::newest()).contains(&format) {
             writer = copies::keep(writer, &database, format)?;
         }
@@ -81,7 +71,7 @@ impl SqliteStore {
         writer.pragma_update(None, "synchronous", "FULL")?;
         let derived = data.join(DERIVED);
         std::fs::create_dir_all(&derived).map_err(StoreError::io(&derived))?;
-        let may_hold_removed = gaps::begin(&database) || was_killed;
+        gaps::begin(&database);
         let lineage = Lineage::begin(&mut writer, blobs.folder(), &derived)?;
         match originals::recover(&writer, &blobs)? {
             0 => {}
@@ -89,13 +79,13 @@ impl SqliteStore {
         }
         if format < schema::newest() {
             // Files that are new are there after a crash of the machine, too.
-            blobs::sync_folder(data)?;
+            sync_folder(data)?;
         }
         Ok(Self {
             inner: Arc::new(Inner {
                 identity: lineage.identity.clone(),
                 removed: Notify::new(),
-                may_hold_removed: AtomicBool::new(may_hold_removed),
+                may_hold_removed: AtomicBool::new(was_killed),
                 writer: Mutex::new(Writer {
                     connection: writer,
                     lineage,
@@ -106,38 +96,11 @@ impl SqliteStore {
                 place: place(&database)?,
                 database,
                 blobs,
-                staging,
             }),
         })
     }
 
-    /// Whether something could be stored now: the database is in its place, and a page can be written.
-    pub async fn check_writable(&self) -> Result<()> {
-        self.blocking(|inner| {
-            inner.check_place()?;
-            // Where it may be a mount of its own.
-            let originals = inner.blobs.folder();
-            let may_write = access(originals, Access::WRITE_OK | Access::EXEC_OK);
-            may_write.map_err(|error| StoreError::io(originals)(error.into()))
-        })
-        .await?;
-        let mut probe = self.staging().begin().await?;
-        probe.write(&[0; 4_096]).await?;
-        probe.flush().await
-    }
-
-    /// Ends writing, and brings all of the log (`-wal`) into the database's one file: what is under way beside it is
-    /// refused with [`StoreError::Closed`]. Nothing is lost where that fails: the log is read at the next start.
-    pub async fn close(&self) -> Result<()> {
-        self.blocking(|inner| {
-            let mut writer = inner.writer()?;
-            writer.closed = true;
-            inner.settle(&mut writer)
-        })
-        .await
-    }
-
-    /// The same, and writing goes on.
+    /// Brings all of the log into the database, and writing goes on.
     #[cfg(test)]
     pub(super) async fn settle(&self) -> Result<()> {
         self.blocking(|inner| inner.settle(&mut *inner.writer()?)).await
@@ -241,6 +204,14 @@ impl SqliteStore {
 }
 
 impl Inner {
+    /// Ends writing, and brings all of the log (`-wal`) into the database's one file: what is under way beside it is
+    /// refused with [`StoreError::Closed`]. Where that fails, the log is read at the next start.
+    pub(super) fn close(&self) -> Result<()> {
+        let mut writer = self.writer()?;
+        writer.closed = true;
+        self.settle(&mut writer)
+    }
+
     /// The one writer, until the store is closed.
     pub(super) fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
         let writer = self.writer.lock();
@@ -250,7 +221,7 @@ impl Inner {
     fn settle(&self, writer: &mut Writer) -> Result<()> {
         self.check_place()?;
         writer.finish_removals()?;
-        if !upkeep::checkpoint(&writer.connection, "TRUNCATE", SETTLED)? {
+        if !checkpoint(&writer.connection, "TRUNCATE", SETTLED)? {
             tracing::warn!("the database was read until the end: its log stays, and the next start reads it");
         } else {
             if self.may_hold_removed.load(Ordering::Relaxed) {
@@ -276,10 +247,15 @@ impl Inner {
     }
 
     /// SQLite goes on writing to a file that was removed or unmounted under it, and what it acknowledges there is lost.
-    fn check_place(&self) -> Result<()> {
+    pub(super) fn check_place(&self) -> Result<()> {
         match place(&self.database)? == self.place {
             true => Ok(()),
-            false => Err(StoreError::Replaced { path: self.database.clone() }),
+            false => {
+                let path = self.database.display();
+                Err(StoreError::Unavailable(format!(
+                    "{path} was replaced while it was open: start lastro anew"
+                )))
+            }
         }
     }
 }
@@ -288,14 +264,4 @@ impl Inner {
 fn place(path: &Path) -> Result<(u64, u64)> {
     let found = std::fs::metadata(path).map_err(StoreError::io(path))?;
     Ok((found.dev(), found.ino()))
-}
-
-pub(super) fn connect(database: &Path, flags: OpenFlags) -> Result<Connection> {
-    let connection = Connection::open_with_flags(database, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    // With statistics compiled in, SQLite would prepare a cached statement anew for every bound text.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    Ok(connection)
 }

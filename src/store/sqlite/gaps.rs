@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::connection::log_of;
 use crate::store::{Result, StoreError};
 
 /// Bytes before the first page's own.
@@ -25,16 +26,17 @@ fn note(database: &Path) -> PathBuf {
     database.with_extension("sqlite3-open")
 }
 
-/// Notes that somebody may remove something from now on. Says whether the last one to do so came to no end: then pages
-/// may hold something of before.
-pub(super) fn begin(database: &Path) -> bool {
-    match File::create_new(note(database)) {
-        Ok(_) => false,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => true,
-        Err(error) => {
-            tracing::warn!(%error, "a kill of this process will not be noticed by the next");
-            true
-        }
+/// Whether the last process did not come to its end: pages may hold something that it removed. To be asked before the
+/// database is opened, which reads the log.
+pub(super) fn was_killed(database: &Path) -> bool {
+    fs::metadata(log_of(database)).is_ok_and(|log| log.len() > 0)
+        || note(database).try_exists().unwrap_or(true)
+}
+
+/// Notes that somebody may remove something from now on.
+pub(super) fn begin(database: &Path) {
+    if let Err(error) = File::create(note(database)) {
+        tracing::warn!(%error, "a kill of this process will not be noticed by the next");
     }
 }
 
@@ -98,7 +100,11 @@ mod tests {
     use rusqlite::{OpenFlags, params};
 
     use super::*;
-    use crate::store::sqlite::{DATABASE, SqliteStore, database::connect, upkeep::checkpoint};
+    use crate::store::sqlite::connection::{checkpoint, connect};
+    use crate::store::sqlite::{DATABASE, SqliteStore};
+    use crate::store::{Housekeeping, OpenError};
+
+    type Result<T> = std::result::Result<T, OpenError>;
 
     const ROWS: usize = 2_000;
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -133,16 +139,15 @@ mod tests {
         let store = SqliteStore::open(folder.path())?;
         store.close().await?;
         drop(store);
-        assert!(!begin(&path), "it came to its end");
-        end(&path)?;
+        assert!(!was_killed(&path), "it came to its end");
         let store = SqliteStore::open(folder.path())?;
         assert!(store.tidy().await?);
         drop(store);
-        assert!(begin(&path), "it did not");
+        assert!(was_killed(&path), "it did not");
         let store = SqliteStore::open(folder.path())?;
         store.close().await?;
         drop(store);
-        assert!(!begin(&path));
+        assert!(!was_killed(&path));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::OpenFlags;
 
-use super::database::connect;
+use super::connection::connect;
 use super::{keys, schema};
 use crate::store::{KeyRecord, Result};
 
@@ -64,7 +64,9 @@ pub fn inspect(data: &Path) -> Result<Option<Inspection>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{NewKey, SqliteStore, Store};
+    use crate::store::{Keys, NewKey, OpenError, SqliteStore};
+
+    type Result<T> = std::result::Result<T, OpenError>;
 
     #[tokio::test]
     async fn a_folder_is_read_beside_the_process_that_has_it_open() -> Result<()> {

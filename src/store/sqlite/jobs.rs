@@ -1,42 +1,85 @@
 //! Ingestion jobs, and what they commit.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::documents::{self, by_key};
 use super::removal::{remove_chunks, take_place};
 use super::{quotas, raise_revision};
 use crate::store::*;
+use crate::system::now_in_milliseconds;
 
-/// Milliseconds. A job that is to wait longer was postponed before the clock was set back, and is taken.
+/// Milliseconds. A job that is to wait longer was postponed before the clock was set back, and is taken. No lease is longer.
 const LONGEST_PAUSE: i64 = 86_400_000;
 
-pub(super) fn take(t: &Transaction<'_>, now: i64) -> Result<Option<Job>> {
-    let taken: Option<(DocumentKey, String, u32, u32)> = t
-        .prepare_cached(
-            "UPDATE jobs SET taken = 1, attempts = attempts + 1
-             WHERE document = (SELECT document FROM jobs WHERE taken = 0 AND not_before NOT BETWEEN ?1 + 1 AND ?1 + ?2
-                               ORDER BY owed, document LIMIT 1)
-             RETURNING document, stage, attempts, failures",
-        )?
-        .query_row([now, LONGEST_PAUSE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .optional()?;
-    let Some((key, stage, attempts, failures)) = taken else { return Ok(None) };
-    let stage = if stage == "embed" { Stage::Embed } else { Stage::Extract };
-    Ok(Some(Job { document: by_key(t, key)?, stage, attempts, failures }))
+/// A worker's claim on a job, with its times in milliseconds since 1970.
+pub(super) struct Claim {
+    worker: String,
+    now: i64,
+    until: i64,
 }
 
-/// When the first of those that wait may be taken, in milliseconds since 1970.
-pub(super) fn next(t: &Transaction<'_>) -> Result<Option<i64>> {
-    let next = t.prepare_cached("SELECT min(not_before) FROM jobs WHERE taken = 0")?;
-    Ok({ next }.query_row([], |row| row.get(0))?)
+impl Claim {
+    pub fn new(worker: &str, lease: Duration) -> Self {
+        let lease = i64::try_from(lease.as_millis()).map_or(LONGEST_PAUSE, |lease| lease.min(LONGEST_PAUSE));
+        let now = now_in_milliseconds();
+        Self { worker: worker.to_owned(), now, until: now.saturating_add(lease) }
+    }
 }
 
-/// After a start: all claims are given up, what waited is tried, and what completed documents are owed too. Those whose
-/// embedding stopped the process go on waiting: tried at each start, they would stop each.
-pub(super) fn release(t: &Transaction<'_>) -> Result<()> {
-    t.execute("UPDATE jobs SET taken = 0", [])?;
+/// The first job that is free and whose time has come.
+const FREE: &str = "SELECT document FROM jobs WHERE taken = 0 AND not_before NOT BETWEEN ?3 + 1 AND ?3 + ?4
+    ORDER BY owed, document LIMIT 1";
+/// The first job of another worker whose lease is over. One that is to last longer than any was taken before the clock was
+/// set back.
+const LEFT: &str = "SELECT document FROM jobs WHERE taken = 1 AND worker <> ?1 AND leased_until NOT BETWEEN ?3 + 1 AND ?3 + ?4
+    ORDER BY owed, document LIMIT 1";
+
+pub(super) fn take(t: &Transaction<'_>, claim: &Claim) -> Result<Option<Job>> {
+    for which in [FREE, LEFT] {
+        let taken: Option<(DocumentKey, String, u32, u32)> = t
+            .prepare_cached(&format!(
+                "UPDATE jobs SET taken = 1, attempts = attempts + 1, worker = ?1, leased_until = ?2
+                 WHERE document = ({which}) RETURNING document, stage, attempts, failures"
+            ))?
+            .query_row(params![claim.worker, claim.until, claim.now, LONGEST_PAUSE], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let Some((key, stage, attempts, failures)) = taken else { continue };
+        let stage = if stage == "embed" { Stage::Embed } else { Stage::Extract };
+        return Ok(Some(Job { document: by_key(t, key)?, stage, attempts, failures }));
+    }
+    Ok(None)
+}
+
+pub(super) fn renew(t: &Transaction<'_>, claim: &Claim) -> Result<()> {
+    t.prepare_cached("UPDATE jobs SET leased_until = ?2 WHERE taken = 1 AND worker = ?1")?
+        .execute(params![claim.worker, claim.until])?;
+    Ok(())
+}
+
+/// When this worker may find the first job that nobody has, or that another leaves, in milliseconds since 1970.
+pub(super) fn next(t: &Transaction<'_>, worker: &str) -> Result<Option<i64>> {
+    let next = t.prepare_cached(
+        "SELECT min(at) FROM (SELECT min(not_before) AS at FROM jobs WHERE taken = 0
+             UNION ALL SELECT min(leased_until) FROM jobs WHERE taken = 1 AND worker <> ?1)",
+    )?;
+    Ok({ next }.query_row([worker], |row| row.get(0))?)
+}
+
+/// As a worker begins: its claims of before are given up, and those whose lease is over; what waited is tried, and what
+/// completed documents are owed too. Those whose embedding stopped the process go on waiting: tried at each start, they
+/// would stop each.
+pub(super) fn release(t: &Transaction<'_>, worker: &str, now: i64) -> Result<()> {
     t.execute(
-        "UPDATE jobs SET failures = 0, not_before = 0 WHERE document NOT IN
+        "UPDATE jobs SET taken = 0
+         WHERE taken = 1 AND (worker = ?1 OR leased_until NOT BETWEEN ?2 + 1 AND ?2 + ?3)",
+        params![worker, now, LONGEST_PAUSE],
+    )?;
+    t.execute(
+        "UPDATE jobs SET failures = 0, not_before = 0 WHERE taken = 0 AND document NOT IN
             (SELECT key FROM documents WHERE warning_code = ?1)",
         [Warning::EMBEDDING_CRASHED],
     )?;
@@ -50,16 +93,25 @@ pub(super) fn release(t: &Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn put_back(t: &Transaction<'_>, document: DocumentKey) -> Result<()> {
-    t.execute("UPDATE jobs SET taken = 0, attempts = max(attempts - 1, 0) WHERE document = ?1", [document])?;
+pub(super) fn put_back(t: &Transaction<'_>, worker: &str, document: DocumentKey) -> Result<()> {
+    t.execute(
+        "UPDATE jobs SET taken = 0, attempts = max(attempts - 1, 0)
+         WHERE document = ?1 AND taken = 1 AND worker = ?2",
+        params![document, worker],
+    )?;
     Ok(())
 }
 
-pub(super) fn postpone(t: &Transaction<'_>, document: DocumentKey, not_before: i64) -> Result<()> {
+pub(super) fn postpone(
+    t: &Transaction<'_>,
+    worker: &str,
+    document: DocumentKey,
+    not_before: i64,
+) -> Result<()> {
     t.execute(
-        "UPDATE jobs SET taken = 0, attempts = max(attempts - 1, 0), failures = failures + 1, not_before = ?2
-         WHERE document = ?1",
-        params![document, not_before],
+        "UPDATE jobs SET taken = 0, attempts = max(attempts - 1, 0), failures = failures + 1, not_before = ?3
+         WHERE document = ?1 AND taken = 1 AND worker = ?2",
+        params![document, worker, not_before],
     )?;
     Ok(())
 }
@@ -189,10 +241,11 @@ pub(super) fn complete(
         Some(not_before) => {
             // Where all attempts were used up, one is left.
             t.execute(
-                "UPDATE jobs SET owed = 1, attempts = max(attempts - 1, 0) WHERE document = ?1",
-                [key],
+                "UPDATE jobs SET owed = 1, attempts = max(attempts - 2, 0), taken = 0, failures = failures + 1,
+                    not_before = ?2 WHERE document = ?1",
+                params![key, not_before],
             )?;
-            postpone(t, key, not_before)
+            Ok(())
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::raise_catalog;
 use crate::store::*;
 use crate::system::now;
 
@@ -15,8 +16,9 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewKey) -> Result<KeyRecord> {
         must_exist(t, default)?;
     }
     t.execute(
-        "INSERT INTO keys (id, name, hash, scopes, all_collections, default_collection, limits, created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO keys (id, name, hash, scopes, all_collections, default_collection, limits, created_at, expires_at,
+            changed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             new.id,
             new.name,
@@ -26,7 +28,8 @@ pub(super) fn create(t: &Transaction<'_>, new: &NewKey) -> Result<KeyRecord> {
             new.default_collection.as_ref().map(|id| &id.0),
             new.limits,
             now(),
-            new.expires_at
+            new.expires_at,
+            raise_catalog(t)?,
         ],
     )?;
     insert_grants(t, &new.id, &new.collections)?;
@@ -54,8 +57,14 @@ fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
 }
 
 pub(super) fn all(t: &Transaction<'_>) -> Result<Vec<KeyRecord>> {
-    let mut statement = t.prepare_cached(&format!("{COLUMNS} ORDER BY created_at, rowid"))?;
-    let keys = statement.query_map([], record)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    changed(t, -1)
+}
+
+/// Those that were changed after a revision, oldest first.
+pub(super) fn changed(t: &Transaction<'_>, since: i64) -> Result<Vec<KeyRecord>> {
+    let mut statement =
+        t.prepare_cached(&format!("{COLUMNS} WHERE changed > ?1 ORDER BY created_at, rowid"))?;
+    let keys = statement.query_map([since], record)?.collect::<rusqlite::Result<Vec<_>>>()?;
     keys.into_iter().map(|key| with_grants(t, key)).collect()
 }
 
@@ -72,8 +81,12 @@ fn with_grants(t: &Transaction<'_>, key: KeyRecord) -> Result<KeyRecord> {
 }
 
 pub(super) fn revoke(t: &Transaction<'_>, id: &str) -> Result<()> {
-    let sql = "UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
-    if t.execute(sql, params![id, now()])? == 0 { Err(StoreError::NotFound("key")) } else { Ok(()) }
+    let sql = "UPDATE keys SET revoked_at = ?2, changed = ?3 WHERE id = ?1 AND revoked_at IS NULL";
+    if t.execute(sql, params![id, now(), raise_catalog(t)?])? == 0 {
+        Err(StoreError::NotFound("key"))
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn grant(t: &Transaction<'_>, id: &str, collections: &[CollectionId]) -> Result<KeyRecord> {
@@ -82,6 +95,7 @@ pub(super) fn grant(t: &Transaction<'_>, id: &str, collections: &[CollectionId])
         return Err(StoreError::NotFound("key"));
     }
     insert_grants(t, id, collections)?;
+    t.execute("UPDATE keys SET changed = ?2 WHERE id = ?1", params![id, raise_catalog(t)?])?;
     one(t, id)
 }
 

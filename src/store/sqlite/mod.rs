@@ -5,12 +5,15 @@
 
 mod batches;
 mod calls;
+mod catalog;
 mod changes;
 mod collections;
+mod connection;
 mod copies;
 mod database;
 mod departed;
 mod documents;
+mod error;
 mod files;
 mod gaps;
 mod headings;
@@ -24,6 +27,7 @@ mod passages;
 mod quotas;
 mod removal;
 mod schema;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -38,7 +42,9 @@ use crate::system::random_hex;
 
 pub use database::SqliteStore;
 pub use inspect::{Content, Inspection, inspect};
-pub use originals::{Originals, Swept, look_at_originals, originals_without_database};
+pub use originals::{Originals, look_at_originals, originals_without_database};
+
+use error::not_found;
 
 /// The database's name in the data folder.
 const DATABASE: &str = "lastro.sqlite3";
@@ -53,11 +59,10 @@ fn raise_revision(transaction: &Transaction<'_>, collection: &str) -> Result<i64
         .map_err(|e| not_found(e, "collection"))
 }
 
-fn not_found(error: rusqlite::Error, what: &'static str) -> StoreError {
-    match error {
-        rusqlite::Error::QueryReturnedNoRows => StoreError::NotFound(what),
-        error => StoreError::Database(error),
-    }
+/// Raises the revision of collections and keys and returns it.
+fn raise_catalog(transaction: &Transaction<'_>) -> Result<i64> {
+    let raise = "UPDATE identity SET catalog = catalog + 1 RETURNING catalog";
+    Ok(transaction.prepare_cached(raise)?.query_row([], |row| row.get(0))?)
 }
 
 fn fresh_id(prefix: &str) -> Result<String> {

@@ -7,7 +7,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::versions::answers;
-use super::{documents, raise_revision, versions};
+use super::{catalog, documents, raise_catalog, raise_revision, versions};
 use crate::store::*;
 
 /// Documents that are removed in one transaction, with their files.
@@ -24,6 +24,13 @@ pub(super) fn doom(t: &Transaction<'_>, id: &CollectionId) -> Result<()> {
     if doomed == 0 {
         return Err(StoreError::NotFound("collection"));
     }
+    let revision = raise_catalog(t)?;
+    catalog::note_removed(t, id, revision)?;
+    t.execute(
+        "UPDATE keys SET changed = ?2 WHERE default_collection = ?1
+            OR id IN (SELECT key FROM grants WHERE collection = ?1)",
+        params![id.0, revision],
+    )?;
     t.execute("DELETE FROM grants WHERE collection = ?1", [&id.0])?;
     t.execute("UPDATE keys SET default_collection = NULL WHERE default_collection = ?1", [&id.0])?;
     end_jobs(t, id)
@@ -31,7 +38,8 @@ pub(super) fn doom(t: &Transaction<'_>, id: &CollectionId) -> Result<()> {
 
 /// The collection loses its documents, by [`clear_some`], and stays, so that its owner sees what became of it.
 pub(super) fn expire(t: &Transaction<'_>, id: &CollectionId) -> Result<()> {
-    t.execute("UPDATE collections SET expired = 1 WHERE id = ?1", [&id.0])?;
+    let revision = raise_catalog(t)?;
+    t.execute("UPDATE collections SET expired = 1, changed = ?2 WHERE id = ?1", params![id.0, revision])?;
     end_jobs(t, id)
 }
 

@@ -6,7 +6,7 @@
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
-use crate::store::{Result, StoreError, compared_name};
+use crate::store::{OpenError, Result, StoreError, compared_name};
 
 const STEPS: &[&str] = &[
     // 1: collections, blobs, files, documents, chunks, outlines, vectors, jobs.
@@ -289,6 +289,20 @@ const STEPS: &[&str] = &[
     "
     CREATE INDEX departed_by_place ON departed (list, place);
     ",
+    // 10: who works on a job, and until when nobody else may; and what happened to collections and keys since a revision
+    // of them all.
+    "
+    ALTER TABLE jobs ADD COLUMN worker TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN leased_until INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE identity ADD COLUMN catalog INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE collections ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE keys ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE removed_collections (
+        changed     INTEGER NOT NULL,
+        collection  TEXT NOT NULL,
+        PRIMARY KEY (changed, collection)
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];
 
 /// The format version of a database; 0 for an empty one.
@@ -301,18 +315,18 @@ pub(super) fn newest() -> i64 {
     STEPS.len() as i64
 }
 
-/// The format version of a database that this lastro can read. [`StoreError::TooNew`] for one from a later lastro.
-pub(super) fn check(connection: &Connection) -> Result<i64> {
+/// The format version of a database that this lastro can read. [`OpenError::TooNew`] for one from a later lastro.
+pub(super) fn check(connection: &Connection) -> std::result::Result<i64, OpenError> {
     let (found, known) = (version(connection)?, newest());
-    if (0..=known).contains(&found) { Ok(found) } else { Err(StoreError::TooNew { found, known }) }
+    if (0..=known).contains(&found) { Ok(found) } else { Err(OpenError::TooNew { found, known }) }
 }
 
-/// Brings a database to the newest format. [`StoreError::TooNew`] for one from a later lastro.
-pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+/// Brings a database to the newest format. [`OpenError::TooNew`] for one from a later lastro.
+pub(super) fn migrate(connection: &mut Connection) -> std::result::Result<(), OpenError> {
     migrate_to(connection, STEPS.len())
 }
 
-fn migrate_to(connection: &mut Connection, version: usize) -> Result<()> {
+fn migrate_to(connection: &mut Connection, version: usize) -> std::result::Result<(), OpenError> {
     let done = check(connection)? as usize;
     let name = |arguments: &rusqlite::functions::Context<'_>| {
         arguments.get::<String>(0).map(|name| compared_name(&name))
@@ -325,7 +339,8 @@ fn migrate_to(connection: &mut Connection, version: usize) -> Result<()> {
         transaction.execute_batch(step)?;
         let astray = transaction.prepare("PRAGMA foreign_key_check")?.exists([])?;
         if astray {
-            return Err(StoreError::Damaged(format!("rows point nowhere after step {}", number + 1)));
+            let damage = format!("rows point nowhere after step {}", number + 1);
+            return Err(StoreError::Damaged(damage).into());
         }
         transaction.pragma_update(None, "user_version", number as i64 + 1)?;
         transaction.commit()?;

@@ -3,7 +3,9 @@ use std::path::Path;
 
 use crate::store::conformance::new_collection;
 use crate::store::sqlite::{DATABASE, DERIVED, SqliteStore};
-use crate::store::{Result, Store};
+use crate::store::{Collections, Housekeeping, OpenError, Store};
+
+type Result<T> = std::result::Result<T, OpenError>;
 
 /// Starts on a data folder, changes something so many times, and ends. Says which identity the store had.
 async fn run(data: &Path, changes: usize) -> Result<String> {
@@ -168,7 +170,7 @@ async fn nothing_is_over_its_time_in_a_restored_database() -> Result<()> {
         let store = SqliteStore::open(folder.path())?;
         let expired = store.expired().await?.collections.len();
         store.settle().await?;
-        Ok::<_, crate::store::StoreError>(expired)
+        Ok::<_, OpenError>(expired)
     };
     assert_eq!(over_their_time().await?, 1);
     restore(folder.path(), &older);

@@ -2,9 +2,12 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::store::sqlite::database::connect;
+use crate::store::OpenError;
+use crate::store::sqlite::connection::connect;
 use crate::store::sqlite::{DATABASE, SqliteStore};
 use rusqlite::OpenFlags;
+
+type Result<T> = std::result::Result<T, OpenError>;
 
 #[test]
 fn a_database_of_the_first_version_is_brought_forward_with_its_content() -> Result<()> {
@@ -48,7 +51,7 @@ fn a_database_from_the_future_is_refused_untouched() -> Result<()> {
     let mut connection = Connection::open_in_memory()?;
     connection.pragma_update(None, "user_version", 99)?;
     let error = migrate(&mut connection).expect_err("version 99 is not known");
-    assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
+    assert!(matches!(error, OpenError::TooNew { found: 99, .. }), "{error}");
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use crate::store::conformance::{new_collection, read};
 use crate::store::sqlite::SqliteStore;
 use crate::store::*;
 
+type Result<T> = std::result::Result<T, OpenError>;
+
 const MARKER: &str = "zephyrine";
 
 async fn document(
@@ -13,7 +15,7 @@ async fn document(
     name: &str,
     chunks: usize,
 ) -> DocumentRecord {
-    let blob = store.staging().stage(format!("{name} {MARKER}").as_bytes()).await.expect("stage");
+    let blob = store.blobs().stage(format!("{name} {MARKER}").as_bytes()).await.expect("stage");
     let new = NewDocument {
         collection: collection.clone(),
         owner: None,
@@ -77,7 +79,7 @@ async fn what_is_deleted_is_in_no_file_after_a_stop() -> Result<()> {
     for document in &documents {
         match store.delete_file(&FileId(document.id.0.clone())).await {
             Ok(_) | Err(StoreError::UnknownFile(_)) => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     store.settle().await?;
@@ -156,12 +158,12 @@ async fn a_collection_that_was_half_deleted_is_gone_and_finished_later() -> Resu
     assert!(matches!(store.delete_collection(&id).await, Err(StoreError::NotFound("collection"))));
     assert!(!store.have_text(std::slice::from_ref(&id), std::slice::from_ref(&waiting.id)).await?);
     store.create_collection(new).await?;
-    assert!(store.blob_path(&waiting.sha256).exists());
+    assert!(store.blobs().holds(&waiting.sha256));
     for unfinished in store.unfinished_collections().await? {
         store.clear_collection(&unfinished).await?;
     }
     store.tidy().await?;
-    assert!(!store.blob_path(&waiting.sha256).exists());
+    assert!(!store.blobs().holds(&waiting.sha256));
     assert_eq!(markers(folder.path()), 0);
     Ok(())
 }

@@ -2,8 +2,15 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::*;
-use crate::store::{FileId, FileRecord, NewFile, Quota, Store, StoreError};
+use rusqlite::Connection;
+
+use crate::store::blobs::Blobs;
+use crate::store::sqlite::{DATABASE, SqliteStore, look_at_originals};
+use crate::store::{
+    FileId, FileRecord, Files, Housekeeping, NewFile, OpenError, Quota, Store, StoreError, Swept,
+};
+
+type Result<T> = std::result::Result<T, OpenError>;
 
 const DAYS: Duration = Duration::from_secs(7 * 86_400);
 
@@ -13,10 +20,10 @@ async fn file(store: &SqliteStore, text: &str) -> Result<FileRecord> {
         filename: format!("{text}.txt"),
         purpose: "assistants".into(),
         expires_in: None,
-        blob: store.staging().stage(text.as_bytes()).await?,
+        blob: store.blobs().stage(text.as_bytes()).await?,
         quota: Quota::default(),
     };
-    store.add_file(new).await
+    Ok(store.add_file(new).await?)
 }
 
 /// What a start does with what was there before it.
@@ -27,7 +34,7 @@ async fn start(data: &Path) -> Result<(SqliteStore, Swept)> {
 }
 
 async fn stop(store: SqliteStore) -> Result<()> {
-    store.settle().await
+    Ok(store.settle().await?)
 }
 
 fn discarded(files: usize) -> Swept {
@@ -72,7 +79,7 @@ fn originals(data: &Path) -> usize {
 }
 
 fn in_trash(data: &Path) -> usize {
-    Blobs::of(data).trash.content().expect("the trash").len()
+    Blobs::of(data).trash().content().expect("the trash").len()
 }
 
 #[tokio::test]
@@ -80,7 +87,7 @@ async fn what_no_record_names_is_kept_in_the_trash_for_days() -> Result<()> {
     let folder = folder(&["named"]).await?;
     let data = folder.path();
     let store = SqliteStore::open(data)?;
-    let staged = store.staging().stage(b"left behind").await?;
+    let staged = store.blobs().stage(b"left behind").await?;
     let sha256 = staged.sha256.clone();
     store.inner.blobs.adopt(staged)?;
     fs::write(data.join("blobs/notes.txt"), "not ours").expect("a file");
@@ -88,14 +95,14 @@ async fn what_no_record_names_is_kept_in_the_trash_for_days() -> Result<()> {
     stop(store).await?;
     let (store, swept) = start(data).await?;
     assert_eq!((swept, originals(data), in_trash(data)), (discarded(1), 1, 1));
-    assert_eq!(store.empty_trash(DAYS).await?, 0);
+    assert_eq!(store.blobs().empty_trash(DAYS).await?, 0);
     // The same bytes are uploaded: what is in the trash is not needed any more.
     let again = file(&store, "left behind").await?;
     assert_eq!((again.sha256 == sha256, originals(data), in_trash(data)), (true, 2, 0));
     store.delete_file(&again.id).await?;
     assert_eq!((originals(data), in_trash(data)), (1, 0), "and what is deleted does not go there");
 
-    store.inner.blobs.adopt(store.staging().stage(b"left once more").await?)?;
+    store.inner.blobs.adopt(store.blobs().stage(b"left once more").await?)?;
     stop(store).await?;
     let (store, swept) = start(data).await?;
     assert_eq!(swept, discarded(1));
@@ -103,7 +110,7 @@ async fn what_no_record_names_is_kept_in_the_trash_for_days() -> Result<()> {
         fs::read_dir(data.join("trash")).expect("the trash").next().expect("a file").expect("a file").path();
     let old = SystemTime::now() - DAYS - Duration::from_secs(60);
     fs::File::open(&path).and_then(|file| file.set_modified(old)).expect("a time");
-    assert_eq!((store.empty_trash(DAYS).await?, in_trash(data)), (1, 0));
+    assert_eq!((store.blobs().empty_trash(DAYS).await?, in_trash(data)), (1, 0));
     assert!(data.join("blobs/notes.txt").exists());
     Ok(())
 }
@@ -225,7 +232,7 @@ async fn what_was_deleted_before_a_crash_is_removed_for_good() -> Result<()> {
     drop(connection);
     let (store, swept) = start(data).await?;
     assert_eq!((swept, originals(data), in_trash(data)), (Swept { finished: 1, ..Swept::default() }, 1, 0));
-    assert!(!store.blob_path(&sha256).exists());
+    assert!(!store.inner.blobs.path(&sha256).exists());
     // Uploaded again before that is done, it stays.
     let again = file(&store, "deleted").await?;
     stop(store).await?;
@@ -236,7 +243,7 @@ async fn what_was_deleted_before_a_crash_is_removed_for_good() -> Result<()> {
     let named = file(&store, "deleted").await?;
     assert_ne!(named.id, again.id);
     store.sweep(SystemTime::now(), DAYS).await?;
-    assert!(store.blob_path(&sha256).exists());
+    assert!(store.inner.blobs.path(&sha256).exists());
     Ok(())
 }
 
@@ -264,7 +271,7 @@ async fn a_removal_looks_at_its_own_bytes() -> Result<()> {
     let folder = folder(&[]).await?;
     let store = SqliteStore::open(folder.path())?;
     let (one, twin) = (file(&store, "same").await?, file(&store, "same").await?);
-    let path = store.blob_path(&one.sha256);
+    let path = store.inner.blobs.path(&one.sha256);
     // Bytes that another removal should have noted are not its business.
     store.write(|t, _| Ok(t.execute("INSERT INTO blobs (sha256, bytes) VALUES ('stray', 1)", [])?)).await?;
     store.delete_file(&one.id).await?;
@@ -300,7 +307,7 @@ async fn an_upload_that_fails_removes_no_original_that_was_there() -> Result<()>
             filename: "a.txt".into(),
             purpose: "assistants".into(),
             expires_in: None,
-            blob: store.staging().stage(text.as_bytes()).await?,
+            blob: store.blobs().stage(text.as_bytes()).await?,
             quota: Quota::default(),
         };
         // The bytes have their name already when it fails.

@@ -5,19 +5,20 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use super::{Result, StoreError};
+use super::folder::is_name;
+use crate::store::{Result, StoreError};
 
 /// The folder. It is made when the first file comes.
 #[derive(Clone, Debug)]
-pub(super) struct Trash {
+pub(in crate::store) struct Trash {
     folder: PathBuf,
 }
 
 /// A file in the trash.
 #[derive(Clone, Debug)]
-pub(super) struct Discarded {
+pub(in crate::store) struct Discarded {
     pub sha256: String,
     pub bytes: u64,
     pub since: SystemTime,
@@ -53,18 +54,31 @@ impl Trash {
         match fs::rename(self.path(sha256), place) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(StoreError::Io { path: self.path(sha256), source }),
+            Err(error) => Err(StoreError::io(self.path(sha256))(error)),
         }
     }
 
     /// Removes an original for good, if it is here.
     pub fn remove(&self, sha256: &str) -> Result<()> {
         match fs::remove_file(self.path(sha256)) {
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                Err(StoreError::Io { path: self.path(sha256), source })
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(StoreError::io(self.path(sha256))(error))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Removes what was here for as long as `kept`. Says how many.
+    pub fn empty(&self, kept: Duration) -> Result<usize> {
+        let mut emptied = 0;
+        for discarded in self.content()? {
+            // One of the future stays: a clock that was wrong is no reason to remove anything.
+            if discarded.since.elapsed().is_ok_and(|age| age >= kept) {
+                self.remove(&discarded.sha256)?;
+                emptied += 1;
+            }
+        }
+        Ok(emptied)
     }
 
     /// What is here.
@@ -77,7 +91,7 @@ impl Trash {
         for entry in entries {
             let entry = entry.map_err(StoreError::io(&self.folder))?;
             let name = entry.file_name().into_string().ok();
-            let Some(sha256) = name.filter(|name| super::blobs::is_name(name)) else { continue };
+            let Some(sha256) = name.filter(|name| is_name(name)) else { continue };
             let found = entry.metadata().map_err(StoreError::io(entry.path()))?;
             let since = found.modified().map_err(StoreError::io(entry.path()))?;
             content.push(Discarded { sha256, bytes: found.len(), since });
