@@ -24,13 +24,13 @@ use crate::ingest::{self, Ingest, WhoMayHold};
 use crate::openai;
 use crate::prompt::Window;
 use crate::rag;
-use crate::store::{DataLock, OpenError, Quota, Quotas, SqliteStore, Store, StoreError};
+use crate::store::{self, DataLock, OpenError, Quota, Quotas, Store, StoreError};
 use crate::tasks;
 use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
 use crate::upstream::{Upstream, UpstreamError};
 
-pub use keys::{Exposed, KeyError, Wanted, scopes};
+pub use keys::{Exposed, KeyError, ListedKey, Wanted, scopes};
 
 /// Traces kept, their bytes, and for how long.
 const TRACES: (usize, usize, Duration) = (1_000, 32 << 20, Duration::from_secs(3_600));
@@ -89,7 +89,7 @@ pub enum AppError {
 impl App {
     /// Opens the data folder, with everything in it. Nothing is worked on yet, and the embedding model is not loaded.
     pub async fn open(config: Config) -> Result<Arc<Self>, AppError> {
-        Self::open_with(config, |data| Ok(Arc::new(SqliteStore::open(data)?))).await
+        Self::open_with(config, |data| Ok(Arc::new(store::SqliteStore::open(data)?))).await
     }
 
     /// Opens the data folder with another store, which is opened once the folder is this process's alone.

@@ -8,17 +8,16 @@ use axum::extract::rejection::JsonRejection;
 
 use super::ApiError;
 use super::params::{Admin, Caller, Path};
-use crate::access::{Limits, Quota, Scopes};
-use crate::app::{App, KeyError, Wanted, scopes};
+use crate::access::{Limits, Quota};
+use crate::app::{App, ListedKey, Wanted, scopes};
 use crate::openai::{CreateKey, Deleted, GrantKey, KeyLimits, KeyObject, List};
-use crate::store::{KeyRecord, StoreError};
 use crate::system::now;
 
 pub async fn list(
     State(app): State<Arc<App>>,
     _caller: Caller<Admin>,
 ) -> Result<Json<List<KeyObject>>, ApiError> {
-    let keys = app.all_keys().await?.into_iter().map(object).collect::<Result<_, _>>()?;
+    let keys = app.all_keys().await?.into_iter().map(object).collect();
     Ok(Json(List::whole(keys, |key: &KeyObject| &key.id)))
 }
 
@@ -45,8 +44,8 @@ pub async fn create(
             },
         },
     };
-    let (record, secret) = app.create_key(wanted).await?;
-    Ok(Json(KeyObject { secret: Some(secret.reveal().to_owned()), ..object(record)? }))
+    let (key, secret) = app.create_key(wanted).await?;
+    Ok(Json(KeyObject { secret: Some(secret.reveal().to_owned()), ..object(key) }))
 }
 
 pub async fn revoke(
@@ -65,38 +64,35 @@ pub async fn grant(
     body: Result<Json<GrantKey>, JsonRejection>,
 ) -> Result<Json<KeyObject>, ApiError> {
     let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
-    Ok(Json(object(app.grant_key(&key, &new.collections).await?)?))
+    Ok(Json(object(app.grant_key(&key, &new.collections).await?)))
 }
 
-fn object(record: KeyRecord) -> Result<KeyObject, KeyError> {
-    let damaged = |what: String| StoreError::Damaged(format!("key {}: {what}", record.id));
-    let scopes: Scopes = record.scopes.parse().map_err(damaged)?;
-    let limits: Limits = serde_json::from_str(&record.limits).map_err(|e| damaged(e.to_string()))?;
-    let expired = record.expires_at.is_some_and(|at| at <= now());
-    let status = match (record.revoked_at, expired) {
+fn object(key: ListedKey) -> KeyObject {
+    let expired = key.expires_at.is_some_and(|at| at <= now());
+    let status = match (key.revoked_at, expired) {
         (Some(_), _) => "revoked",
         (None, true) => "expired",
         (None, false) => "active",
     };
-    Ok(KeyObject {
-        id: record.id,
+    KeyObject {
+        id: key.id,
         object: "key".to_owned(),
-        name: record.name,
+        name: key.name,
         status: status.to_owned(),
-        scopes: scopes.iter().map(|scope| scope.name().to_owned()).collect(),
-        all_collections: record.all_collections,
-        collections: record.collections.into_iter().map(|id| id.0).collect(),
-        default_collection: record.default_collection.map(|id| id.0),
+        scopes: key.scopes.iter().map(|scope| scope.name().to_owned()).collect(),
+        all_collections: key.all_collections,
+        collections: key.collections.into_iter().map(|id| id.0).collect(),
+        default_collection: key.default_collection.map(|id| id.0),
         limits: KeyLimits {
-            requests_per_minute: limits.requests_per_minute,
-            streams: limits.streams,
-            max_documents: limits.quota.documents,
-            max_bytes: limits.quota.bytes,
-            max_chunks: limits.quota.chunks,
+            requests_per_minute: key.limits.requests_per_minute,
+            streams: key.limits.streams,
+            max_documents: key.limits.quota.documents,
+            max_bytes: key.limits.quota.bytes,
+            max_chunks: key.limits.quota.chunks,
         },
-        created_at: record.created_at,
-        expires_at: record.expires_at,
-        revoked_at: record.revoked_at,
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        revoked_at: key.revoked_at,
         secret: None,
-    })
+    }
 }

@@ -67,40 +67,79 @@ pub(super) async fn open(store: &dyn Store, given: &[Terms]) -> Result<Keys, Key
     Ok(Keys::new(terms, required)?)
 }
 
-/// A key of the settings, as those of the store are told.
-fn told(given: &Terms, since: i64) -> Result<KeyRecord, KeyError> {
-    Ok(KeyRecord {
-        id: given.id.clone(),
-        name: GIVEN.to_owned(),
-        hash: *given.hash.bytes(),
-        scopes: given.scopes.to_string(),
-        all_collections: given.all_collections,
-        collections: Vec::new(),
-        default_collection: None,
-        limits: serde_json::to_string(&given.limits).map_err(|e| bad("limits", e.to_string()))?,
-        created_at: since,
-        expires_at: None,
-        revoked_at: None,
-    })
+/// A key as those who administer keys see it: the store's record, with its scopes and limits read.
+#[derive(Clone, Debug)]
+pub struct ListedKey {
+    pub id: String,
+    pub name: String,
+    pub scopes: Scopes,
+    pub all_collections: bool,
+    /// Those that it was granted, also where it sees all.
+    pub collections: Vec<CollectionId>,
+    pub default_collection: Option<CollectionId>,
+    pub limits: Limits,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+    pub revoked_at: Option<i64>,
+}
+
+impl ListedKey {
+    fn read(record: KeyRecord) -> Result<Self, StoreError> {
+        let damaged = |what: String| StoreError::Damaged(format!("key {}: {what}", record.id));
+        Ok(Self {
+            scopes: record.scopes.parse().map_err(damaged)?,
+            limits: serde_json::from_str(&record.limits).map_err(|e| damaged(e.to_string()))?,
+            id: record.id,
+            name: record.name,
+            all_collections: record.all_collections,
+            collections: record.collections,
+            default_collection: record.default_collection,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            revoked_at: record.revoked_at,
+        })
+    }
+
+    /// A key of the settings, in the shape of those of the store.
+    fn given(terms: &Terms, since: i64) -> Self {
+        Self {
+            id: terms.id.clone(),
+            name: GIVEN.to_owned(),
+            scopes: terms.scopes,
+            all_collections: terms.all_collections,
+            collections: Vec::new(),
+            default_collection: None,
+            limits: terms.limits,
+            created_at: since,
+            expires_at: None,
+            revoked_at: None,
+        }
+    }
+
+    /// What it allows, to whoever has the secret of this hash.
+    fn terms(&self, hash: Hash) -> Terms {
+        Terms {
+            id: self.id.clone(),
+            hash,
+            scopes: self.scopes,
+            all_collections: self.all_collections,
+            collections: self.collections.iter().map(|id| id.0.clone()).collect(),
+            default_collection: self.default_collection.as_ref().map(|id| id.0.clone()),
+            limits: self.limits,
+            expires_at: self.expires_at,
+        }
+    }
 }
 
 fn terms(record: KeyRecord) -> Result<Terms, StoreError> {
-    let damaged = |what: String| StoreError::Damaged(format!("key {}: {what}", record.id));
-    Ok(Terms {
-        hash: Hash::from(record.hash),
-        scopes: record.scopes.parse().map_err(damaged)?,
-        all_collections: record.all_collections,
-        collections: record.collections.iter().map(|id| id.0.clone()).collect(),
-        default_collection: record.default_collection.as_ref().map(|id| id.0.clone()),
-        limits: serde_json::from_str(&record.limits).map_err(|e| damaged(e.to_string()))?,
-        expires_at: record.expires_at,
-        id: record.id,
-    })
+    let hash = Hash::from(record.hash);
+    Ok(ListedKey::read(record)?.terms(hash))
 }
 
 impl App {
     /// Makes a key. It is in force when this returns, and from the first one on nobody gets in without.
-    pub async fn create_key(self: &Arc<Self>, wanted: Wanted) -> Result<(KeyRecord, Secret), KeyError> {
+    pub async fn create_key(self: &Arc<Self>, wanted: Wanted) -> Result<(ListedKey, Secret), KeyError> {
         let name_is_good = (1..=LONGEST_NAME).contains(&wanted.name.chars().count())
             && !wanted.name.chars().any(char::is_control)
             && !wanted.name.starts_with("key_")
@@ -150,22 +189,22 @@ impl App {
         to_its_end(async move {
             let _one_at_a_time = app.changing_keys.lock().await;
             let record = app.store.create_key(new).await?;
-            app.keys.add(terms(record.clone())?);
-            tracing::info!(key = record.id, name = record.name, scopes = record.scopes, "key made");
-            Ok((record, secret))
+            let key = ListedKey::read(record)?;
+            app.keys.add(key.terms(secret.hash()));
+            tracing::info!(key = key.id, name = key.name, scopes = key.scopes.to_string(), "key made");
+            Ok((key, secret))
         })
         .await
     }
 
     /// All keys that were ever made, oldest first, and those of the settings.
-    pub async fn all_keys(&self) -> Result<Vec<KeyRecord>, KeyError> {
+    pub async fn all_keys(&self) -> Result<Vec<ListedKey>, KeyError> {
         let mut keys = self.store.keys().await?;
-        let since = seconds(self.opened);
         // One that was made here too is told as the settings have it, since that holds.
         keys.retain(|key| self.config.keys.iter().all(|given| given.id != key.id));
-        for given in &self.config.keys {
-            keys.push(told(given, since)?);
-        }
+        let mut keys: Vec<_> = keys.into_iter().map(ListedKey::read).collect::<Result<_, _>>()?;
+        let since = seconds(self.opened);
+        keys.extend(self.config.keys.iter().map(|given| ListedKey::given(given, since)));
         Ok(keys)
     }
 
@@ -188,7 +227,7 @@ impl App {
         self: &Arc<Self>,
         id_or_name: &str,
         collections: &[String],
-    ) -> Result<KeyRecord, KeyError> {
+    ) -> Result<ListedKey, KeyError> {
         if collections.is_empty() {
             return Err(bad("collections", "name at least one"));
         }
@@ -199,7 +238,7 @@ impl App {
             let id = app.key(&named).await?.id;
             let record = app.store.grant(&id, &collections).await?;
             app.keys.granted(&id, collections.into_iter().map(|id| id.0));
-            Ok(record)
+            Ok(ListedKey::read(record)?)
         })
         .await
     }
