@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, http::StatusCode};
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
+use super::in_path;
 use crate::access::{Refusal, Scope};
 use crate::net::{io_kind, root_cause};
 use crate::openai::ErrorBody;
@@ -107,11 +108,18 @@ impl ApiError {
         Self::bad_request("invalid_body", message)
     }
 
-    /// Files and collections are not in a collection.
-    pub fn not_below_a_collection() -> Self {
-        let message =
-            "files, vector stores and traces are under /v1: leave /c/{collection} out of the address";
-        Self::new(StatusCode::NOT_FOUND, "unknown_url", message)
+    /// A collection is made, below others.
+    pub fn made_elsewhere() -> Self {
+        let message = "below /c/{collection} there are the vector stores of the path alone, and no others are made: make it at /v1/vector_stores";
+        Self::bad_request("not_below_a_collection", message)
+    }
+
+    /// A collection was chosen for something that does not read it.
+    pub fn not_grounded(path: &str) -> Self {
+        let message = format!(
+            "{path} does not use vector stores: ask through /v1/chat/completions or /v1/responses, or send X-RAG: off to ask without documents"
+        );
+        Self::bad_request("not_grounded", message)
     }
 
     /// A batch that is over cannot be cancelled.
@@ -270,13 +278,18 @@ pub async fn unknown_route(request: Request) -> ApiError {
     let message = format!(
         "no route {} {}: chats are at /v1/chat/completions, collections at /v1/vector_stores",
         request.method(),
-        request.uri().path()
+        path_of(&request)
     );
     ApiError::new(StatusCode::NOT_FOUND, "unknown_url", message)
 }
 
 /// No such method on a route.
 pub async fn unknown_method(request: Request) -> ApiError {
-    let message = format!("{} is not a method of {}", request.method(), request.uri().path());
+    let message = format!("{} is not a method of {}", request.method(), path_of(&request));
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}
+
+/// The path as the client sent it.
+fn path_of(request: &Request) -> String {
+    in_path::prefix(request.extensions()).to_owned() + request.uri().path()
 }

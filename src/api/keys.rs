@@ -7,24 +7,20 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 
 use super::ApiError;
-use super::params::{Admin, Caller, Path};
+use super::params::Path;
 use crate::access::{Limits, Quota, Scopes};
 use crate::app::{App, KeyError, Wanted, scopes};
 use crate::openai::{CreateKey, Deleted, GrantKey, KeyLimits, KeyObject, List};
 use crate::store::{KeyRecord, StoreError};
 use crate::system::now;
 
-pub async fn list(
-    State(app): State<Arc<App>>,
-    _caller: Caller<Admin>,
-) -> Result<Json<List<KeyObject>>, ApiError> {
+pub async fn list(State(app): State<Arc<App>>) -> Result<Json<List<KeyObject>>, ApiError> {
     let keys = app.all_keys().await?.into_iter().map(object).collect::<Result<_, _>>()?;
     Ok(Json(List::whole(keys, |key: &KeyObject| &key.id)))
 }
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    _caller: Caller<Admin>,
     body: Result<Json<CreateKey>, JsonRejection>,
 ) -> Result<Json<KeyObject>, ApiError> {
     let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
@@ -49,18 +45,13 @@ pub async fn create(
     Ok(Json(KeyObject { secret: Some(secret.reveal().to_owned()), ..object(record)? }))
 }
 
-pub async fn revoke(
-    State(app): State<Arc<App>>,
-    _caller: Caller<Admin>,
-    Path(key): Path<String>,
-) -> Result<Json<Deleted>, ApiError> {
+pub async fn revoke(State(app): State<Arc<App>>, Path(key): Path<String>) -> Result<Json<Deleted>, ApiError> {
     let revoked = app.revoke_key(&key).await?;
     Ok(Json(Deleted::new(&revoked.id, "key.deleted")))
 }
 
 pub async fn grant(
     State(app): State<Arc<App>>,
-    _caller: Caller<Admin>,
     Path(key): Path<String>,
     body: Result<Json<GrantKey>, JsonRejection>,
 ) -> Result<Json<KeyObject>, ApiError> {
