@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 
 use super::ApiError;
-use super::params::Path;
+use super::params::{JsonBody, Path};
 use crate::access::{Limits, Quota, Scopes};
 use crate::app::{App, KeyError, Wanted, scopes};
 use crate::openai::{CreateKey, Deleted, GrantKey, KeyLimits, KeyObject, List};
@@ -21,9 +20,8 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<List<KeyObject>>, 
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    body: Result<Json<CreateKey>, JsonRejection>,
+    JsonBody(new): JsonBody<CreateKey>,
 ) -> Result<Json<KeyObject>, ApiError> {
-    let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
     let wanted = Wanted {
         scopes: scopes(new.scopes.as_deref())?,
         name: new.name,
@@ -53,9 +51,8 @@ pub async fn revoke(State(app): State<Arc<App>>, Path(key): Path<String>) -> Res
 pub async fn grant(
     State(app): State<Arc<App>>,
     Path(key): Path<String>,
-    body: Result<Json<GrantKey>, JsonRejection>,
+    JsonBody(new): JsonBody<GrantKey>,
 ) -> Result<Json<KeyObject>, ApiError> {
-    let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
     Ok(Json(object(app.grant_key(&key, &new.collections).await?)?))
 }
 
