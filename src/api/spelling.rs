@@ -13,7 +13,7 @@ use super::{ApiError, in_path};
 pub fn respell(uri: &mut Uri) -> Result<(), ApiError> {
     let (prefix, path) = in_path::split(uri.path());
     let Some(below) = path.strip_prefix("/v1/") else { return Ok(()) };
-    if is_plain(below) {
+    if is_plain(path) {
         return Ok(());
     }
     let respelled = joined(plain(below).split('/'));
