@@ -2,13 +2,12 @@
 
 mod inner;
 
-use axum::extract::Request;
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
-use axum::{Json, http::StatusCode};
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
 
-use super::in_path;
 use crate::access::{Refusal, Scope};
 use crate::net::{io_kind, root_cause};
 use crate::openai::ErrorBody;
@@ -120,6 +119,20 @@ impl ApiError {
             "{path} does not use vector stores: ask through /v1/chat/completions or /v1/responses, or send X-RAG: off to ask without documents"
         );
         Self::bad_request("not_grounded", message)
+    }
+
+    /// No such route.
+    pub fn unknown_route(method: &Method, path: &str) -> Self {
+        let message = format!(
+            "no route {method} {path}: chats are at /v1/chat/completions, collections at /v1/vector_stores"
+        );
+        Self::new(StatusCode::NOT_FOUND, "unknown_url", message)
+    }
+
+    /// No such method on a route.
+    pub fn unknown_method(method: &Method, path: &str) -> Self {
+        let message = format!("{method} is not a method of {path}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
     }
 
     /// A batch that is over cannot be cancelled.
@@ -271,25 +284,4 @@ impl IntoResponse for ApiError {
         }
         response
     }
-}
-
-/// No such route.
-pub async fn unknown_route(request: Request) -> ApiError {
-    let message = format!(
-        "no route {} {}: chats are at /v1/chat/completions, collections at /v1/vector_stores",
-        request.method(),
-        path_of(&request)
-    );
-    ApiError::new(StatusCode::NOT_FOUND, "unknown_url", message)
-}
-
-/// No such method on a route.
-pub async fn unknown_method(request: Request) -> ApiError {
-    let message = format!("{} is not a method of {}", request.method(), path_of(&request));
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
-}
-
-/// The path as the client sent it.
-fn path_of(request: &Request) -> String {
-    in_path::prefix(request.extensions()).to_owned() + request.uri().path()
 }

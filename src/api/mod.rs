@@ -22,6 +22,7 @@ mod search;
 mod spelling;
 mod store_files;
 mod traces;
+mod unknown;
 mod uploads;
 mod vector_stores;
 mod watch;

@@ -11,10 +11,8 @@ use http_body_util::{BodyExt, Either};
 
 use super::ApiError;
 use super::caller::Caller;
-use super::error::unknown_route;
 use super::in_path::{self, InPath};
 use super::params::{Place, RagHeaders};
-use super::routes::begins_ours;
 use crate::app::App;
 use crate::rag::{RagStatus, status_header};
 use crate::relay::{self, Upgrade};
@@ -22,17 +20,9 @@ use crate::selection::select;
 use crate::telemetry::Record;
 use crate::upstream;
 
-pub async fn everything_else(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    // Ours: what of it is not served yet is not upstream's either.
-    if begins_ours(request.uri().path()) {
-        return Err(unknown_route(request).await);
-    }
-    forward(&app, request).await
-}
-
 /// A path that asks a model and is not grounded yet: whoever chose a collection in so many words is not given an answer
 /// without it.
-pub async fn asks_a_model(
+pub async fn ungrounded(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
     InPath(path): InPath,
@@ -42,17 +32,18 @@ pub async fn asks_a_model(
     asked.path = path;
     let chosen = select(&app.catalog, &access, &asked, Instant::now() + app.config.rag.deadline).await?;
     match (chosen, off) {
-        (None, _) => forward(&app, request).await,
+        (None, _) => everything_else(State(app), request).await,
         (Some(_), false) => Err(ApiError::not_grounded(request.uri().path())),
         (Some(_), true) => {
-            let mut response = forward(&app, request).await?;
+            let mut response = everything_else(State(app), request).await?;
             response.headers_mut().extend(status_header(RagStatus::Off));
             Ok(response)
         }
     }
 }
 
-async fn forward(app: &App, request: Request) -> Result<Response, ApiError> {
+/// Passes a request on as it is.
+pub async fn everything_else(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let target = target.strip_prefix("/v1").unwrap_or(target);

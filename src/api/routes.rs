@@ -7,15 +7,16 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any};
 use http::Method;
 
 use super::caller::Needs;
 use super::{
-    batches, chat, description, documents, embeddings, error, files, health, in_path, keys, metrics, models,
-    relay, responses, search, store_files, traces, vector_stores,
+    ApiError, batches, chat, description, documents, embeddings, files, health, in_path, keys, metrics,
+    models, relay, responses, search, store_files, traces, unknown, vector_stores,
 };
 use crate::access::Scope::{self, Admin, Chat, Ingest, Metrics, Relay};
 use crate::app::App;
@@ -29,8 +30,8 @@ fn table() -> Vec<Resource> {
         // Asking a model. Other methods of these paths are the LLM server's.
         shared("/v1/chat/completions", Route::Chat).post(Chat, chat::completions),
         shared("/v1/responses", Route::Responses).post(Chat, responses::create),
-        shared("/v1/completions", Route::Relay).post(Relay, relay::asks_a_model),
-        shared("/v1/messages", Route::Relay).post(Relay, relay::asks_a_model),
+        shared("/v1/completions", Route::Relay).post(Relay, relay::ungrounded),
+        shared("/v1/messages", Route::Relay).post(Relay, relay::ungrounded),
         shared("/v1/embeddings", Route::Embeddings).post(Chat, embeddings::create),
         shared("/v1/models", Route::Models).get(Chat, models::list),
         // Ids may hold slashes.
@@ -199,6 +200,14 @@ pub fn matched(method: &Method, path: &str) -> Matched {
     }
 }
 
+/// What has no row goes to the LLM server, unless it begins as what is ours.
+async fn rest(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    match begins_ours(request.uri().path()) {
+        true => Err(unknown::route(request).await),
+        false => relay::everything_else(State(app), request).await,
+    }
+}
+
 /// A method of a path that is answered here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -221,9 +230,9 @@ pub fn routes() -> impl Iterator<Item = Endpoint> {
 pub(super) fn router(app: Arc<App>) -> Router {
     let rows = TABLE.resources.iter();
     rows.fold(Router::new(), |router, row| router.route(row.path, row.handlers.clone()))
-        .route(REST, any(Needs { scope: Relay, handler: relay::everything_else }))
-        .fallback(error::unknown_route)
-        .method_not_allowed_fallback(error::unknown_method)
+        .route(REST, any(Needs { scope: Relay, handler: rest }))
+        .fallback(unknown::route)
+        .method_not_allowed_fallback(unknown::method)
         .layer(DefaultBodyLimit::max(app.config.server.max_body))
         .with_state(app)
 }
