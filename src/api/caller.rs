@@ -15,7 +15,7 @@ use super::ApiError;
 use super::in_path::InPath;
 use crate::access::{Access, Scope};
 use crate::app::App;
-use crate::collection::Collection;
+use crate::collection::{Catalog, Collection};
 use crate::selection::{SelectionError, listed};
 
 /// Who asks, with the scope that the route needs.
@@ -50,13 +50,7 @@ impl Admitted {
         let Caller(access) = caller;
         let path = match InPath::of(extensions)?.0 {
             None => None,
-            Some(named) => {
-                let named = listed(&named);
-                if named.is_empty() {
-                    return Err(SelectionError::Empty("path").into());
-                }
-                Some(named.iter().map(|name| app.catalog.find(&access, name)).collect::<Result<_, _>>()?)
-            }
+            Some(named) => Some(collections(&app.catalog, &access, "path", &named)?),
         };
         extensions.insert(Self { access, path });
         Ok(())
@@ -85,6 +79,19 @@ impl<S: Sync> FromRequestParts<S> for Within {
             None => access.clone(),
             Some(path) => access.within(path.iter().map(|collection| collection.id.0.clone())),
         }))
+    }
+}
+
+/// The collections that a text names, with commas between several. `way` is where it stands.
+pub(super) fn collections(
+    catalog: &Catalog,
+    access: &Access,
+    way: &'static str,
+    named: &str,
+) -> Result<Vec<Arc<Collection>>, SelectionError> {
+    match listed(named).as_slice() {
+        [] => Err(SelectionError::Empty(way)),
+        names => Ok(names.iter().map(|name| catalog.find(access, name)).collect::<Result<_, _>>()?),
     }
 }
 

@@ -12,15 +12,13 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE}
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
 
-use super::caller::Caller;
+use super::caller::{Caller, collections};
 use super::in_path::InPath;
 use super::params::Path;
 use super::{ApiError, relay as relay_to};
-use crate::access::{Access, Scope};
+use crate::access::Scope;
 use crate::app::App;
-use crate::collection::Catalog;
 use crate::embed::State;
-use crate::selection::listed;
 use crate::upstream::full;
 use crate::{openai, relay, system};
 
@@ -77,10 +75,9 @@ pub async fn one(
         if let Some((model, named)) = id.rsplit_once('@')
             && let Some(model) = openai::find_model(&list, model)
         {
-            // Unknown and forbidden are the same, and so is another one than the path's.
-            let collections = found(&app.catalog, &caller.0, named);
-            let others = |path: &String| found(&app.catalog, &caller.0, path) != collections;
-            if collections.is_none() || path.as_ref().is_some_and(others) {
+            // Unknown and forbidden are the same, and so are others than the path's.
+            let found = ids(&app, &caller, named);
+            if found.is_none() || path.is_some_and(|path| ids(&app, &caller, &path) != found) {
                 return Err(ApiError::unknown_model(&id));
             }
             return openai::model_as(model, &id).map(json).ok_or_else(|| ApiError::unknown_model(&id));
@@ -94,11 +91,10 @@ pub async fn one(
     relay_to::everything_else(Shared(app), request).await
 }
 
-/// The ids of collections that are named in a text; `None` where one of them, or all, are missing.
-fn found(catalog: &Catalog, access: &Access, named: &str) -> Option<BTreeSet<String>> {
-    let named = listed(named);
-    let ids = named.iter().map(|name| catalog.find(access, name).ok().map(|found| found.id.0.clone()));
-    ids.collect::<Option<BTreeSet<_>>>().filter(|ids| !ids.is_empty())
+/// The ids of collections that are named in a text; `None` where one of them is missing, or none is named.
+fn ids(app: &App, caller: &Caller, named: &str) -> Option<BTreeSet<String>> {
+    let found = collections(&app.catalog, &caller.0, "model name", named).ok()?;
+    Some(found.iter().map(|collection| collection.id.0.clone()).collect())
 }
 
 /// The LLM server's list, to be read here.

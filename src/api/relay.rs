@@ -10,13 +10,13 @@ use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Either};
 
 use super::ApiError;
-use super::caller::Caller;
+use super::caller::{Caller, collections};
 use super::in_path::{self, InPath};
 use super::params::{Place, RagHeaders};
 use crate::app::App;
 use crate::rag::{RagStatus, status_header};
 use crate::relay::{self, Upgrade};
-use crate::selection::select;
+use crate::selection::SelectionError;
 use crate::telemetry::Record;
 use crate::upstream;
 
@@ -28,18 +28,22 @@ pub async fn ungrounded(
     InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let RagHeaders { mut asked, off, .. } = RagHeaders::read(request.headers())?;
-    asked.path = path;
-    let chosen = select(&app.catalog, &access, &asked, Instant::now() + app.config.rag.deadline).await?;
-    match (chosen, off) {
-        (None, _) => everything_else(State(app), request).await,
-        (Some(_), false) => Err(ApiError::not_grounded(request.uri().path())),
-        (Some(_), true) => {
-            let mut response = everything_else(State(app), request).await?;
-            response.headers_mut().extend(status_header(RagStatus::Off));
-            Ok(response)
-        }
+    let RagHeaders { asked, off, .. } = RagHeaders::read(request.headers())?;
+    if let Some(named) = &asked.header {
+        collections(&app.catalog, &access, "header X-RAG-Collection", named)?;
     }
+    let is_chosen = path.is_some() || asked.header.is_some();
+    if !is_chosen && asked.documents.is_some() {
+        return Err(SelectionError::DocumentWithoutCollection.into());
+    }
+    if is_chosen && !off {
+        return Err(ApiError::not_grounded(request.uri().path()));
+    }
+    let mut response = everything_else(State(app), request).await?;
+    if is_chosen {
+        response.headers_mut().extend(status_header(RagStatus::Off));
+    }
+    Ok(response)
 }
 
 /// Passes a request on as it is.
