@@ -85,8 +85,8 @@ struct Chosen<'a> {
     collections: Vec<Arc<Collection>>,
 }
 
-/// Names between commas.
-fn listed(names: &str) -> Vec<&str> {
+/// The names in a text, between commas.
+pub fn listed(names: &str) -> Vec<&str> {
     names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
 }
 

@@ -23,7 +23,7 @@ pub use log::{Lines, Log};
 pub use metrics::{CollectionSize, Metrics, Standing};
 pub use ongoing::Ongoing;
 pub use record::{Model, Record, Retrieval, Stage};
-pub use route::Route;
+pub use route::{Matched, Route};
 
 use spans::Tracer;
 
@@ -62,8 +62,14 @@ impl Telemetry {
     }
 
     /// Begins the record of a request that has just arrived.
-    pub fn begin(self: &Arc<Self>, method: &http::Method, path: &str, headers: &HeaderMap) -> Ongoing {
-        Ongoing::new(Record::new(self.clone(), method, path, headers))
+    pub fn begin(
+        self: &Arc<Self>,
+        method: &http::Method,
+        path: &str,
+        matched: Matched,
+        headers: &HeaderMap,
+    ) -> Ongoing {
+        Ongoing::new(Record::new(self.clone(), method, path, matched, headers))
     }
 
     /// Sends the spans that are still here. It blocks.

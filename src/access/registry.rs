@@ -48,7 +48,7 @@ impl Keys {
         let expected = found.as_deref().map_or(Hash::nobody(), |key| key.hash);
         let proven = Hash::of(presented).matches(&expected);
         let key = found.filter(|key| !key.has_expired(now()))?;
-        proven.then_some(Access(Some(key)))
+        proven.then(|| Access::of(Some(key)))
     }
 
     /// How much of a key's own may be stored; of one that is not in force, what is on its way already.

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use super::ApiError;
-use super::params::{Caller, Chat, Ingest, JsonBody, Path};
+use super::caller::Within;
+use super::params::{JsonBody, Path};
 use super::store_files::{attachment, page, to_fill};
 use crate::app::App;
 use crate::openai::{
@@ -17,7 +18,7 @@ use crate::store::{BatchId, BatchRecord};
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path(collection): Path<String>,
     JsonBody(new): JsonBody<CreateFileBatch>,
 ) -> Result<Json<FileBatchObject>, ApiError> {
@@ -32,7 +33,7 @@ pub async fn create(
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Path((collection, batch)): Path<(String, String)>,
 ) -> Result<Json<FileBatchObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -41,7 +42,7 @@ pub async fn one(
 
 pub async fn cancel(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path((collection, batch)): Path<(String, String)>,
 ) -> Result<Json<FileBatchObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -58,7 +59,7 @@ pub async fn cancel(
 
 pub async fn files(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Path((collection, batch)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<VectorStoreFileObject>>, ApiError> {

@@ -16,8 +16,9 @@ use serde_json::value::RawValue;
 
 use super::ApiError;
 use super::bodies::{Held, read_whole};
+use super::caller::Caller;
 use super::in_path::InPath;
-use super::params::{Caller, Chat, RagHeaders, public_address};
+use super::params::{RagHeaders, public_address};
 use super::watch::{self, Watched};
 use crate::access::Access;
 use crate::app::App;
@@ -36,7 +37,7 @@ use crate::upstream::full;
 
 pub async fn completions(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Caller(access): Caller,
     Watched(record): Watched,
     InPath(path): InPath,
     request: Request,
@@ -46,7 +47,7 @@ pub async fn completions(
 
 pub async fn preview(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Caller(access): Caller,
     Watched(record): Watched,
     InPath(path): InPath,
     headers: HeaderMap,

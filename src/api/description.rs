@@ -3,8 +3,6 @@
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 
-use super::params::{Caller, Chat};
-
-pub async fn openapi(_caller: Caller<Chat>) -> impl IntoResponse {
+pub async fn openapi() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
 }

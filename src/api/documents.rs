@@ -12,7 +12,8 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use super::ApiError;
-use super::params::{Caller, Chat, Ingest, Path};
+use super::caller::Within;
+use super::params::Path;
 use super::uploads::{field_text, length_of, next_field, stage};
 use crate::app::App;
 use crate::collection::{Collection, CollectionError};
@@ -50,7 +51,7 @@ enum WhenNamed {
 
 pub async fn upload(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path(name): Path<String>,
     query: Result<Query<UploadQuery>, QueryRejection>,
     headers: HeaderMap,
@@ -63,6 +64,9 @@ pub async fn upload(
     }
     let multipart = multipart.map_err(|_| ApiError::not_a_form("curl -F file=@report.pdf"))?;
     let found = match app.catalog.find(&access, &name) {
+        Err(CollectionError::Unknown(_)) if query.create && !access.may_create() => {
+            return Err(ApiError::made_elsewhere());
+        }
         Err(CollectionError::Unknown(_)) if query.create => None,
         Err(CollectionError::Unknown(_)) => return Err(ApiError::unknown_collection_for_upload(&name)),
         found => Some(found?),
@@ -166,7 +170,7 @@ fn check_names(files: &[(String, StagedBlob)]) -> Result<(), ApiError> {
 
 pub async fn list(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Path(collection): Path<String>,
 ) -> Result<Json<List<DocumentObject>>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -176,7 +180,7 @@ pub async fn list(
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<DocumentObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -187,7 +191,7 @@ pub async fn one(
 
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<Deleted>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -200,7 +204,7 @@ pub async fn delete(
 /// A document of a synced folder too: its bytes stay those of the folder.
 pub async fn retry(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path((collection, document)): Path<(String, String)>,
 ) -> Result<Json<DocumentObject>, ApiError> {
     let collection = app.catalog.find_to_use(&access, &collection)?;

@@ -1,7 +1,6 @@
 //! `POST /v1/embeddings`: of our model by us, of every other by upstream.
 
 use std::collections::VecDeque;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,8 +14,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 
 use super::bodies::Held;
+use super::caller::Caller;
 use super::error::ApiError;
-use super::params::{Caller, Chat, Path, Relay};
 use super::relay;
 use crate::access::Scope;
 use crate::app::App;
@@ -28,37 +27,16 @@ use crate::tasks;
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    caller: Caller<Chat>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let request = match answer(&app, request).await? {
-        Answer::Ours(response) => return Ok(response),
-        Answer::Upstreams(request) => request,
-    };
-    relay::everything_else(State(app), may_relay(caller)?, request).await
-}
-
-/// The same for clients whose base address names a collection, which plays no part here.
-pub async fn create_of(
-    State(app): State<Arc<App>>,
-    caller: Caller<Chat>,
-    Path(collection): Path<String>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    app.catalog.find(&caller.0, &collection)?;
-    let request = match answer(&app, request).await? {
-        Answer::Ours(response) => return Ok(response),
-        Answer::Upstreams(request) => request,
-    };
-    relay::everything_else_of(State(app), may_relay(caller)?, request).await
-}
-
-/// Turns the caller of a route of ours into one of the relay, which is known to be meant only once the body was read.
-pub(super) fn may_relay(Caller(access, ..): Caller<Chat>) -> Result<Caller<Relay>, ApiError> {
-    if access.may(Scope::Relay) {
-        Ok(Caller(access, PhantomData))
-    } else {
-        Err(ApiError::insufficient_scope(Scope::Relay))
+    match answer(&app, request).await? {
+        Answer::Ours(response) => Ok(response),
+        // Known only now that the body was read.
+        Answer::Upstreams(request) => {
+            caller.needs(Scope::Relay)?;
+            relay::everything_else(State(app), request).await
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 mod inner;
 
-use axum::extract::Request;
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
-use axum::{Json, http::StatusCode};
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
 
 use crate::access::{Refusal, Scope};
 use crate::net::{io_kind, root_cause};
@@ -107,11 +107,32 @@ impl ApiError {
         Self::bad_request("invalid_body", message)
     }
 
-    /// Files and collections are not in a collection.
-    pub fn not_below_a_collection() -> Self {
-        let message =
-            "files, vector stores and traces are under /v1: leave /c/{collection} out of the address";
+    /// A collection is made, below others.
+    pub fn made_elsewhere() -> Self {
+        let message = "below /c/{collection} there are the vector stores of the path alone, and no others are made: make it at /v1/vector_stores";
+        Self::bad_request("not_below_a_collection", message)
+    }
+
+    /// A collection was chosen for something that does not read it.
+    pub fn not_grounded(path: &str) -> Self {
+        let message = format!(
+            "{path} does not use vector stores: ask through /v1/chat/completions or /v1/responses, or send X-RAG: off to ask without documents"
+        );
+        Self::bad_request("not_grounded", message)
+    }
+
+    /// No such route.
+    pub fn unknown_route(method: &Method, path: &str) -> Self {
+        let message = format!(
+            "no route {method} {path}: chats are at /v1/chat/completions, collections at /v1/vector_stores"
+        );
         Self::new(StatusCode::NOT_FOUND, "unknown_url", message)
+    }
+
+    /// No such method on a route.
+    pub fn unknown_method(method: &Method, path: &str) -> Self {
+        let message = format!("{method} is not a method of {path}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
     }
 
     /// A batch that is over cannot be cancelled.
@@ -263,20 +284,4 @@ impl IntoResponse for ApiError {
         }
         response
     }
-}
-
-/// No such route.
-pub async fn unknown_route(request: Request) -> ApiError {
-    let message = format!(
-        "no route {} {}: chats are at /v1/chat/completions, collections at /v1/vector_stores",
-        request.method(),
-        request.uri().path()
-    );
-    ApiError::new(StatusCode::NOT_FOUND, "unknown_url", message)
-}
-
-/// No such method on a route.
-pub async fn unknown_method(request: Request) -> ApiError {
-    let message = format!("{} is not a method of {}", request.method(), request.uri().path());
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }

@@ -13,7 +13,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::io::ReaderStream;
 
 use super::ApiError;
-use super::params::{Caller, Chat, Ingest, Path};
+use super::caller::Caller;
+use super::params::Path;
 use super::uploads::{field_text, length_of, next_field, stage};
 use crate::app::App;
 use crate::ingest::{Destination, clean_filename};
@@ -22,7 +23,7 @@ use crate::store::{FileId, FileRecord, Page};
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Caller(access): Caller,
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Json<FileObject>, ApiError> {
@@ -55,7 +56,7 @@ pub async fn create(
 
 pub async fn list(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Caller(access): Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<FileObject>>, ApiError> {
     let query = QueryString::parse(query.as_deref())?;
@@ -68,7 +69,7 @@ pub async fn list(
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Caller(access): Caller,
     Path(file): Path<String>,
 ) -> Result<Json<FileObject>, ApiError> {
     Ok(Json(object(app.store().file(&app.catalog.sight(&access), &FileId(file)).await?)?))
@@ -77,7 +78,7 @@ pub async fn one(
 /// Removes a file and every document of it. Others may see it through a collection: only its owner removes it.
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Caller(access): Caller,
     Path(file): Path<String>,
 ) -> Result<Json<Deleted>, ApiError> {
     let file = app.store().file(&app.catalog.sight(&access), &FileId(file)).await?;
@@ -90,7 +91,7 @@ pub async fn delete(
 
 pub async fn content(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Caller(access): Caller,
     Path(file): Path<String>,
 ) -> Result<Response, ApiError> {
     let file = app.store().file(&app.catalog.sight(&access), &FileId(file)).await?;

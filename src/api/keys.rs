@@ -4,29 +4,23 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 
 use super::ApiError;
-use super::params::{Admin, Caller, Path};
+use super::params::{JsonBody, Path};
 use crate::access::{Limits, Quota};
 use crate::app::{App, ListedKey, Wanted, scopes};
 use crate::openai::{CreateKey, Deleted, GrantKey, KeyLimits, KeyObject, List};
 use crate::system::now;
 
-pub async fn list(
-    State(app): State<Arc<App>>,
-    _caller: Caller<Admin>,
-) -> Result<Json<List<KeyObject>>, ApiError> {
+pub async fn list(State(app): State<Arc<App>>) -> Result<Json<List<KeyObject>>, ApiError> {
     let keys = app.all_keys().await?.into_iter().map(object).collect();
     Ok(Json(List::whole(keys, |key: &KeyObject| &key.id)))
 }
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    _caller: Caller<Admin>,
-    body: Result<Json<CreateKey>, JsonRejection>,
+    JsonBody(new): JsonBody<CreateKey>,
 ) -> Result<Json<KeyObject>, ApiError> {
-    let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
     let wanted = Wanted {
         scopes: scopes(new.scopes.as_deref())?,
         name: new.name,
@@ -48,22 +42,16 @@ pub async fn create(
     Ok(Json(KeyObject { secret: Some(secret.reveal().to_owned()), ..object(key) }))
 }
 
-pub async fn revoke(
-    State(app): State<Arc<App>>,
-    _caller: Caller<Admin>,
-    Path(key): Path<String>,
-) -> Result<Json<Deleted>, ApiError> {
+pub async fn revoke(State(app): State<Arc<App>>, Path(key): Path<String>) -> Result<Json<Deleted>, ApiError> {
     let revoked = app.revoke_key(&key).await?;
     Ok(Json(Deleted::new(&revoked.id, "key.deleted")))
 }
 
 pub async fn grant(
     State(app): State<Arc<App>>,
-    _caller: Caller<Admin>,
     Path(key): Path<String>,
-    body: Result<Json<GrantKey>, JsonRejection>,
+    JsonBody(new): JsonBody<GrantKey>,
 ) -> Result<Json<KeyObject>, ApiError> {
-    let Json(new) = body.map_err(|e| ApiError::not_this_json(&e, app.config.server.max_body))?;
     Ok(Json(object(app.grant_key(&key, &new.collections).await?)))
 }
 

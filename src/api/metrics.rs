@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
 use super::ApiError;
-use super::params::{Caller, Metrics};
+
 use crate::app::App;
 use crate::telemetry;
 
-pub async fn text(State(app): State<Arc<App>>, _caller: Caller<Metrics>) -> Result<Response, ApiError> {
+pub async fn text(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let standing = app.standing(Instant::now() + app.config.rag.deadline).await?;
     let text = app.telemetry.metrics.text(standing).map_err(|error| ApiError::internal(&error))?;
     Ok(([(CONTENT_TYPE, telemetry::Metrics::CONTENT_TYPE)], text).into_response())

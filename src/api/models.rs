@@ -1,6 +1,7 @@
 //! `GET /v1/models` and one of them: upstream's, each with each collection, and the embedding model that we answer for.
+//! Below `/c/{collection}` a model's plain name means the collection already.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,12 +12,12 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE}
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
 
-use super::embeddings::may_relay;
-use super::params::{Caller, Chat, Path};
+use super::caller::{Caller, collections};
+use super::in_path::InPath;
+use super::params::Path;
 use super::{ApiError, relay as relay_to};
-use crate::access::Access;
+use crate::access::Scope;
 use crate::app::App;
-use crate::collection::Collection;
 use crate::embed::State;
 use crate::upstream::full;
 use crate::{openai, relay, system};
@@ -26,12 +27,14 @@ const LONGEST_LIST: usize = 4 << 20;
 
 pub async fn list(
     Shared(app): Shared<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Caller(access): Caller,
+    InPath(path): InPath,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let with_clients_key = headers.contains_key(AUTHORIZATION);
     let mut response = upstreams(&app, headers).await?;
-    let collections = labels(&app, &access);
+    // Below a collection a model's plain name means it.
+    let collections = if path.is_some() { Vec::new() } else { app.catalog.labels(&access) };
     let own = own_model(&app);
     if !response.status().is_success() {
         return Ok(response);
@@ -51,50 +54,47 @@ pub async fn list(
     Ok(response)
 }
 
-/// What this caller calls its collections: each by its name where that means it, and by its id otherwise.
-fn labels(app: &App, access: &Access) -> Vec<String> {
-    let seen = app.catalog.list(access);
-    let mut times: HashMap<String, usize> = HashMap::new();
-    for collection in &seen {
-        *times.entry(collection.label()).or_default() += 1;
-    }
-    let label = |collection: &Arc<Collection>| {
-        let label = collection.label();
-        let is_clear = times.get(&label) == Some(&1)
-            || app.catalog.find(access, &label).is_ok_and(|found| found.id == collection.id);
-        if is_clear { label } else { collection.id.0.clone() }
-    };
-    seen.iter().map(label).collect()
-}
-
-/// One model: the embedding model, and a model of the LLM server's with a collection behind it, as the list shows them;
-/// every other is the LLM server's to tell of.
+/// One model, as the list shows it. What it does not show is the LLM server's to tell of, for who may ask it.
 pub async fn one(
     Shared(app): Shared<Arc<App>>,
-    caller: Caller<Chat>,
+    caller: Caller,
+    InPath(path): InPath,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
     if let Some((name, since)) = own_model(&app).filter(|(name, _)| *name == id) {
         return Ok(json(openai::own_model(name, since)));
     }
-    let Some((model, collection)) = id.rsplit_once('@') else {
-        return relay_to::everything_else(Shared(app), may_relay(caller)?, request).await;
-    };
+    let may_relay = caller.0.may(Scope::Relay);
     let mut response = upstreams(&app, request.headers().clone()).await?;
-    if !response.status().is_success() {
+    if response.status().is_success() {
+        let list = whole(&app, &mut response).await?;
+        if let Some(model) = openai::find_model(&list, &id) {
+            return Ok(json(model.to_owned()));
+        }
+        if let Some((model, named)) = id.rsplit_once('@')
+            && let Some(model) = openai::find_model(&list, model)
+        {
+            // Unknown and forbidden are the same, and so are others than the path's.
+            let found = ids(&app, &caller, named);
+            if found.is_none() || path.is_some_and(|path| ids(&app, &caller, &path) != found) {
+                return Err(ApiError::unknown_model(&id));
+            }
+            return openai::model_as(model, &id).map(json).ok_or_else(|| ApiError::unknown_model(&id));
+        }
+    } else if !may_relay {
         return Ok(response);
     }
-    let list = whole(&app, &mut response).await?;
-    if let Some(model) = openai::find_model(&list, &id) {
-        return Ok(json(model.to_owned()));
+    if !may_relay {
+        return Err(ApiError::unknown_model(&id));
     }
-    let Some(model) = openai::find_model(&list, model) else {
-        return relay_to::everything_else(Shared(app), may_relay(caller)?, request).await;
-    };
-    // Unknown and forbidden are the same.
-    app.catalog.find(&caller.0, collection).map_err(|_| ApiError::unknown_model(&id))?;
-    openai::model_as(model, &id).map(json).ok_or_else(|| ApiError::unknown_model(&id))
+    relay_to::everything_else(Shared(app), request).await
+}
+
+/// The ids of collections that are named in a text; `None` where one of them is missing, or none is named.
+fn ids(app: &App, caller: &Caller, named: &str) -> Option<BTreeSet<String>> {
+    let found = collections(&app.catalog, &caller.0, "model name", named).ok()?;
+    Some(found.iter().map(|collection| collection.id.0.clone()).collect())
 }
 
 /// The LLM server's list, to be read here.

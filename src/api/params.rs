@@ -1,6 +1,5 @@
-//! What requests say outside their bodies: who asks, and our own headers.
+//! What requests say outside their bodies: parts of the path, and our own headers; and JSON bodies of our own endpoints.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,49 +13,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
 use super::bodies::read_whole;
-use crate::access::{Access, Permit, Scope};
+use crate::access::Permit;
 use crate::app::App;
 use crate::citation::Mode;
 use crate::openai::{Body, parse_value};
 use crate::selection::Asked;
-
-/// Who asks, for something that needs a scope. A handler comes by an [`Access`] in this way alone, so that none can
-/// forget to say what it needs.
-pub struct Caller<Needs>(pub Access, pub PhantomData<Needs>);
-
-/// A scope that a handler needs, as a type.
-pub trait Needs {
-    const SCOPE: Scope;
-}
-
-macro_rules! needs {
-    ($($name:ident)*) => {
-        $(
-            #[doc = concat!("Needs [`Scope::", stringify!($name), "`].")]
-            pub struct $name;
-
-            impl Needs for $name {
-                const SCOPE: Scope = Scope::$name;
-            }
-        )*
-    };
-}
-
-needs! { Chat Relay Ingest Metrics Admin }
-
-impl<N: Needs, S: Sync> FromRequestParts<S> for Caller<N> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        // The server puts it there for every request that it lets in.
-        let access = parts.extensions.get::<Access>().cloned().ok_or_else(ApiError::no_key)?;
-        if access.may(N::SCOPE) {
-            Ok(Self(access, PhantomData))
-        } else {
-            Err(ApiError::insufficient_scope(N::SCOPE))
-        }
-    }
-}
 
 /// The parts of a path that stand for something, decoded.
 pub struct Path<T>(pub T);

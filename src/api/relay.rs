@@ -8,64 +8,49 @@ use axum::response::Response;
 use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Either};
-use percent_encoding::percent_decode_str;
 
 use super::ApiError;
-use super::error::unknown_route;
-use super::params::{Caller, Place, Relay};
-use super::spelling;
+use super::caller::{Caller, collections};
+use super::in_path::{self, InPath};
+use super::params::{Place, RagHeaders};
 use crate::app::App;
+use crate::rag::{RagStatus, status_header};
 use crate::relay::{self, Upgrade};
+use crate::selection::SelectionError;
 use crate::telemetry::Record;
 use crate::upstream;
 
-pub async fn everything_else(
+/// A path that asks a model and is not grounded yet: whoever chose a collection in so many words is not given an answer
+/// without it.
+pub async fn ungrounded(
     State(app): State<Arc<App>>,
-    _caller: Caller<Relay>,
+    Caller(access): Caller,
+    InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let path = path_after(&request, "/v1");
-    // Ours: what of it is not served yet is not upstream's either.
-    if is_ours(&path) {
-        return Err(unknown_route(request).await);
+    let RagHeaders { asked, off, .. } = RagHeaders::read(request.headers())?;
+    if let Some(named) = &asked.header {
+        collections(&app.catalog, &access, "header X-RAG-Collection", named)?;
     }
-    forward(&app, "", path, request).await
-}
-
-/// The same for clients whose base address names a collection.
-pub async fn everything_else_of(
-    State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Relay>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    // As it was spelled, which may be percent-encoded. Routes that come here name their parts differently.
-    let spelled = request.uri().path().split('/').nth(2).unwrap_or_default();
-    let collection = percent_decode_str(spelled).decode_utf8();
-    let collection =
-        collection.map_err(|_| ApiError::bad_request("invalid_path", "the path is not UTF-8"))?;
-    app.catalog.find(&access, &collection)?;
-    let below = format!("/c/{spelled}");
-    let path = path_after(&request, &format!("{below}/v1"));
-    if is_ours(&path) {
-        return Err(ApiError::not_below_a_collection());
+    let is_chosen = path.is_some() || asked.header.is_some();
+    if !is_chosen && asked.documents.is_some() {
+        return Err(SelectionError::DocumentWithoutCollection.into());
     }
-    forward(&app, &below, path, request).await
+    if is_chosen && !off {
+        return Err(ApiError::not_grounded(request.uri().path()));
+    }
+    let mut response = everything_else(State(app), request).await?;
+    if is_chosen {
+        response.headers_mut().extend(status_header(RagStatus::Off));
+    }
+    Ok(response)
 }
 
-/// What lastro serves, or will, is not upstream's. Paths have one spelling here.
-fn is_ours(path: &str) -> bool {
-    let noun = path.split(['/', '?']).nth(1).unwrap_or_default();
-    spelling::begins_ours(noun)
-}
-
-fn path_after(request: &Request, prefix: &str) -> String {
-    let path = request.uri().path_and_query().map_or("", |p| p.as_str());
-    path.strip_prefix(prefix).unwrap_or(path).to_owned()
-}
-
-/// `below` is what stands before `/v1` here.
-async fn forward(app: &App, below: &str, path: String, request: Request) -> Result<Response, ApiError> {
+/// Passes a request on as it is.
+pub async fn everything_else(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let target = target.strip_prefix("/v1").unwrap_or(target);
     let place = parts.extensions.remove::<Place>();
     let record = parts.extensions.remove::<Arc<Record>>();
     let upgrade = Upgrade::of(&parts.method, &parts.headers, &mut parts.extensions);
@@ -87,11 +72,12 @@ async fn forward(app: &App, below: &str, path: String, request: Request) -> Resu
         record.propagate(&mut headers);
     }
     let started = Instant::now();
-    let mut answer = app.upstream.send(parts.method, &path, headers, body).await?;
+    let mut answer = app.upstream.send(parts.method, target, headers, body).await?;
     if let Some(record) = &record {
         record.upstream_answered(started.elapsed());
     }
     // A redirect keeps the collection.
+    let below = in_path::prefix(&parts.extensions);
     if !below.is_empty()
         && let Some(location) = answer.headers().get(LOCATION).filter(|to| to.as_bytes().starts_with(b"/v1/"))
         && let Ok(location) = HeaderValue::from_bytes(&[below.as_bytes(), location.as_bytes()].concat())

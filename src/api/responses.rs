@@ -7,15 +7,16 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::ApiError;
+use super::caller::Caller;
 use super::chat::{Api, complete};
 use super::in_path::InPath;
-use super::params::{Caller, Chat};
+
 use super::watch::Watched;
 use crate::app::App;
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Caller(access): Caller,
     Watched(record): Watched,
     InPath(path): InPath,
     request: Request,

@@ -8,7 +8,8 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 
 use super::ApiError;
-use super::params::{Caller, Chat, JsonBody, Path};
+use super::caller::Within;
+use super::params::{JsonBody, Path};
 use super::watch::{self, Watched};
 use crate::app::App;
 use crate::collection::{Hit, Query, Scope, search as find};
@@ -22,7 +23,7 @@ use crate::store::StoreError;
 
 pub async fn search(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Watched(record): Watched,
     Path(collection): Path<String>,
     RawQuery(query): RawQuery,

@@ -6,41 +6,20 @@
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
-use super::ApiError;
-
-/// Below `/v1`, what begins with one of these is ours: what of it is not served yet is not upstream's either.
-const ALL_OURS: [&str; 3] = ["vector_stores", "files", "rag"];
-
-/// Whether the first segment of a path is one of them. A server that does not regard case is there, too.
-pub(super) fn begins_ours(segment: &str) -> bool {
-    ALL_OURS.iter().any(|ours| segment.eq_ignore_ascii_case(ours))
-}
-
-/// Whether a path below `/v1` is answered here, by its segments.
-fn is_ours<'a>(segments: impl IntoIterator<Item = &'a str>) -> bool {
-    let mut segments = segments.into_iter();
-    match [(); 3].map(|()| segments.next()) {
-        [Some("chat"), Some("completions"), None] => true,
-        [Some("responses" | "embeddings"), None, None] => true,
-        // Whether one of them is ours, its handler knows.
-        [Some("models"), ..] => true,
-        [Some(first), ..] => begins_ours(first),
-        _ => false,
-    }
-}
+use super::routes::is_ours;
+use super::{ApiError, in_path};
 
 /// Brings the path of a request into the spelling of our routes, where it is one of them in another spelling.
 pub fn respell(uri: &mut Uri) -> Result<(), ApiError> {
-    let path = uri.path();
-    let Some((prefix, below)) = split(path) else { return Ok(()) };
-    if is_plain(below) {
+    let (prefix, path) = in_path::split(uri.path());
+    let Some(below) = path.strip_prefix("/v1/") else { return Ok(()) };
+    if is_plain(path) {
         return Ok(());
     }
-    let segments = plain(below);
-    let segments: Vec<&str> = segments.split('/').filter(|segment| !segment.is_empty()).collect();
-    if is_ours(segments.iter().copied()) {
+    let respelled = joined(plain(below).split('/'));
+    if is_ours(&respelled) {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let respelled = format!("{prefix}/{}{query}", segments.join("/"));
+        let respelled = format!("{prefix}{respelled}{query}");
         let mut parts = uri.clone().into_parts();
         parts.path_and_query = Some(respelled.parse().map_err(|_| refused())?);
         *uri = Uri::from_parts(parts).map_err(|_| refused())?;
@@ -51,10 +30,13 @@ pub fn respell(uri: &mut Uri) -> Result<(), ApiError> {
     let decoded: String = decoded(below).chars().filter(|letter| !letter.is_control()).collect();
     let path = decoded.split(['?', '#']).next().unwrap_or_default();
     let segments = path.split(['/', '\\']).filter_map(|segment| segment.split(';').next());
-    match is_ours(segments.filter(|segment| !segment.is_empty())) {
-        true => Err(refused()),
-        false => Ok(()),
-    }
+    if is_ours(&joined(segments)) { Err(refused()) } else { Ok(()) }
+}
+
+/// A path of these segments below `/v1`, without empty ones.
+fn joined<'a>(segments: impl Iterator<Item = &'a str>) -> String {
+    let segments = segments.filter(|segment| !segment.is_empty());
+    segments.fold("/v1".to_owned(), |path, segment| path + "/" + segment)
 }
 
 fn refused() -> ApiError {
@@ -62,16 +44,6 @@ fn refused() -> ApiError {
         "invalid_path",
         "the path is one of lastro's in another spelling: write it without escapes",
     )
-}
-
-/// `/v1` or `/c/{collection}/v1`, and what comes after it.
-fn split(path: &str) -> Option<(&str, &str)> {
-    let begins = match path.strip_prefix("/c/") {
-        Some(rest) => "/c/".len() + rest.find('/')?,
-        None => 0,
-    };
-    let below = path[begins..].strip_prefix("/v1/")?;
-    Some(path.split_at(path.len() - below.len() - 1))
 }
 
 /// Whether there is but one way to read it.

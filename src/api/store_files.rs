@@ -7,8 +7,9 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use super::ApiError;
+use super::caller::Within;
 use super::files::to_page;
-use super::params::{Caller, Chat, Ingest, JsonBody, Path};
+use super::params::{JsonBody, Path};
 use crate::access::Access;
 use crate::app::App;
 use crate::chunking::CHUNK_SIZES;
@@ -25,7 +26,7 @@ use crate::store::{
 
 pub async fn attach(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path(collection): Path<String>,
     JsonBody(new): JsonBody<CreateVectorStoreFile>,
 ) -> Result<Json<VectorStoreFileObject>, ApiError> {
@@ -39,7 +40,7 @@ pub async fn attach(
 
 pub async fn list(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Path(collection): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<VectorStoreFileObject>>, ApiError> {
@@ -49,7 +50,7 @@ pub async fn list(
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Path((collection, file)): Path<(String, String)>,
 ) -> Result<Json<VectorStoreFileObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -58,7 +59,7 @@ pub async fn one(
 
 pub async fn update(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path((collection, file)): Path<(String, String)>,
     JsonBody(update): JsonBody<UpdateVectorStoreFile>,
 ) -> Result<Json<VectorStoreFileObject>, ApiError> {
@@ -72,7 +73,7 @@ pub async fn update(
 
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path((collection, file)): Path<(String, String)>,
 ) -> Result<Json<Deleted>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -84,7 +85,7 @@ pub async fn delete(
 /// The text that was read from a document, a piece for each chunk, without what chunks repeat of each other.
 pub async fn content(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Path((collection, file)): Path<(String, String)>,
 ) -> Result<Json<ContentPage>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;

@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::State;
 
 use super::ApiError;
-use super::params::{Caller, Chat, Path};
+use super::caller::Caller;
+use super::params::Path;
 use crate::app::App;
 use crate::trace::Trace;
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Caller(access): Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Trace>, ApiError> {
     let trace = app.trace(&id).await?;

@@ -7,7 +7,8 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use super::ApiError;
-use super::params::{Caller, Chat, Ingest, JsonBody, Path};
+use super::caller::Within;
+use super::params::{JsonBody, Path};
 use super::store_files::chunk_sizes;
 use crate::access::Access;
 use crate::app::App;
@@ -20,7 +21,7 @@ use crate::store::{Attachment, DocumentCounts, FileId};
 
 pub async fn list(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<VectorStoreObject>>, ApiError> {
     let page = PageQuery::read(&QueryString::parse(query.as_deref())?, &OBJECTS)?;
@@ -41,9 +42,12 @@ pub async fn list(
 
 pub async fn create(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     JsonBody(new): JsonBody<CreateVectorStore>,
 ) -> Result<Json<VectorStoreObject>, ApiError> {
+    if !access.may_create() {
+        return Err(ApiError::made_elsewhere());
+    }
     // Before there is a collection that would lack them.
     let sight = app.catalog.sight(&access);
     let files: Vec<FileId> = new.file_ids.into_iter().map(FileId).collect();
@@ -72,7 +76,7 @@ pub async fn create(
 
 pub async fn one(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Chat>,
+    Within(access): Within,
     Path(collection): Path<String>,
 ) -> Result<Json<VectorStoreObject>, ApiError> {
     let collection = app.catalog.find(&access, &collection)?;
@@ -81,7 +85,7 @@ pub async fn one(
 
 pub async fn modify(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path(collection): Path<String>,
     JsonBody(update): JsonBody<UpdateVectorStore>,
 ) -> Result<Json<VectorStoreObject>, ApiError> {
@@ -97,7 +101,7 @@ pub async fn modify(
 
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Caller(access, ..): Caller<Ingest>,
+    Within(access): Within,
     Path(collection): Path<String>,
 ) -> Result<Json<Deleted>, ApiError> {
     let collection = to_change(&app, &access, &collection)?;

@@ -1,6 +1,6 @@
 //! All collections of the data folder, behind the caller's [`Access`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -127,7 +127,23 @@ impl Catalog {
         })
     }
 
-    /// The same for using it: one whose time is over is an error, and the use is noted.
+    /// What this caller calls its collections: each by its name where that means it, and by its id otherwise.
+    pub fn labels(&self, access: &Access) -> Vec<String> {
+        let seen = self.list(access);
+        let mut times: HashMap<String, usize> = HashMap::new();
+        for collection in &seen {
+            *times.entry(collection.label()).or_default() += 1;
+        }
+        let label = |collection: &Arc<Collection>| {
+            let label = collection.label();
+            let is_clear = times.get(&label) == Some(&1)
+                || self.find(access, &label).is_ok_and(|found| found.id == collection.id);
+            if is_clear { label } else { collection.id.0.clone() }
+        };
+        seen.iter().map(label).collect()
+    }
+
+    /// The same as [`Self::find`] for using it: one whose time is over is an error, and the use is noted.
     pub fn find_to_use(&self, access: &Access, id_or_name: &str) -> Result<Arc<Collection>, CollectionError> {
         let collection = self.find(access, id_or_name)?;
         if collection.is_expired() {

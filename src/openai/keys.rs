@@ -2,26 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::request::{Body, Fields, RequestError, Result, parse_value, text};
+
+/// Numbers up to here are exact in JSON (RFC 8259, section 6).
+const MOST: u64 = (1 << 53) - 1;
+
 /// A key to be made.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct CreateKey {
     pub name: String,
     /// `chat`, `relay`, `ingest`, `metrics`, `admin`; chat alone where nothing is said.
-    #[serde(default)]
     pub scopes: Option<Vec<String>>,
     /// All collections, those of the future too.
-    #[serde(default)]
     pub all_collections: bool,
     /// Ids or names.
-    #[serde(default)]
     pub collections: Vec<String>,
     /// Id or name of the collection for chats that name none.
-    #[serde(default)]
     pub default_collection: Option<String>,
-    #[serde(default)]
     pub expires_days: Option<u32>,
-    #[serde(default)]
     pub limits: KeyLimits,
 }
 
@@ -43,10 +41,57 @@ pub struct KeyLimits {
 }
 
 /// Collections to be granted, by id or name.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct GrantKey {
     pub collections: Vec<String>,
+}
+
+impl Body for CreateKey {
+    fn read(fields: &mut Fields) -> Result<Self> {
+        Ok(Self {
+            name: fields.needed_text("name")?,
+            scopes: texts(fields, "scopes")?,
+            all_collections: fields.boolean("all_collections")?.unwrap_or_default(),
+            collections: texts(fields, "collections")?.unwrap_or_default(),
+            default_collection: fields.text("default_collection")?,
+            expires_days: small(fields, "expires_days")?,
+            limits: match fields.take("limits") {
+                None => KeyLimits::default(),
+                Some(limits) => parse_value(limits, &fields.path("limits"))?,
+            },
+        })
+    }
+}
+
+impl Body for KeyLimits {
+    fn read(fields: &mut Fields) -> Result<Self> {
+        Ok(Self {
+            requests_per_minute: small(fields, "requests_per_minute")?,
+            streams: small(fields, "streams")?,
+            max_documents: fields.whole("max_documents", 0..=MOST)?,
+            max_bytes: fields.whole("max_bytes", 0..=MOST)?,
+            max_chunks: fields.whole("max_chunks", 0..=MOST)?,
+        })
+    }
+}
+
+impl Body for GrantKey {
+    fn read(fields: &mut Fields) -> Result<Self> {
+        match texts(fields, "collections")? {
+            Some(collections) => Ok(Self { collections }),
+            None => Err(RequestError::missing(fields.path("collections"))),
+        }
+    }
+}
+
+fn texts(fields: &mut Fields, key: &'static str) -> Result<Option<Vec<String>>> {
+    let Some(list) = fields.list(key, 0..=usize::MAX)? else { return Ok(None) };
+    list.into_iter().map(|(path, value)| text(value, &path)).collect::<Result<_>>().map(Some)
+}
+
+fn small(fields: &mut Fields, key: &'static str) -> Result<Option<u32>> {
+    let number = fields.whole(key, 0..=u32::MAX.into())?;
+    Ok(number.and_then(|number| u32::try_from(number).ok()))
 }
 
 /// A key without its secret.

@@ -23,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::api::{self, Tunnel};
+use crate::api::{Api, Tunnel};
 use crate::app::App;
 use connections::{Connections, Patience, Pulse, Registered};
 use requests::Requests;
@@ -46,7 +46,7 @@ pub async fn run(
     let config = &app.config.server;
     let limits = config.limits.clone();
     let most = within_file_limit(limits.connections);
-    let requests = Requests::new(&app, api::routes(app.clone()));
+    let requests = Requests::new(&app, Api::new(app.clone()));
     let connections = Connections::new(Patience { head: limits.header_timeout, idle: KEEP_ALIVE });
     // A task of its own, and not this future: who blocks on that wakes another thread for every connection.
     let mut accepting = JoinSet::new();

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, UPGRADE, VIA};
@@ -13,14 +12,13 @@ use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use memchr::memmem;
 use tokio::sync::Semaphore;
-use tower_service::Service;
 
 use super::body::{AnswerBody, ClientBody};
 use super::connections::Pulse;
 use super::cors::{Cors, Page, is_preflight};
 use super::presented::{Presented, presented};
 use crate::access::{Access, Keys, PREFIX};
-use crate::api::{self, ApiError, Place, Tunnel};
+use crate::api::{self, Api, ApiError, Place, Tunnel};
 use crate::app::App;
 use crate::telemetry::{Ongoing, Record, Telemetry};
 
@@ -32,7 +30,7 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// The way of every request.
 #[derive(Clone)]
 pub(super) struct Requests {
-    routes: Router,
+    api: Api,
     places: Arc<Semaphore>,
     most: usize,
     body_timeout: Duration,
@@ -46,10 +44,10 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    pub fn new(app: &App, routes: Router) -> Self {
+    pub fn new(app: &App, api: Api) -> Self {
         let server = &app.config.server;
         Self {
-            routes,
+            api,
             places: Arc::new(Semaphore::new(server.limits.requests)),
             most: server.limits.requests,
             body_timeout: server.limits.body_timeout,
@@ -74,7 +72,8 @@ impl Requests {
         if parts.headers.contains_key(UPGRADE) {
             parts.extensions.insert(tunnel.clone());
         }
-        let mut ongoing = self.telemetry.begin(&parts.method, parts.uri.path(), &parts.headers);
+        let matched = api::matched(&parts.method, parts.uri.path());
+        let mut ongoing = self.telemetry.begin(&parts.method, parts.uri.path(), matched, &parts.headers);
         let id = match parts.headers.get(&REQUEST_ID) {
             Some(id) if id.len() <= LONGEST_REQUEST_ID => id.clone(),
             Some(_) => new_request_id(),
@@ -99,7 +98,7 @@ impl Requests {
                             parts.extensions.insert(place.clone());
                         }
                         let request = Request::from_parts(parts, Body::new(body));
-                        let Ok(response) = self.routes.clone().call(request).await;
+                        let response = self.api.answer(request).await;
                         (response, place)
                     }
                 };

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::Telemetry;
 use super::line::Line;
-use super::route::Route;
+use super::route::{Matched, Route};
 use super::spans::{Ended, Spans};
 
 /// One request. Handlers write; what comes of it is counted, logged and traced at its end.
@@ -99,11 +99,17 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Record {
-    pub(super) fn new(telemetry: Arc<Telemetry>, method: &Method, path: &str, headers: &HeaderMap) -> Self {
-        let route = Route::of(method, path);
+    pub(super) fn new(
+        telemetry: Arc<Telemetry>,
+        method: &Method,
+        path: &str,
+        matched: Matched,
+        headers: &HeaderMap,
+    ) -> Self {
+        let route = matched.route;
         telemetry.metrics.began(route);
         let tracer = telemetry.tracer().filter(|_| !route.is_a_probe());
-        let spans = tracer.map(|tracer| tracer.begin(method, route, path, headers));
+        let spans = tracer.map(|tracer| tracer.begin(method, matched.template, path, headers));
         let logged = telemetry.log_requests && !route.is_a_probe();
         let line = logged.then(|| Line::new(method, route, path, headers, spans.as_ref()));
         Self { route, arrived: Instant::now(), line, spans, found: Mutex::default(), telemetry }

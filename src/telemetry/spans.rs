@@ -16,7 +16,6 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use serde::Deserialize;
 
 use super::record::{Model, Retrieval, wall_clock};
-use super::route::Route;
 
 /// Where spans begin.
 pub(super) struct Tracer(SdkTracer);
@@ -42,14 +41,14 @@ impl Tracer {
         Self(provider.tracer("lastro"))
     }
 
-    /// Begins a request's span, below the client's where it sent one.
-    pub fn begin(&self, method: &Method, route: Route, path: &str, headers: &HeaderMap) -> Spans {
+    /// Begins a request's span, below the client's where it sent one. `route` is the path with names for what varies.
+    pub fn begin(&self, method: &Method, route: &'static str, path: &str, headers: &HeaderMap) -> Spans {
         let parent =
             TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
-        let name = format!("{method} {}", route.template());
+        let name = format!("{method} {route}");
         let builder = self.0.span_builder(name).with_kind(SpanKind::Server).with_attributes([
             KeyValue::new("http.request.method", method.to_string()),
-            KeyValue::new("http.route", route.template()),
+            KeyValue::new("http.route", route),
             KeyValue::new("url.path", path.to_owned()),
             KeyValue::new("url.scheme", "http"),
         ]);

@@ -189,9 +189,10 @@ async fn keys_that_make_no_sense_are_refused() {
         (json!({ "name": "a", "expires_days": 0 }), 400, "invalid_value"),
         (json!({ "name": "a", "expires_days": 999_999 }), 400, "invalid_value"),
         (json!({ "name": "a", "limits": { "streams": 0 } }), 400, "invalid_value"),
-        (json!({ "name": "a", "limits": { "most": 1 } }), 400, "invalid_body"),
-        (json!({ "name": "a", "secret": "sk-lastro-x" }), 400, "invalid_body"),
-        (json!({}), 400, "invalid_body"),
+        (json!({ "name": "a", "limits": { "most": 1 } }), 400, "unknown_parameter"),
+        (json!({ "name": "a", "limits": { "streams": "many" } }), 400, "invalid_type"),
+        (json!({ "name": "a", "secret": "sk-lastro-x" }), 400, "unknown_parameter"),
+        (json!({}), 400, "missing_required_parameter"),
     ] {
         let request = Request::new("POST", "/admin/keys").json(wanted.to_string()).key(&world.local_key);
         world.ask(request).await.error(status, code);

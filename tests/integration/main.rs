@@ -2,6 +2,7 @@
 //!
 //! [`world`] is where every test begins; each other file holds one behaviour.
 
+mod below_collections;
 mod bodies;
 mod citations;
 mod concurrent_uploads;
@@ -66,6 +67,7 @@ mod storage;
 mod streams;
 mod tenants;
 mod timeouts;
+mod ungrounded;
 mod upgrades;
 mod uploads;
 mod versions;

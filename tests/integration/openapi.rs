@@ -1,12 +1,12 @@
-//! `src/api/openapi.json` describes exactly the routes of `src/api/mod.rs`, each once and with the scope that it needs.
+//! `src/api/openapi.json` describes exactly the routes of the table, each once and with the scope that it needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lastro::access::Scope;
+use lastro::api;
 use serde_json::{Value, json};
 
 use super::world::{Piece, World, eventually, question_body};
-
-const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).expect("a file of this crate")
@@ -16,58 +16,21 @@ fn description() -> Value {
     serde_json::from_str(&read("src/api/openapi.json")).expect("JSON")
 }
 
-/// What stands between the bracket at the beginning of a text and the one that closes it.
-fn bracketed(text: &str) -> &str {
-    let mut depth = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' => depth += 1,
-            b')' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return &text[1..at];
-        }
-    }
-    panic!("no closing bracket: {text}");
-}
-
-/// Path, method and `module::handler` of every route, without those that take everything else to the LLM server.
-fn routes() -> BTreeMap<(String, String), String> {
-    let source = read("src/api/mod.rs");
-    let source: String = source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
-    let mut routes = BTreeMap::new();
-    for (at, found) in source.match_indices(".route(") {
-        let route = bracketed(&source[at + found.len() - 1..]);
-        let (_, rest) = route.split_once('"').expect("a path");
-        let (path, handlers) = rest.split_once('"').expect("the path's end");
-        if path.contains("{*rest}") {
-            assert!(handlers.contains("any(relay::"), "{path} takes everything: it belongs to the relay");
-            continue;
-        }
-        // One parameter, whatever it holds.
-        let path = &path.replace("{*", "{");
-        for method in METHODS {
-            let call = format!("{method}(");
-            let begins = handlers.match_indices(&call).filter(|(at, _)| {
-                !handlers[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
-            });
-            for (at, _) in begins {
-                let handler = bracketed(&handlers[at + method.len()..]).to_owned();
-                let twice = routes.insert((path.to_owned(), method.to_owned()), handler);
-                assert_eq!(twice, None, "{method} {path} is there twice");
-            }
-        }
-    }
-    assert!(routes.len() > 20, "routes are read from the source: {routes:?}");
-    routes
+/// Path and method of every route, with the scope that it needs; the rest of `/v1` is the LLM server's.
+fn routes() -> BTreeMap<(String, String), Option<Scope>> {
+    // One parameter, whatever it holds.
+    let route = |route: api::Endpoint| {
+        let place = (route.path.replace("{*", "{"), route.method.as_str().to_lowercase());
+        (place, route.scope)
+    };
+    api::routes().map(route).collect()
 }
 
 /// Every operation that is described.
 fn operations(description: &Value) -> BTreeMap<(String, String), &Value> {
     let paths = description["paths"].as_object().expect("paths");
     let of_path = paths.iter().flat_map(|(path, item)| {
-        let operations = item.as_object().expect("operations").iter();
+        let operations = item.as_object().expect("operations").iter().filter(|(key, _)| *key != "servers");
         operations.map(move |(method, operation)| ((path.clone(), method.clone()), operation))
     });
     of_path.collect()
@@ -84,23 +47,31 @@ fn it_lists_the_routes_and_nothing_else() {
 }
 
 #[test]
-fn it_names_the_scope_that_each_handler_takes() {
+fn it_names_the_scope_that_each_route_needs() {
     let (routes, description) = (routes(), description());
     let operations = operations(&description);
-    for ((path, method), handler) in routes {
+    for ((path, method), scope) in routes {
         let Some(operation) = operations.get(&(path.clone(), method.clone())) else {
             continue; // the test above says so
         };
-        let (module, function) = handler.split_once("::").expect("module::handler");
-        let source = read(&format!("src/api/{module}.rs"));
-        let (_, rest) = source.split_once(&format!("fn {function}(")).expect("the handler");
-        let parameters = &rest[..rest.find(") ->").expect("an answer")];
-        let needed =
-            parameters.split_once("Caller<").and_then(|(_, rest)| rest.split_once('>')).map(|(s, _)| s);
-        match needed {
-            Some(scope) => assert_eq!(operation["x-scope"], scope.to_lowercase(), "{method} {path}"),
+        match scope {
+            Some(scope) => assert_eq!(operation["x-scope"], scope.name(), "{method} {path}"),
             None => assert_eq!(operation["security"], Value::Array(Vec::new()), "{method} {path} is open"),
         }
+    }
+}
+
+#[test]
+fn what_begins_with_v1_is_there_below_a_collection() {
+    let description = description();
+    let addresses = |servers: &Value| -> Vec<String> {
+        let servers = servers.as_array().into_iter().flatten();
+        servers.map(|server| server["url"].as_str().expect("an address").to_owned()).collect()
+    };
+    assert_eq!(addresses(&description["servers"]), ["/", "/c/{collection}"]);
+    for (path, item) in description["paths"].as_object().expect("paths") {
+        let only: &[&str] = if path.starts_with("/v1/") { &[] } else { &["/"] };
+        assert_eq!(addresses(&item["servers"]), only, "{path}");
     }
 }
 
