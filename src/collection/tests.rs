@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::access::{Access, Keys};
-use crate::index::{LexicalBatch, LexicalRow};
+use crate::index::{IndexError, LexicalBatch, LexicalRow};
 use crate::store::{
     ChunkMark, CollectionUpdate, DocumentKey, DocumentRecord, IndexedChunk, NewChunk, NewDocument, NewFile,
     OnConflict, Outline, Quota, Quotas, ReadDocument, SqliteStore, Store,
