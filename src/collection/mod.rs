@@ -2,12 +2,12 @@
 
 mod catalog;
 mod embedder;
+mod entry;
 mod error;
 mod fusion;
 mod lag;
 mod legs;
 mod meaning;
-mod open;
 mod runs;
 mod search;
 mod settings;
@@ -16,8 +16,8 @@ mod words;
 
 pub use catalog::{Catalog, Change, New};
 pub use embedder::{Embedder, EmbedderError, EmbeddingModel};
+pub use entry::{Collection, Expiry, is_handle, with_headings};
 pub use error::CollectionError;
-pub use open::{Collection, Expiry, is_handle, with_headings};
 pub use search::{By, Found, Hit, Query, Scope, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
