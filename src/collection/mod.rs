@@ -5,10 +5,13 @@ mod embedder;
 mod entry;
 mod error;
 mod fusion;
+mod indexed_text;
+mod indexes;
 mod lag;
 mod legs;
 mod meaning;
 mod runs;
+mod scope;
 mod search;
 mod settings;
 mod upkeep;
@@ -16,9 +19,11 @@ mod words;
 
 pub use catalog::{Catalog, Change, New};
 pub use embedder::{Embedder, EmbedderError, EmbeddingModel};
-pub use entry::{Collection, Expiry, is_handle, with_headings};
+pub use entry::{Collection, Expiry, is_handle};
 pub use error::CollectionError;
-pub use search::{By, Found, Hit, Query, Scope, Timings, search};
+pub use indexed_text::with_headings;
+pub use scope::Scope;
+pub use search::{By, Found, Hit, Query, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
 #[cfg(test)]
