@@ -11,12 +11,10 @@ use super::lag::Lag;
 use super::runs::UnderWay;
 use super::{Collection, CollectionError, Embedder, Settings, is_handle};
 use crate::access::{Access, Keys, Scope};
-use crate::index::LexicalIndex;
 use crate::store::{
     BatchId, BatchRecord, CollectionId, CollectionUpdate, DocumentId, DocumentRecord, FileId, NewCollection,
     Origin, Sight, Store, StoreError,
 };
-use crate::tasks::blocking;
 
 /// A collection to be made.
 #[derive(Clone, Debug, Default)]
@@ -267,7 +265,7 @@ impl Catalog {
     pub async fn delete(&self, collection: &Arc<Collection>) -> Result<(), CollectionError> {
         let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
         let keys = self.keys.clone();
-        let (collection, folder) = (collection.clone(), self.indexes.join(&collection.id.0));
+        let collection = collection.clone();
         self.to_its_end(async move {
             {
                 let _one_at_a_time = changing.lock().await;
@@ -280,8 +278,7 @@ impl Catalog {
             if let Err(error) = store.clear_collection(&collection.id).await {
                 tracing::warn!(%error, "what a deleted collection held stays until the next try");
             }
-            collection.discard_words().await?;
-            Ok(blocking(move || LexicalIndex::remove(&folder)).await?)
+            collection.indexes.discard().await
         })
         .await
     }

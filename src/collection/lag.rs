@@ -1,7 +1,7 @@
 //! Indexes that could not be brought up to the store, until they are.
 //!
-//! What was stored stands whatever becomes of an index: the store is the truth. A collection that lags is told by
-//! [`Catalog::lags`], and tried again and again by [`Catalog::catch_up`].
+//! What was stored stands whatever becomes of an index: the store is the truth. `Catalog::lags` says whether a collection
+//! lags, and `Catalog::catch_up` tries those that do again and again.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::Catalog;
 use crate::store::CollectionId;
 
 /// The collections that lag.
@@ -39,9 +38,14 @@ impl Lag {
         }
     }
 
+    /// Whether a collection is known to lag.
+    pub(super) fn holds(&self, collection: &CollectionId) -> bool {
+        self.behind.lock().contains_key(collection)
+    }
+
     /// Says when each is tried that nobody has tried again so far, and takes those whose time has come; or how long that
     /// takes.
-    fn due(&self, pauses: &[Duration]) -> (Vec<CollectionId>, Option<Duration>) {
+    pub(super) fn due(&self, pauses: &[Duration]) -> (Vec<CollectionId>, Option<Duration>) {
         let now = Instant::now();
         let mut behind = self.behind.lock();
         let mut due = Vec::new();
@@ -57,9 +61,21 @@ impl Lag {
         (due, first.map(|at| at.saturating_duration_since(now)))
     }
 
-    fn failed_again(&self, collection: &CollectionId) {
+    /// Puts the next try of a collection off by its next pause.
+    pub(super) fn failed_again(&self, collection: &CollectionId) {
         if let Some(state) = self.behind.lock().get_mut(collection) {
             *state = Behind { tries: state.tries + 1, next: None };
+        }
+    }
+
+    /// Waits until a collection begins to lag, or at most so long.
+    pub(super) async fn changed(&self, at_most: Option<Duration>) {
+        let changed = self.changed.notified();
+        match at_most {
+            Some(at_most) => {
+                let _either = tokio::time::timeout(at_most, changed).await;
+            }
+            None => changed.await,
         }
     }
 }
@@ -67,44 +83,6 @@ impl Lag {
 /// The pause after so many tries; the last of them for all that follow.
 fn pause(pauses: &[Duration], tries: usize) -> Duration {
     pauses.get(tries).or(pauses.last()).copied().unwrap_or(Duration::from_secs(1))
-}
-
-impl Catalog {
-    /// Whether the indexes of a collection are known to lag: what was stored or removed last may not be found, or looked
-    /// for, as it should.
-    pub fn lags(&self, collection: &CollectionId) -> bool {
-        self.lag.behind.lock().contains_key(collection)
-    }
-
-    /// Brings the collections that lag up to the store, until dropped.
-    pub async fn catch_up(&self, pauses: &[Duration]) {
-        loop {
-            let (due, next) = self.lag.due(pauses);
-            for id in &due {
-                let Some(collection) = self.by_id(id) else {
-                    self.lag.note(id, false);
-                    continue;
-                };
-                match self.sync(&collection).await {
-                    Ok(()) => tracing::info!(collection = collection.label(), "the indexes caught up"),
-                    Err(error) => {
-                        tracing::warn!(%error, collection = collection.label(), "the indexes still lag behind");
-                        self.lag.failed_again(id);
-                    }
-                }
-            }
-            if !due.is_empty() {
-                continue;
-            }
-            let changed = self.lag.changed.notified();
-            match next {
-                Some(next) => {
-                    let _either = tokio::time::timeout(next, changed).await;
-                }
-                None => changed.await,
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -88,20 +88,20 @@ async fn words(catalog: &Catalog, scope: &Scope, text: &str, deadline: Instant) 
         let collection = &scope.collection;
         let mut next = Some(Trust::Checked);
         loop {
-            if collection.words.answering().is_none()
+            if collection.indexes.words.answering().is_none()
                 && let Err(error) = catalog.sync_words(collection).await
                 // Otherwise it lags, and answers.
-                && collection.words.answering().is_none()
+                && collection.indexes.words.answering().is_none()
             {
                 return Err(error);
             }
             // None: it was deleted meanwhile.
-            let Some(index) = collection.words.answering() else { return Ok(Vec::new()) };
+            let Some(index) = collection.indexes.words.answering() else { return Ok(Vec::new()) };
             let (text, filter, searched) = (text.to_owned(), filter(scope), index.clone());
             match (blocking(move || searched.search(&text, DEPTH, &filter)).await, next) {
                 (Err(IndexError::Damaged(error)), Some(trust)) => {
                     tracing::warn!(error, collection = collection.label(), "lexical index broke in a search");
-                    collection.words.distrust(&index, trust);
+                    collection.indexes.words.distrust(&index, trust);
                     next = trust.less();
                 }
                 (found, _) => return Ok(found?),
@@ -131,7 +131,7 @@ async fn meaning(catalog: &Catalog, scopes: &[Scope], text: &str, deadline: Inst
     meaning.embed = Some(started.elapsed());
     let started = Instant::now();
     for (scope, found) in scopes.iter().zip(&mut meaning.found) {
-        let Some(dense) = scope.collection.meaning.answering(&model) else { continue };
+        let Some(dense) = scope.collection.indexes.meaning.answering(&model) else { continue };
         *found = Some(match dense.index.search(vector.clone(), DEPTH, filter(scope), deadline).await {
             Err(IndexError::Deadline) => Err(CollectionError::Deadline),
             searched => searched.map_err(CollectionError::from),

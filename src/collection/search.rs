@@ -1,26 +1,18 @@
 //! One question, or several, over one or several collections: both rankings, fused, and read back from the store.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
 use super::fusion::{self, Fused};
 use super::legs::{self, Legs, Ranking};
-use super::{Catalog, Collection, CollectionError, EmbeddingModel};
+use super::{Catalog, Collection, CollectionError, EmbeddingModel, Scope};
 use crate::index::Scored;
-use crate::store::{ChunkId, ChunkRecord, DocumentKey};
+use crate::store::{ChunkId, ChunkRecord};
 
 /// A chunk with the question's words may be this much less alike in meaning than the floor.
 const WORDS_MARGIN: f32 = 0.05;
-
-/// Where to search: a collection, or some of its documents.
-#[derive(Clone)]
-pub struct Scope {
-    pub collection: Arc<Collection>,
-    pub documents: Option<Arc<BTreeSet<DocumentKey>>>,
-}
 
 /// What to search for.
 #[derive(Clone, Copy, Debug)]

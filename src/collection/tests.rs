@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::access::{Access, Keys};
-use crate::index::{LexicalBatch, LexicalRow};
+use crate::index::{IndexError, LexicalBatch, LexicalRow};
 use crate::store::{
     ChunkMark, CollectionUpdate, DocumentKey, DocumentRecord, IndexedChunk, NewChunk, NewDocument, NewFile,
     OnConflict, Outline, Quota, Quotas, ReadDocument, SqliteStore, Store,
@@ -182,7 +182,7 @@ async fn who_leaves_during_a_delete_leaves_an_index_that_follows() {
     assert_eq!(world.found("ballast").await.0, Vec::<String>::new());
     assert_eq!(world.found("keel").await.0, ["keel"]);
     assert_eq!(world.number(), number, "it was not built anew");
-    let index = world.collection.words.answering().expect("an index");
+    let index = world.collection.indexes.words.answering().expect("an index");
     assert!(index.search("ballast", 9, &crate::index::Filter::Everything).expect("searched").is_empty());
 }
 
@@ -333,14 +333,14 @@ async fn what_is_deleted_after_a_first_fill_was_cut_off_leaves_the_index() {
             |chunk: IndexedChunk| LexicalRow { chunk: chunk.id, document: chunk.document, text: chunk.text };
         let added = told.expect("changes").added.into_iter().map(row).collect();
         let part = LexicalBatch { revision: 0, removed: Vec::new(), added };
-        world.collection.words.answering().expect("an index").apply(&part).expect("a part");
+        world.collection.indexes.words.answering().expect("an index").apply(&part).expect("a part");
         world.store.delete_document(&world.collection.id, &gone.id).await.expect("deleted");
         if restart {
             world = world.reopened(Question::NoModel).await;
         }
         world.add(&["keel"]).await;
         world.catalog.sync(&world.collection).await.expect("synced");
-        let words = world.collection.words.answering().expect("an index");
+        let words = world.collection.indexes.words.answering().expect("an index");
         let found =
             |text: &str| words.search(text, 9, &crate::index::Filter::Everything).expect("searched").len();
         assert_eq!((found("ballast"), found("keel")), (0, 1), "{restart}");
@@ -420,7 +420,7 @@ async fn removals_are_forgotten_once_followed_and_an_older_index_is_built_anew()
     fs::remove_dir_all(&index).expect("removed");
     copy(older.path(), &index);
     world.catalog.sync(&world.collection).await.expect("synced");
-    let words = world.collection.words.answering().expect("an index");
+    let words = world.collection.indexes.words.answering().expect("an index");
     let found =
         |text: &str| words.search(text, 9, &crate::index::Filter::Everything).expect("searched").len();
     assert_eq!((found("ballast"), found("keel"), found("anchor")), (0, 1, 1));

@@ -30,17 +30,19 @@ impl Catalog {
     /// The same with the words alone, for who cannot wait until the vectors are read.
     pub(super) async fn sync_words(&self, collection: &Collection) -> Result<(), CollectionError> {
         let follow = |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
-            collection.follow_words(&*store).await
+            let record = store.collection(&collection.id).await?;
+            collection.describe(&record)?;
+            collection.indexes.words.follow(&*store, &record).await
         };
-        self.run(collection, |collection| &collection.words_runs, follow).await
+        self.run(collection, |collection| &collection.indexes.words_runs, follow).await
     }
 
     async fn sync_meaning(&self, collection: &Collection) -> Result<(), CollectionError> {
         let Some(model) = self.embedder.model() else { return Ok(()) };
         let follow = move |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
-            collection.follow_meaning(&*store, model).await
+            collection.indexes.meaning.follow(&*store, &collection.id, model).await
         };
-        self.run(collection, |collection| &collection.meaning_runs, follow).await
+        self.run(collection, |collection| &collection.indexes.meaning_runs, follow).await
     }
 
     /// Waits for a run of work on a collection that begins after this call, unless it is gone.
@@ -76,18 +78,43 @@ impl Catalog {
         }
     }
 
+    /// Whether the indexes of a collection are known to lag: what was stored or removed last may not be found, or looked
+    /// for, as it should.
+    pub fn lags(&self, collection: &CollectionId) -> bool {
+        self.lag.holds(collection)
+    }
+
+    /// Brings the collections that lag up to the store, until dropped.
+    pub async fn catch_up(&self, pauses: &[Duration]) {
+        loop {
+            let (due, next) = self.lag.due(pauses);
+            for id in &due {
+                let Some(collection) = self.by_id(id) else {
+                    self.lag.note(id, false);
+                    continue;
+                };
+                match self.sync(&collection).await {
+                    Ok(()) => tracing::info!(collection = collection.label(), "the indexes caught up"),
+                    Err(error) => {
+                        tracing::warn!(%error, collection = collection.label(), "the indexes still lag behind");
+                        self.lag.failed_again(id);
+                    }
+                }
+            }
+            if due.is_empty() {
+                self.lag.changed(next).await;
+            }
+        }
+    }
+
     /// Writes files anew that hold words of removed chunks, one collection after the other. Says whether there were any.
     pub async fn purge(&self) -> bool {
         let all: Vec<_> = self.open.read().values().cloned().collect();
         let mut purged = false;
-        for collection in all.into_iter().filter(|collection| collection.words.holds_removed()) {
+        for collection in all.into_iter().filter(|collection| collection.indexes.words.holds_removed()) {
             purged = true;
             let label = collection.label();
-            let steps = async move {
-                let _nobody_else = collection.words_runs.pause().await;
-                collection.words.purge().await
-            };
-            if let Err(error) = self.to_its_end(steps).await {
+            if let Err(error) = self.to_its_end(async move { collection.indexes.purge().await }).await {
                 tracing::warn!(%error, collection = label, "words of removed documents stay in a file for now");
             }
         }
@@ -102,7 +129,7 @@ impl Catalog {
         };
         for record in records {
             let Some(collection) = self.by_id(&record.id) else { continue };
-            if collection.words.revision().is_some_and(|revision| revision < record.revision)
+            if collection.indexes.words_lag(record.revision)
                 && let Err(error) = self.sync_words(&collection).await
             {
                 tracing::warn!(%error, collection = collection.label(), "the words lag behind for now");
@@ -114,12 +141,7 @@ impl Catalog {
     pub async fn forget_removals(&self) -> Result<(), CollectionError> {
         let all: Vec<_> = self.open.read().values().cloned().collect();
         for collection in all {
-            let _nobody_follows = collection.words_runs.pause().await;
-            let _either = collection.meaning_runs.pause().await;
-            // An index that is yet to be read begins with what there is then.
-            let Some(words) = collection.words.revision() else { continue };
-            let until = collection.meaning.revision().map_or(words, |meaning| meaning.min(words));
-            unless_deleted(self.store.forget_removals(&collection.id, until).await.map_err(Into::into))?;
+            unless_deleted(collection.indexes.forget_removals(&*self.store, &collection.id).await)?;
         }
         Ok(())
     }
@@ -134,7 +156,7 @@ impl Catalog {
         self.purge().await;
         let all: Vec<_> = self.open.read().values().cloned().collect();
         for collection in all {
-            if let Err(error) = collection.meaning.close().await {
+            if let Err(error) = collection.indexes.meaning.close().await {
                 tracing::warn!(%error, collection = collection.label(), "vectors are indexed anew at the next start");
             }
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::oneshot;
 
-use super::EmbedError;
+use super::error::EmbedError;
 use super::model::{Model, Side};
 
 /// A vector for each text, or why it has none.

@@ -6,7 +6,7 @@
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, InplaceOp3, Layout, Result, Tensor};
 use pulp::Arch;
 
-use super::bert::Activation;
+use super::config::Activation;
 use super::rows::{ActivateRows, AddRows, NormRows, SoftmaxRows};
 
 /// `activation(x + bias)`, the bias along the last dimension.

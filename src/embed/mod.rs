@@ -5,7 +5,9 @@
 
 mod batch;
 mod bert;
+mod config;
 mod device;
+mod error;
 mod kernels;
 #[cfg(test)]
 mod layouts;
@@ -26,11 +28,11 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::task::JoinError;
 use tracing::{error, info};
 
 pub use device::{DeviceChoice, gpu, has_gpu_driver};
-pub use model::{ModelError, ModelInfo, Side};
+pub use error::{EmbedError, ModelError};
+pub use model::{ModelInfo, Side};
 pub use profile::Languages;
 
 use batch::{Reply, Text};
@@ -50,26 +52,6 @@ pub enum State {
     Ready(Arc<ModelInfo>),
     /// Why it could not be loaded, with what to do.
     Failed(String),
-}
-
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum EmbedError {
-    #[error("the embedding model is still being loaded")]
-    NotReady,
-    #[error("there is no embedding model: {0}")]
-    NoModel(String),
-    /// A text that must not be cut, `of` so many. `place` counts from 0; `tokens` are all of it, or as many as were
-    /// counted.
-    #[error("text {place} has {tokens} tokens or more, but the model reads at most {window}")]
-    TooLong { place: usize, of: usize, tokens: usize, at_least: bool, window: usize },
-    #[error("the embedding failed: {0}")]
-    Failed(String),
-}
-
-impl From<JoinError> for EmbedError {
-    fn from(died: JoinError) -> Self {
-        Self::Failed(died.to_string())
-    }
 }
 
 /// A handle to the embedding thread. The thread ends when the last handle is gone.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 
-use super::bert::{Bert, BertConfig};
+use super::bert::Bert;
+use super::config::BertConfig;
+use super::error::ModelError;
 use super::profile::{Languages, Profile};
 use super::tokens::{Tokens, Whole};
 use super::weights::Weights;
@@ -18,30 +20,6 @@ const TOKENIZER: &str = "tokenizer.json";
 const WEIGHTS: &str = "model.safetensors";
 /// Goes into the fingerprint: to be raised when the same files begin to give other vectors.
 const FINGERPRINT_VERSION: &str = "lastro embedding 1, f32";
-
-/// Why a model could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    #[error("{0} is missing: {1}")]
-    Missing(PathBuf, String),
-    #[error("{0} cannot be read: {1}")]
-    Unreadable(PathBuf, io::Error),
-    #[error("{0} cannot be used: {1}. Correct it, or download the model again.")]
-    Broken(PathBuf, String),
-    #[error("the model cannot be computed: {0}")]
-    Compute(#[from] candle_core::Error),
-}
-
-impl ModelError {
-    pub(super) fn broken(path: &Path, why: &str) -> Self {
-        ModelError::Broken(path.to_owned(), why.to_owned())
-    }
-
-    pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
-        let copy = io::Error::new(error.kind(), error.to_string());
-        ModelError::Unreadable(path.to_owned(), copy)
-    }
-}
 
 /// What the rest of the program knows about a loaded model.
 pub struct ModelInfo {

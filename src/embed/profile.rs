@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::bert::{BertConfig, Pooling};
-use super::model::ModelError;
+use super::config::{BertConfig, Pooling};
+use super::error::ModelError;
 use super::sentence_transformers::{self, read_json};
 
 /// Cosine under which a passage is taken as irrelevant, for all-MiniLM-L6-v2.

@@ -5,7 +5,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::bert::Activation;
+use super::config::Activation;
 
 /// How many partial sums a reduction keeps, so that it is a vector of them.
 const LANES: usize = 16;

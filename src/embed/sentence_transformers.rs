@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::bert::Pooling;
-use super::model::ModelError;
+use super::config::Pooling;
+use super::error::ModelError;
 
 #[derive(Deserialize)]
 struct Module {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokenizers::Tokenizer;
 
-use super::model::ModelError;
+use super::error::ModelError;
 
 /// No tokenizer reads much more than this many bytes into one token on average, so a text longer
 /// than the window times this is cut before it is tokenised: the cost of an enormous text is bounded.

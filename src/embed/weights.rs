@@ -13,7 +13,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::model::ModelError;
+use super::error::ModelError;
 
 /// The format's own bound on the header, in bytes.
 const MAX_HEADER: u64 = 100_000_000;

@@ -6,7 +6,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use tempfile::TempDir;
 
-use super::super::bert::BertConfig;
+use super::super::config::BertConfig;
 
 pub const CONFIG: &str = r#"{"vocab_size": 22, "hidden_size": 32, "num_hidden_layers": 2,
     "num_attention_heads": 4, "intermediate_size": 56, "hidden_act": "gelu", "type_vocab_size": 2,

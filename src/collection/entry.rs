@@ -1,4 +1,4 @@
-//! One open collection: its settings, and its two indexes.
+//! One entry of the catalog: who a collection is, what is set for it, and when its documents go.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,12 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::RwLock;
 
-use super::meaning::Meaning;
-use super::runs::Runs;
-use super::words::Words;
-use super::{CollectionError, EmbeddingModel, Settings};
-use crate::index::LexicalIndex;
-use crate::store::{CollectionId, CollectionRecord, Origin, Store};
+use super::indexes::Indexes;
+use super::{CollectionError, Settings};
+use crate::store::{CollectionId, CollectionRecord, Origin};
 use crate::system::now;
 
 /// A collection that can be searched. Its indexes may lag behind the store and never lie:
@@ -29,12 +26,7 @@ pub struct Collection {
     used: AtomicI64,
     written_use: AtomicI64,
     described: RwLock<Described>,
-    pub(super) words: Words,
-    pub(super) meaning: Meaning,
-    /// What brings the words up to date.
-    pub(super) words_runs: Runs,
-    /// And what the vectors: who needs the words does not wait for these.
-    pub(super) meaning_runs: Runs,
+    pub(super) indexes: Indexes,
 }
 
 struct Described {
@@ -83,10 +75,7 @@ impl Collection {
             used: AtomicI64::new(record.last_active_at),
             written_use: AtomicI64::new(record.last_active_at),
             described: RwLock::new(Described::of(record)?),
-            words: Words::new(LexicalIndex::folder(indexes, &record.id.0)),
-            meaning: Meaning::new(indexes.join(&record.id.0).join("vectors")),
-            words_runs: Runs::default(),
-            meaning_runs: Runs::default(),
+            indexes: Indexes::new(indexes, &record.id),
         })
     }
 
@@ -159,33 +148,11 @@ impl Collection {
         }
     }
 
-    /// Brings the words to the store's revision. That takes milliseconds where the vectors may take seconds.
-    pub(super) async fn follow_words(&self, store: &dyn Store) -> Result<(), CollectionError> {
-        let record = store.collection(&self.id).await?;
-        self.describe(&record)?;
-        self.words.follow(store, &record).await
-    }
-
-    /// Brings the vectors of a model to the store's revision.
-    pub(super) async fn follow_meaning(
-        &self,
-        store: &dyn Store,
-        model: Arc<EmbeddingModel>,
-    ) -> Result<(), CollectionError> {
-        self.meaning.follow(store, &self.id, model).await
-    }
-
     /// Takes over what the store says of it, without looking at the indexes.
     pub(super) fn describe(&self, record: &CollectionRecord) -> Result<(), CollectionError> {
         *self.described.write() = Described::of(record)?;
         self.used.fetch_max(record.last_active_at, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// Deletes the words for good, once nobody works on them.
-    pub(super) async fn discard_words(&self) -> Result<(), CollectionError> {
-        let _nobody_else = self.words_runs.pause().await;
-        self.words.discard().await
     }
 }
 
@@ -196,14 +163,6 @@ pub fn is_handle(name: &str) -> bool {
         && name.bytes().all(allowed)
         && name.as_bytes()[0].is_ascii_alphanumeric()
         && !name.starts_with("vs_")
-}
-
-/// What is indexed of a chunk, by words and by meaning: its place first.
-pub fn with_headings(headings: &[String], text: &str) -> String {
-    if headings.is_empty() {
-        return text.to_owned();
-    }
-    format!("{}\n{text}", headings.join(" > "))
 }
 
 #[cfg(test)]
