@@ -6,7 +6,8 @@ use std::time::Duration;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::record::{End, Outcome, Record};
+use super::facts::{End, Outcome};
+use super::record::Record;
 
 /// Lives as long as its request is worked on or its answer is sent. Dropped before the end, the client has left.
 pub struct Ongoing {
