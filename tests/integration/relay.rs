@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 #[path = "../fixtures/recordings/parts.rs"]
 mod parts;
 
-use super::world::client::{find, parse_head};
+use super::world::client::parse_head;
 use super::world::{Broken, Piece, Request, World};
 use parts::parts;
 
