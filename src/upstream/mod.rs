@@ -23,7 +23,8 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, UPGRADE, VIA};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{Either, Full};
+use http_body::Body;
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 
@@ -39,6 +40,8 @@ use crate::net::{io_kind, root_cause};
 
 /// The protocol of the requests that come here.
 const PROTOCOL: &str = "1.1";
+/// What is read to its end here is never larger.
+const LARGEST_ANSWER: usize = 16 << 20;
 
 /// Where upstream is and how it is spoken to.
 #[derive(Clone, Debug)]
@@ -268,6 +271,22 @@ impl Upstream {
     /// A protocol that nobody asked for.
     pub fn switched(&self) -> UpstreamError {
         UpstreamError::Switched { base: self.base.to_string() }
+    }
+
+    /// Reads an answer's body to its end: a list of models, a count, a word.
+    pub async fn read_whole<B>(&self, body: B) -> Result<Bytes, UpstreamError>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        match Limited::new(body, LARGEST_ANSWER).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let cause = format!("answer of more than {LARGEST_ANSWER} bytes");
+                Err(UpstreamError::Broken { base: self.base.to_string(), cause })
+            }
+            Err(error) => Err(self.broken(&*error)),
+        }
     }
 
     /// An answer whose body broke off while it was read.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
-use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::report::Report;
@@ -82,14 +82,12 @@ pub async fn check(config: &Config, ask: bool, report: &mut Report) {
     }
 }
 
-async fn get_models(upstream: &Upstream) -> Result<(StatusCode, Vec<u8>), UpstreamError> {
+async fn get_models(upstream: &Upstream) -> Result<(StatusCode, Bytes), UpstreamError> {
     let call = async {
         let response =
             upstream.send(Method::GET, "/models", HeaderMap::new(), full(Default::default())).await?;
         let status = response.status();
-        let body = http_body_util::Limited::new(response.into_body(), 16 << 20).collect().await;
-        let body = body.map_err(|error| upstream.broken(&*error))?;
-        Ok((status, body.to_bytes().to_vec()))
+        Ok((status, upstream.read_whole(response.into_body()).await?))
     };
     let late = UpstreamError::HeaderTimeout { base: upstream.base().to_owned(), after: PATIENCE };
     tokio::time::timeout(PATIENCE, call).await.unwrap_or(Err(late))
@@ -248,8 +246,7 @@ async fn ask(upstream: &Upstream, model: &str) -> Result<(), String> {
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let events = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-    let body = http_body_util::Limited::new(response.into_body(), 1 << 20).collect().await;
-    let body = body.map_err(|error| upstream.broken(&*error).to_string())?.to_bytes();
+    let body = upstream.read_whole(response.into_body()).await.map_err(|error| error.to_string())?;
     match (status.is_success(), events) {
         (false, _) => Err(format!("status {status}")),
         (true, false) => Err("it was asked for a stream and sent none".to_owned()),
