@@ -126,7 +126,7 @@ impl Rewrite for Chunks {
 impl Answer {
     /// Reads a frame, and writes what goes before it.
     fn before(&mut self, frame: &[u8], out: &mut Vec<u8>) {
-        let Some(event) = event(frame).filter(|event| event.event == "message") else { return };
+        let Some(event) = event(frame).filter(|event| event.name == "message") else { return };
         if self.blind || event.data.is_empty() {
             return;
         }

@@ -79,7 +79,7 @@ impl Events {
             self.out.extend_from_slice(frame);
             return;
         };
-        let named = (event.event != "message").then_some(event.event.as_str());
+        let named = (event.name != "message").then_some(event.name.as_str());
         self.event(named, object, &kind);
     }
 

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
+use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::report::Report;
+use crate::commands::events::events;
 use crate::config::Config;
 use crate::openai;
 use crate::prompt::UNKNOWN_WINDOW;
@@ -244,14 +247,15 @@ async fn ask(upstream: &Upstream, model: &str) -> Result<(), String> {
     let response = sent.map_err(|error| error.to_string())?;
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let events = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-    let body = upstream.read_whole(response.into_body()).await.map_err(|error| error.to_string())?;
-    match (status.is_success(), events) {
-        (false, _) => Err(format!("status {status}")),
-        (true, false) => Err("it was asked for a stream and sent none".to_owned()),
-        (true, true) if !body.windows(5).any(|window| window == b"data:") => {
-            Err("the stream holds nothing".to_owned())
-        }
-        (true, true) => Ok(()),
+    let is_stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
+    if !status.is_success() {
+        return Err(format!("status {status}"));
     }
+    if !is_stream {
+        return Err("it was asked for a stream and sent none".to_owned());
+    }
+    let events = events(response.into_body().into_data_stream());
+    let told =
+        events.try_fold(0_u64, async |told, _| Ok(told + 1)).await.map_err(|error| error.to_string())?;
+    if told == 0 { Err("the stream holds nothing".to_owned()) } else { Ok(()) }
 }
