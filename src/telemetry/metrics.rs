@@ -14,11 +14,9 @@ use prometheus::{
 
 use super::process;
 use super::route::Route;
-use registration::metrics;
+use registration::{Result, metrics};
 use standing::Gauges;
 pub use standing::{CollectionSize, Standing};
-
-type Result<T> = prometheus::Result<T>;
 
 /// Bounds in seconds.
 const WAITS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];

@@ -6,7 +6,7 @@ use prometheus::{
     Opts, Registry,
 };
 
-use super::Result;
+pub(super) type Result<T> = prometheus::Result<T>;
 
 /// Makes a struct of metrics, and `new`, which registers them. The comment of a field is the metric's help.
 macro_rules! metrics {
@@ -25,7 +25,7 @@ macro_rules! metrics {
         }
 
         impl $name {
-            $seen fn new(registry: &prometheus::Registry) -> $crate::telemetry::metrics::Result<Self> {
+            $seen fn new(registry: &prometheus::Registry) -> $crate::telemetry::metrics::registration::Result<Self> {
                 use $crate::telemetry::metrics::registration::{Row, registered};
                 Ok(Self {
                     $($field: registered(registry, &Row {
