@@ -2,10 +2,11 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
 use super::rewrite::{Rewrite, Rewritten};
+use crate::net::is_of_type;
 
 /// The answers that can be changed.
 pub(super) enum Kind {
@@ -22,17 +23,13 @@ impl Kind {
         if response.status() != StatusCode::OK || compressed {
             return None;
         }
-        match media_type(headers)?.as_str() {
-            "text/event-stream" => Some(Self::Stream),
-            "application/json" => Some(Self::Whole),
+        let is = |media_type| is_of_type(headers, media_type);
+        match (is("text/event-stream"), is("application/json")) {
+            (true, _) => Some(Self::Stream),
+            (_, true) => Some(Self::Whole),
             _ => None,
         }
     }
-}
-
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// The answer with a [`Rewrite`] on its body.

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::report::Report;
 use crate::commands::events::events;
 use crate::config::Config;
+use crate::net::is_of_type;
 use crate::openai;
 use crate::prompt::UNKNOWN_WINDOW;
 use crate::upstream::{Model, Upstream, UpstreamError, full};
@@ -246,12 +247,10 @@ async fn ask(upstream: &Upstream, model: &str) -> Result<(), String> {
     let sent = upstream.send(Method::POST, "/chat/completions", headers, full(body.to_string().into())).await;
     let response = sent.map_err(|error| error.to_string())?;
     let status = response.status();
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let is_stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
     if !status.is_success() {
         return Err(format!("status {status}"));
     }
-    if !is_stream {
+    if !is_of_type(response.headers(), "text/event-stream") {
         return Err("it was asked for a stream and sent none".to_owned());
     }
     let events = events(response.into_body().into_data_stream());
