@@ -128,6 +128,13 @@ pub(super) fn event(frame: &[u8]) -> Option<Event> {
     Some(Event { name: name.to_owned(), data: data? })
 }
 
+/// An event of this JSON as a frame, with a name where it has one.
+pub(super) fn written(name: Option<&str>, json: &str) -> String {
+    let name = name.map(|name| format!("event: {name}\n")).unwrap_or_default();
+    // What was copied of a value over several lines may hold their ends, which are space in JSON.
+    format!("{name}data: {}\n\n", json.replace(['\n', '\r'], " "))
+}
+
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
