@@ -5,6 +5,6 @@ mod parts;
 
 /// The body of a recorded answer, whole or in chunks.
 pub(super) fn body(recorded: &[u8]) -> Vec<u8> {
-    let (_head, frames) = parts::parts(recorded);
-    frames.unwrap_or_else(|whole| vec![whole]).concat()
+    let (_head, chunks) = parts::parts(recorded);
+    chunks.concat()
 }

@@ -7,7 +7,7 @@ mod parts;
 
 use super::world::client::parse_head;
 use super::world::{Broken, Piece, Request, World};
-use parts::parts;
+use parts::{is_chunked, parts};
 
 /// What an LLM server was asked and what it answered, recorded on the wire.
 struct Recording {
@@ -45,8 +45,8 @@ fn read(path: &Path) -> Recording {
     let (method, url) = line.split_once(' ').expect("method and address");
     let response = std::fs::read(path).expect("a response");
     let (head, chunks) = parts(&response);
-    let chunked = chunks.is_ok();
-    let frames = chunks.unwrap_or_else(|whole| vec![whole]).into_iter().map(<[u8]>::to_vec).collect();
+    let chunked = is_chunked(head);
+    let frames = chunks.into_iter().map(<[u8]>::to_vec).collect();
     Recording {
         name: path.display().to_string(),
         method: method.to_owned(),
