@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use key::Key;
 
-pub use key::Terms;
-pub use limits::{Limits, Permit, Quota, Refusal};
+pub use key::{Permit, Terms};
+pub use limits::{Limits, Quota, Refusal};
 pub use registry::Keys;
 pub use scope::{Scope, Scopes};
 pub use secret::{Hash, PREFIX, Secret};

@@ -9,6 +9,7 @@
 //! Whatever is added, upstream's own bytes stay as they are, and each of its frames goes on when it is whole. An answer
 //! that cannot be read passes untouched.
 
+mod answer;
 mod chunks;
 mod comment;
 mod events;
@@ -22,17 +23,16 @@ mod search_call;
 mod source;
 mod whole;
 
-use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
 
+use crate::json::Object;
 use crate::prompt::Passage;
 pub use search_call::SearchCall;
 
+use answer::{Kind, rewritten};
 use chunks::Chunks;
 use comment::Comment;
-use rewrite::{Rewrite, Rewritten};
+use events::Events;
 use source::{Source, sources};
 use whole::Whole;
 
@@ -110,36 +110,18 @@ impl Citation {
     }
 }
 
-/// The answers that can be changed.
-enum Kind {
-    /// Server-sent events.
-    Stream,
-    /// JSON.
-    Whole,
-}
-
-impl Kind {
-    fn of(response: &Response) -> Option<Self> {
-        let headers = response.headers();
-        let compressed = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
-        if response.status() != StatusCode::OK || compressed {
-            return None;
-        }
-        match media_type(headers)?.as_str() {
-            "text/event-stream" => Some(Self::Stream),
-            "application/json" => Some(Self::Whole),
-            _ => None,
+impl SearchCall {
+    /// The answer with the call in it.
+    pub fn answer(self, response: Response) -> Response {
+        match Kind::of(&response) {
+            Some(Kind::Stream) => rewritten(response, Events::new(self)),
+            Some(Kind::Whole) => rewritten(
+                response,
+                Whole::new(search_call::LONGEST, move |answer: &str| {
+                    self.in_response(Object::parse(answer)?)
+                }),
+            ),
+            None => response,
         }
     }
-}
-
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
-}
-
-fn rewritten(response: Response, rewrite: impl Rewrite + Send + Unpin + 'static) -> Response {
-    let (mut parts, body) = response.into_parts();
-    parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::new(Rewritten::new(body, rewrite)))
 }

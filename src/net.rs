@@ -1,4 +1,4 @@
-//! Connections, whichever side they are on: their sockets, their silences, and what broke them.
+//! Connections, whichever side they are on: their sockets, their silences, what broke them, and what they carry.
 
 use std::future::Future;
 use std::io;
@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::task::Context;
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
@@ -56,6 +58,12 @@ impl Silence {
         }
         false
     }
+}
+
+/// Tells whether a body is of this media type, whatever its parameters.
+pub fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    told.split(';').next().is_some_and(|told| told.trim().eq_ignore_ascii_case(media_type))
 }
 
 /// The kind of the I/O error that an error comes from.

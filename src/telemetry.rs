@@ -5,6 +5,7 @@
 //! questions is no part of it, unless the settings ask for questions.
 
 mod export;
+mod facts;
 mod line;
 mod log;
 mod metrics;
@@ -19,10 +20,11 @@ use std::sync::Arc;
 use http::HeaderMap;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
+pub use facts::{Model, Retrieval, Stage};
 pub use log::{Lines, Log};
 pub use metrics::{CollectionSize, Metrics, Standing};
 pub use ongoing::Ongoing;
-pub use record::{Model, Record, Retrieval, Stage};
+pub use record::Record;
 pub use route::{Matched, Route};
 
 use spans::Tracer;

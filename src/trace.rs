@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::words::beginning;
+
 /// Bytes of a question that are kept.
 const LONGEST_QUESTION: usize = 64 << 10;
 /// A trace may take this part of what all may.
@@ -104,8 +106,7 @@ impl TracedPassage {
 
 fn shorten(text: &mut String) {
     if text.len() > LONGEST_QUESTION {
-        let end = (0..=LONGEST_QUESTION).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
+        text.truncate(beginning(text, LONGEST_QUESTION).len());
         text.push('…');
         text.shrink_to_fit();
     }

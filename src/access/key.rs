@@ -1,12 +1,14 @@
 //! One key in force.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use parking_lot::RwLock;
 
-use super::limits::Bucket;
-use super::{Hash, Limits, Scope, Scopes};
+use super::limits::{Bucket, Limits, Refusal};
+use super::{Hash, Scope, Scopes};
 
 /// What a key is and may.
 #[derive(Clone, Debug)]
@@ -36,8 +38,18 @@ pub(super) struct Key {
     expires_at: Option<i64>,
     /// Made by this process for its own commands, and remembered nowhere.
     local: bool,
-    pub bucket: Bucket,
-    pub running: AtomicU32,
+    bucket: Bucket,
+    running: AtomicU32,
+}
+
+/// One of the requests of a key that are answered; given up when dropped.
+#[derive(Debug)]
+pub struct Permit(Arc<Key>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, AcqRel);
+    }
 }
 
 impl Key {
@@ -109,4 +121,23 @@ impl Key {
     pub fn has_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
+
+    /// One request more, if the limits allow it.
+    pub fn take_turn(self: &Arc<Self>) -> Result<Option<Permit>, Refusal> {
+        let mut permit = None;
+        if let Some(most) = self.limits.streams {
+            if !count_up(&self.running, most) {
+                return Err(Refusal::TooMany { most });
+            }
+            permit = Some(Permit(self.clone()));
+        }
+        if let Some(most) = self.limits.requests_per_minute {
+            self.bucket.take(most).map_err(|retry_after| Refusal::TooOften { most, retry_after })?;
+        }
+        Ok(permit)
+    }
+}
+
+fn count_up(running: &AtomicU32, most: u32) -> bool {
+    running.fetch_update(AcqRel, Relaxed, |running| (running < most).then_some(running + 1)).is_ok()
 }

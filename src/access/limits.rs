@@ -1,13 +1,10 @@
 //! How much a key may ask for: requests a minute, requests at a time, and what it may store.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-
-use super::key::Key;
 
 /// A key's limits, as they are stored. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,16 +49,6 @@ impl Refusal {
     }
 }
 
-/// One of the requests of a key that are answered; given up when dropped.
-#[derive(Debug)]
-pub struct Permit(Arc<Key>);
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, AcqRel);
-    }
-}
-
 const MINUTE: u64 = 60_000_000_000;
 
 /// A bucket that holds a minute's requests and fills evenly, as one number: when it will be full again, in nanoseconds
@@ -91,27 +78,6 @@ impl Bucket {
         });
         taken.map(|_| ()).map_err(|full_at| Duration::from_nanos(full_at + one - MINUTE - now))
     }
-}
-
-impl Key {
-    /// One request more, if the limits allow it.
-    pub(super) fn take_turn(self: &Arc<Self>) -> Result<Option<Permit>, Refusal> {
-        let mut permit = None;
-        if let Some(most) = self.limits.streams {
-            if !count_up(&self.running, most) {
-                return Err(Refusal::TooMany { most });
-            }
-            permit = Some(Permit(self.clone()));
-        }
-        if let Some(most) = self.limits.requests_per_minute {
-            self.bucket.take(most).map_err(|retry_after| Refusal::TooOften { most, retry_after })?;
-        }
-        Ok(permit)
-    }
-}
-
-fn count_up(running: &AtomicU32, most: u32) -> bool {
-    running.fetch_update(AcqRel, Relaxed, |running| (running < most).then_some(running + 1)).is_ok()
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
-use http_body_util::{BodyExt, Limited};
 
 use super::caller::{Caller, collections};
 use super::in_path::InPath;
@@ -21,9 +20,6 @@ use crate::app::App;
 use crate::embed::State;
 use crate::upstream::full;
 use crate::{openai, relay, system};
-
-/// A model list longer than this is relayed as it is.
-const LONGEST_LIST: usize = 4 << 20;
 
 pub async fn list(
     Shared(app): Shared<Arc<App>>,
@@ -106,8 +102,7 @@ async fn upstreams(app: &App, headers: HeaderMap) -> Result<Response, ApiError> 
 }
 
 async fn whole(app: &App, response: &mut Response) -> Result<Bytes, ApiError> {
-    let body = Limited::new(std::mem::take(response.body_mut()), LONGEST_LIST).collect().await;
-    Ok(body.map_err(|error| app.upstream.broken(&*error))?.to_bytes())
+    Ok(app.upstream.read_whole(std::mem::take(response.body_mut())).await?)
 }
 
 fn json(json: String) -> Response {

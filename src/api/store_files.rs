@@ -101,10 +101,8 @@ fn pieces(chunks: &[ChunkRecord]) -> Vec<ContentObject> {
     let mut end = 0;
     let mut pieces = Vec::with_capacity(chunks.len());
     for chunk in chunks.iter().map(|c| &c.chunk) {
-        let repeated = end.max(chunk.start) - chunk.start;
+        let text = chunk.text_after(end);
         end = end.max(chunk.end);
-        // Offsets that do not fit the text would be a damaged record: then the chunk is shown whole.
-        let text = chunk.text.get(repeated as usize..).unwrap_or(&chunk.text);
         if !text.trim().is_empty() {
             pieces.push(ContentObject { r#type: "text".to_owned(), text: text.to_owned() });
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::units::floor;
 use crate::reading::{Block, BlockKind, Extracted, LONGEST_HEADING, cut};
 use crate::store::{Outline, OutlineHeading};
-use crate::words::sentences;
+use crate::words::{one_line, sentences};
 
 /// The opening ends with the sentence that passes this, in characters.
 const OPENING: usize = 600;
@@ -67,7 +67,7 @@ fn opening(blocks: &[Block]) -> String {
     let mut length = 0;
     'blocks: for block in chosen {
         for sentence in sentences(start(block)).filter(|text| text.contains(char::is_alphanumeric)) {
-            let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+            let sentence = one_line(sentence);
             let more = sentence.chars().count() + 1;
             if length + more > OPENING {
                 break 'blocks;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::tokens::Tokens;
 use crate::reading::{Block, BlockKind, Extracted};
+use crate::words::{beginning, sentences as sentences_of};
 
 /// Ends of sentences that no space follows.
 const ENDS: [char; 4] = ['。', '！', '？', '｡'];
@@ -168,7 +169,7 @@ fn parts(text: &str, kind: BlockKind) -> Vec<Range<usize>> {
 fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let (mut start, mut end) = (0, 0);
-    for sentence in crate::words::sentences(text) {
+    for sentence in sentences_of(text) {
         end += sentence.len();
         if end == text.len() || starts_word(text, end) {
             found.push(&text[start..end]);
@@ -204,7 +205,7 @@ pub(super) fn starts_word(text: &str, at: usize) -> bool {
 
 /// The last place between two characters that is not after this one.
 pub(super) fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    beginning(text, at).len()
 }
 
 /// Cuts a word that is longer than a chunk, between characters.

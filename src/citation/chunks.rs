@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::frames::{Frames, Part, event};
+use super::frames::{Frames, Part, event, written};
 use super::marks::Marks;
 use super::rewrite::Rewrite;
 use super::source::{Annotation, Source, annotations};
@@ -126,7 +126,7 @@ impl Rewrite for Chunks {
 impl Answer {
     /// Reads a frame, and writes what goes before it.
     fn before(&mut self, frame: &[u8], out: &mut Vec<u8>) {
-        let Some(event) = event(frame).filter(|event| event.event == "message") else { return };
+        let Some(event) = event(frame).filter(|event| event.name == "message") else { return };
         if self.blind || event.data.is_empty() {
             return;
         }
@@ -170,8 +170,7 @@ impl Chunk<'_> {
             choices: [InsertedChoice { index, delta, finish_reason: None }],
         };
         match serde_json::to_string(&inserted) {
-            // What was copied of a value over several lines may hold their ends, which are space in JSON.
-            Ok(json) => format!("data: {}\n\n", ascii(&json).replace(['\n', '\r'], " ")),
+            Ok(json) => written(None, &ascii(&json)),
             Err(error) => {
                 tracing::error!(%error, "annotations left out");
                 String::new()

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::frames::{Frames, Part, event};
+use super::frames::{Frames, Part, event, written};
 use super::rewrite::Rewrite;
 use super::search_call::{LONGEST, SearchCall};
 use crate::json::{Object, quoted_ascii};
@@ -79,7 +79,7 @@ impl Events {
             self.out.extend_from_slice(frame);
             return;
         };
-        let named = (event.event != "message").then_some(event.event.as_str());
+        let named = (event.name != "message").then_some(event.name.as_str());
         self.event(named, object, &kind);
     }
 
@@ -188,11 +188,7 @@ impl Events {
     }
 
     fn write(&mut self, named: Option<&str>, json: &str) {
-        if let Some(name) = named {
-            self.out.extend_from_slice(format!("event: {name}\n").as_bytes());
-        }
-        // What was copied of a value over several lines may hold their ends, which are space in JSON.
-        self.out.extend_from_slice(format!("data: {}\n\n", json.replace(['\n', '\r'], " ")).as_bytes());
+        self.out.extend_from_slice(written(named, json).as_bytes());
     }
 }
 

@@ -3,11 +3,6 @@
 //! A frame is what stands up to and including an empty line. Lines end in LF, CR or CRLF, also mixed
 //! (WHATWG HTML, section 9.2.5).
 
-use std::convert::Infallible;
-
-use eventsource_stream::{Event, Eventsource};
-use futures_util::{FutureExt, StreamExt, stream};
-
 /// A frame longer than this passes on unread, as it comes.
 const LONGEST: usize = 1 << 20;
 
@@ -102,19 +97,62 @@ impl Frames {
     }
 }
 
-/// The event that a whole frame tells of, if it has data.
+/// What a whole frame tells.
+#[derive(Debug, PartialEq)]
+pub(super) struct Event {
+    /// `message` where it has no other.
+    pub name: String,
+    pub data: String,
+}
+
+/// The event that a whole frame tells of, if it has data (WHATWG HTML, section 9.2.6).
 pub(super) fn event(frame: &[u8]) -> Option<Event> {
     let text = String::from_utf8_lossy(frame);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    // The reader waits for what follows a CR: one more LF ends its waiting and says nothing.
-    let pieces = [Ok::<_, Infallible>(text), Ok("\n")];
-    stream::iter(pieces).eventsource().next().now_or_never()??.ok()
+    let (mut name, mut data) = ("", None::<String>);
+    // A CRLF gives an empty line more, which says nothing here.
+    for line in text.split(['\n', '\r']) {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match (field, &mut data) {
+            ("event", _) => name = value,
+            ("data", None) => data = Some(value.to_owned()),
+            ("data", Some(data)) => {
+                data.push('\n');
+                data.push_str(value);
+            }
+            _ => {}
+        }
+    }
+    let name = if name.is_empty() { "message" } else { name };
+    Some(Event { name: name.to_owned(), data: data? })
+}
+
+/// An event of this JSON as a frame, with a name where it has one.
+pub(super) fn written(name: Option<&str>, json: &str) -> String {
+    let name = name.map(|name| format!("event: {name}\n")).unwrap_or_default();
+    // What was copied of a value over several lines may hold their ends, which are space in JSON.
+    format!("{name}data: {}\n\n", json.replace(['\n', '\r'], " "))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::convert::Infallible;
+
+    use eventsource_stream::Eventsource;
+    use futures_util::{FutureExt, StreamExt, stream};
     use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// The first event of a stream, as a reader of whole streams has it.
+    fn first_event(text: &str) -> Option<Event> {
+        // The reader waits for what follows a CR: one more LF ends its waiting and says nothing.
+        let pieces = [Ok::<_, Infallible>(text), Ok("\n")];
+        let first = stream::iter(pieces).eventsource().next().now_or_never()??.ok()?;
+        Some(Event { name: first.event, data: first.data })
+    }
 
     /// The parts of a stream that comes in these pieces: whole frames, the bytes, and what is left.
     fn cut<'a>(mut frames: Frames, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Vec<u8>, usize) {
@@ -214,6 +252,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_frame_is_read_as_a_reader_of_streams_does(
+            lines in proptest::collection::vec(
+                (select(&["data: a", "data:b", "data:  é:", "data", "dat: x", "event: x", "event:", ": c", "id: 1"][..]), select(&["\n", "\r", "\r\n"][..])),
+                1..6,
+            ),
+            end in select(&["\n", "\r\n"][..]),
+        ) {
+            let frame: String = lines.iter().flat_map(|(line, end)| [*line, *end]).chain([end]).collect();
+            let mut frames = Vec::new();
+            Frames::default().push(frame.as_bytes(), |part| {
+                if let Part::Frame(frame) = part {
+                    frames.push(event(frame));
+                }
+            });
+            prop_assert_eq!(frames.into_iter().flatten().next(), first_event(&frame));
+        }
+
         #[test]
         fn no_byte_is_lost_and_the_cuts_do_not_matter(
             bytes in proptest::collection::vec(proptest::sample::select(&b"\r\n\r\nd:a \xef\xbb\xbf"[..]), 0..200),

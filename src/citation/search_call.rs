@@ -1,13 +1,9 @@
 //! The Responses API's shape of a grounded answer: a `file_search_call` before what the model says, and
 //! `file_citation` annotations in it.
 
-use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::events::Events;
 use super::marks::Marks;
-use super::whole::Whole;
-use super::{Kind, rewritten};
 use crate::json::{Object, ascii, quoted_ascii};
 use crate::openai::SentTools;
 use crate::prompt::Passage;
@@ -48,18 +44,6 @@ impl SearchCall {
         let results = results.map(|list| ascii(&list.to_string()));
         let files = passages.iter().map(file).collect();
         Self { id, query: query.to_owned(), results, files, tools }
-    }
-
-    /// The answer with the call in it.
-    pub fn answer(self, response: Response) -> Response {
-        match Kind::of(&response) {
-            Some(Kind::Stream) => rewritten(response, Events::new(self)),
-            Some(Kind::Whole) => rewritten(
-                response,
-                Whole::new(LONGEST, move |answer: &str| self.in_response(Object::parse(answer)?)),
-            ),
-            None => response,
-        }
     }
 
     /// The call as an element of the output.

@@ -1,13 +1,12 @@
 //! `lastro ask`: one question, the answer as it streams, then its sources.
 
-use bytes::Bytes;
-use eventsource_stream::Eventsource;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::CommandError;
 use super::connection::{Connection, checked};
+use super::events::events;
 use super::output::{print, say};
 use crate::config::Config;
 use crate::openai::read_models;
@@ -63,9 +62,7 @@ pub async fn ask(
     let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let (status, sources) = (header("x-rag-status"), header("x-rag-sources"));
     let left_out = header("x-rag-sources-left-out").and_then(|count| count.parse().ok()).unwrap_or(0);
-    let mut mark = LeadingMark::default();
-    let bytes = response.bytes_stream().map(|part| part.map(|part| mark.remove(part)));
-    let mut frames = std::pin::pin!(bytes.eventsource());
+    let mut frames = std::pin::pin!(events(response.bytes_stream()));
     let mut ended = false;
     while let Some(frame) = frames.next().await {
         let frame = frame.map_err(|e| CommandError::Refused(format!("the answer broke off: {e}")))?;
@@ -86,29 +83,6 @@ pub async fn ask(
         return Err(CommandError::Refused("the answer broke off before its end".to_owned()));
     }
     print_sources(status.as_deref(), sources.as_deref(), left_out)
-}
-
-/// A byte order mark at the beginning of a stream, in however many parts it comes: eventsource-stream 0.2.3 panics on it.
-struct LeadingMark {
-    /// What of it may come yet.
-    awaited: &'static [u8],
-}
-
-impl Default for LeadingMark {
-    fn default() -> Self {
-        Self { awaited: b"\xef\xbb\xbf" }
-    }
-}
-
-impl LeadingMark {
-    /// The next part of the stream without it.
-    fn remove(&mut self, mut part: Bytes) -> Bytes {
-        let here = part.iter().zip(self.awaited).take_while(|(found, awaited)| found == awaited).count();
-        let left = &self.awaited[here..];
-        // Something else follows: what came of the mark so far was no text either.
-        self.awaited = if here == part.len() { left } else { &[] };
-        part.split_off(here)
-    }
 }
 
 fn print_sources(status: Option<&str>, sources: Option<&str>, left_out: usize) -> Result<(), CommandError> {
@@ -177,22 +151,5 @@ mod tests {
         assert_eq!(lines(&sources, 0)[..3], expected);
         let lines = lines(&sources, 2);
         assert_eq!(lines[3..], ["and 4 passages more of these documents", "and of 2 documents more"]);
-    }
-
-    #[test]
-    fn a_leading_mark_is_removed_wherever_it_is_cut() {
-        let text = b"\xef\xbb\xbfdata: \xef\xbb\xbf.";
-        for first in 0..=text.len() {
-            for second in first..=text.len() {
-                let mut mark = LeadingMark::default();
-                let parts = [&text[..first], &text[first..second], &text[second..]];
-                let left: Vec<u8> =
-                    parts.iter().flat_map(|part| mark.remove(Bytes::from_static(part))).collect();
-                assert_eq!(left, &text[3..], "cut at {first} and {second}");
-            }
-        }
-        let mut mark = LeadingMark::default();
-        assert_eq!(mark.remove(Bytes::from_static(b"data: x")), "data: x");
-        assert_eq!(mark.remove(Bytes::from_static(b"\xef\xbb\xbf")), &b"\xef\xbb\xbf"[..]);
     }
 }

@@ -4,6 +4,7 @@
 mod ask;
 mod connection;
 mod doctor;
+mod events;
 mod healthcheck;
 mod ingest;
 mod keys;

@@ -31,7 +31,7 @@ pub async fn search(config: Config, collection: &str, query: &str, limit: usize)
             say!("    {}", place.headings.join(" > "))?;
         }
         let text: String = hit.content.iter().map(|c| c.text.as_str()).collect();
-        let mut shown: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut shown: String = crate::words::one_line(&text);
         if let Some((cut, _)) = shown.char_indices().nth(SHOWN) {
             shown.truncate(cut);
             shown.push('…');

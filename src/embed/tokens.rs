@@ -6,6 +6,7 @@ use std::path::Path;
 use tokenizers::Tokenizer;
 
 use super::error::ModelError;
+use crate::words::beginning;
 
 /// No tokenizer reads much more than this many bytes into one token on average, so a text longer
 /// than the window times this is cut before it is tokenised: the cost of an enormous text is bounded.
@@ -69,13 +70,13 @@ impl Tokens {
 
     /// The ids of `prefix` and `text` as one sequence with its special tokens, cut at the window.
     pub fn encode(&self, prefix: &str, text: &str) -> Result<Vec<u32>, tokenizers::Error> {
-        let ids = self.bare(prefix, clip(text, self.window * BYTES_PER_TOKEN))?;
+        let ids = self.bare(prefix, beginning(text, self.window * BYTES_PER_TOKEN))?;
         Ok([&self.before, &ids[..ids.len().min(self.bare_room())], &self.after].concat())
     }
 
     /// The same for a text that must not be cut.
     pub fn encode_whole(&self, prefix: &str, text: &str) -> Result<Whole, tokenizers::Error> {
-        let counted = clip(text, MOST_COUNTED);
+        let counted = beginning(text, MOST_COUNTED);
         let ids = self.bare(prefix, counted)?;
         if counted.len() == text.len() && ids.len() <= self.bare_room() {
             return Ok(Whole::Fits([&self.before, &ids[..], &self.after].concat()));
@@ -86,7 +87,7 @@ impl Tokens {
 
     /// The same for a text that is cut: its first tokens, up to `most` with the special ones, or to the window.
     pub fn encode_first(&self, prefix: &str, text: &str, most: usize) -> Result<Vec<u32>, tokenizers::Error> {
-        let ids = self.bare(prefix, clip(text, MOST_COUNTED))?;
+        let ids = self.bare(prefix, beginning(text, MOST_COUNTED))?;
         let most = most.min(self.window);
         let room = most.saturating_sub(self.before.len() + self.after.len());
         let mut ids = [&self.before, &ids[..ids.len().min(room)], &self.after].concat();
@@ -131,15 +132,6 @@ impl Tokens {
         let encoding = self.tokenizer.encode(text, false)?;
         Ok(encoding.get_offsets().iter().map(|&(start, end)| start..end).collect())
     }
-}
-
-/// The longest part of `text` from its start with at most `bytes` bytes.
-fn clip(text: &str, bytes: usize) -> &str {
-    let mut end = bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]
@@ -216,8 +208,8 @@ mod tests {
 
     #[test]
     fn an_enormous_text_is_clipped_at_a_character() {
-        assert_eq!(clip("aé", 2), "a");
-        assert_eq!(clip("aé", 3), "aé");
+        assert_eq!(beginning("aé", 2), "a");
+        assert_eq!(beginning("aé", 3), "aé");
         assert_eq!(tokens(6).encode("", &"é".repeat(5_000_000)).expect("encodes").len(), 3);
     }
 

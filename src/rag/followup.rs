@@ -10,7 +10,7 @@ mod words;
 use std::borrow::Cow;
 
 use crate::openai::{Role, Turn};
-use crate::words::is_without_spaces;
+use crate::words::{beginning, is_without_spaces, one_line};
 use words::{Word, words};
 
 /// Longer questions say what they are about, in bytes.
@@ -48,7 +48,7 @@ pub(super) fn search_text(question: &str, earlier: impl FnOnce() -> Vec<Turn>) -
         None => topic(question, &said, &exchanges),
     };
     let text = [&[question.trim().to_owned()], &found[..]].concat().join(" ");
-    text.split_whitespace().collect::<Vec<_>>().join(" ").into()
+    one_line(&text).into()
 }
 
 fn exchanges(earlier: &[Turn]) -> Vec<Exchange<'_>> {
@@ -207,12 +207,6 @@ fn shortened(text: &str) -> &str {
         let end = end(text, LONGEST_PART);
         end.split_once(' ').map_or(end, |(_, whole)| whole)
     })
-}
-
-/// At most so many bytes from a text's beginning.
-fn beginning(text: &str, most: usize) -> &str {
-    let most = (0..=most.min(text.len())).rfind(|at| text.is_char_boundary(*at));
-    &text[..most.unwrap_or_default()]
 }
 
 /// At most so many bytes before a text's end.

@@ -1,6 +1,6 @@
 //! Whether a question is about a document as a whole, which no single passage answers.
 
-use crate::words::folded;
+use crate::words::{folded, one_line};
 
 /// Phrases in lower case without accents. A word's beginning matches, so that "summar" is summary and summarize.
 const PHRASES: &[&str] = &[
@@ -77,7 +77,7 @@ pub(super) fn is_about_the_whole(question: &str) -> bool {
     }
     let folded: String =
         folded(question).map(|c| if c.is_alphanumeric() || c == ';' { c } else { ' ' }).collect();
-    let words = format!(" {}", folded.split_whitespace().collect::<Vec<_>>().join(" "));
+    let words = format!(" {}", one_line(&folded));
     PHRASES.iter().any(|phrase| words.contains(&format!(" {phrase}")))
 }
 

@@ -74,14 +74,12 @@ fn stitched<C>(
     let mut before: Option<&NewChunk> = None;
     for one in chunks {
         let chunk = chunk_of(one);
-        let repeated = before.map_or(0, |before| before.end.saturating_sub(chunk.start)) as usize;
-        // Offsets that do not fit the text would be a damaged record: then the chunk is shown whole.
-        let text = chunk.text.get(repeated..).unwrap_or(&chunk.text);
+        let text = chunk.text_after(before.map_or(0, |before| before.end));
         let continues =
             before.is_some_and(|before| before.last_page == chunk.page && before.headings == chunk.headings);
         match passages.last_mut() {
             Some(passage) if continues && passage.text.len() + text.len() <= LONGEST_STITCHED => {
-                if repeated == 0 {
+                if text.len() == chunk.text.len() {
                     passage.text.push_str("\n\n");
                 }
                 passage.text.push_str(text);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 
-use super::record::{Found, Outcome};
+use super::facts::{Found, Outcome};
 use super::route::Route;
 use super::spans::Spans;
 

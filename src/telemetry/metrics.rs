@@ -8,17 +8,15 @@ use std::time::Duration;
 use http::StatusCode;
 use parking_lot::Mutex;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
+    Encoder, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     TextEncoder,
 };
 
 use super::process;
 use super::route::Route;
-use registration::{counters, gauge, histogram, histograms, int_gauges};
+use registration::{Result, metrics};
 use standing::Gauges;
 pub use standing::{CollectionSize, Standing};
-
-type Result<T> = prometheus::Result<T>;
 
 /// Bounds in seconds.
 const WAITS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
@@ -31,19 +29,43 @@ const TOKENS: &[f64] = &[64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192
 pub const GROUNDINGS: [&str; 8] = ["none", "hit", "lexical", "dense", "empty", "no_room", "off", "error"];
 const STAGE_NAMES: [&str; 4] = ["embed", "lexical", "dense", "weave"];
 
+metrics! {
+    /// What is counted as it happens.
+    struct Counted {
+        /// Requests by status.
+        requests: IntCounterVec = "lastro_requests_total" by ["route", "status"];
+        /// Requests being answered.
+        in_flight: IntGaugeVec = "lastro_requests_in_flight" by ["route"];
+        /// From a request's arrival to the last byte of its answer.
+        duration: HistogramVec = "lastro_request_duration_seconds" by ["route"] within WAITS;
+        /// Clients who left before the end of their answer.
+        cancelled: IntCounterVec = "lastro_cancelled_requests_total" by ["route"];
+        /// From the arrival of a chat to the first frame of its answer, where that is streamed.
+        time_to_first_token: HistogramVec = "lastro_time_to_first_token_seconds" by ["grounding"] within WAITS;
+        /// Groundings of a prompt, by how they went.
+        retrievals: IntCounterVec = "lastro_retrievals_total" by ["status"];
+        /// Time of a retrieval's stages before the model is asked.
+        stages: HistogramVec = "lastro_retrieval_stage_seconds" by ["stage"] within STAGES;
+        /// Tokens of passages added to a prompt, by a careful estimate.
+        added_tokens: Histogram = "lastro_added_context_tokens" within TOKENS;
+        /// From a request that was sent to the LLM server to the head of its answer.
+        upstream: Histogram = "lastro_upstream_seconds" within WAITS;
+        /// 1, and the version that runs.
+        build: IntGaugeVec = "lastro_build_info" by ["version"];
+        /// When the process began, in Unix seconds.
+        started: Gauge = "process_start_time_seconds";
+    }
+}
+
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
+    counted: Counted,
     routes: Vec<OfRoute>,
-    time_to_first_token: HistogramVec,
-    retrievals: IntCounterVec,
-    stages: HistogramVec,
-    added_tokens: Histogram,
-    upstream: Histogram,
     standing: Mutex<Gauges>,
 }
 
+/// The metrics of one route, found without a look-up.
 struct OfRoute {
     in_flight: IntGauge,
     duration: Histogram,
@@ -53,75 +75,27 @@ struct OfRoute {
 impl Metrics {
     pub(super) fn new() -> Result<Self> {
         let registry = Registry::new();
-        let r = &registry;
-        let in_flight = int_gauges(r, "lastro_requests_in_flight", "Requests being answered.", &["route"])?;
-        let duration = histograms(
-            r,
-            "lastro_request_duration_seconds",
-            "From a request's arrival to the last byte of its answer.",
-            WAITS,
-            "route",
-        )?;
-        let cancelled = counters(
-            r,
-            "lastro_cancelled_requests_total",
-            "Clients who left before the end of their answer.",
-            &["route"],
-        )?;
+        let counted = Counted::new(&registry)?;
         let routes = Route::ALL.iter().map(|route| OfRoute {
-            in_flight: in_flight.with_label_values(&[route.name()]),
-            duration: duration.with_label_values(&[route.name()]),
-            cancelled: cancelled.with_label_values(&[route.name()]),
+            in_flight: counted.in_flight.with_label_values(&[route.name()]),
+            duration: counted.duration.with_label_values(&[route.name()]),
+            cancelled: counted.cancelled.with_label_values(&[route.name()]),
         });
         let routes = routes.collect();
-        let retrievals =
-            counters(r, "lastro_retrievals_total", "Groundings of a prompt, by how they went.", &["status"])?;
-        GROUNDINGS[1..].iter().for_each(|status| drop(retrievals.with_label_values(&[status])));
-        let stages = histograms(
-            r,
-            "lastro_retrieval_stage_seconds",
-            "Time of a retrieval's stages before the model is asked.",
-            STAGES,
-            "stage",
-        )?;
-        STAGE_NAMES.iter().for_each(|stage| drop(stages.with_label_values(&[stage])));
-        let time_to_first_token = histograms(
-            r,
-            "lastro_time_to_first_token_seconds",
-            "From the arrival of a chat to the first frame of its answer, where that is streamed.",
-            WAITS,
-            "grounding",
-        )?;
-        GROUNDINGS.iter().for_each(|name| drop(time_to_first_token.with_label_values(&[name])));
-        let build = int_gauges(r, "lastro_build_info", "1, and the version that runs.", &["version"])?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let started = gauge(r, "process_start_time_seconds", "When the process began, in Unix seconds.")?;
-        started.set(process::started());
-        Ok(Self {
-            requests: counters(r, "lastro_requests_total", "Requests by status.", &["route", "status"])?,
-            routes,
-            time_to_first_token,
-            retrievals,
-            stages,
-            added_tokens: histogram(
-                r,
-                HistogramOpts::new(
-                    "lastro_added_context_tokens",
-                    "Tokens of passages added to a prompt, by a careful estimate.",
-                )
-                .buckets(TOKENS.to_vec()),
-            )?,
-            upstream: histogram(
-                r,
-                HistogramOpts::new(
-                    "lastro_upstream_seconds",
-                    "From a request that was sent to the LLM server to the head of its answer.",
-                )
-                .buckets(WAITS.to_vec()),
-            )?,
-            standing: Mutex::new(Gauges::new(r)?),
-            registry,
-        })
+        // A label that was never counted is a 0, not a gap.
+        for name in GROUNDINGS {
+            counted.time_to_first_token.with_label_values(&[name]);
+        }
+        for status in &GROUNDINGS[1..] {
+            counted.retrievals.with_label_values(&[status]);
+        }
+        for stage in STAGE_NAMES {
+            counted.stages.with_label_values(&[stage]);
+        }
+        counted.build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        counted.started.set(process::started());
+        let standing = Mutex::new(Gauges::new(&registry)?);
+        Ok(Self { registry, counted, routes, standing })
     }
 
     pub(super) fn began(&self, route: Route) {
@@ -136,28 +110,28 @@ impl Metrics {
             of_route.cancelled.inc();
         }
         if let Some(status) = status {
-            self.requests.with_label_values(&[route.name(), label(status)]).inc();
+            self.counted.requests.with_label_values(&[route.name(), label(&status)]).inc();
         }
     }
 
     pub(super) fn first_token(&self, grounding: &'static str, after: Duration) {
-        self.time_to_first_token.with_label_values(&[grounding]).observe(after.as_secs_f64());
+        self.counted.time_to_first_token.with_label_values(&[grounding]).observe(after.as_secs_f64());
     }
 
     pub(super) fn retrieved(&self, status: &'static str) {
-        self.retrievals.with_label_values(&[status]).inc();
+        self.counted.retrievals.with_label_values(&[status]).inc();
     }
 
     pub(super) fn stage(&self, stage: &'static str, took: Duration) {
-        self.stages.with_label_values(&[stage]).observe(took.as_secs_f64());
+        self.counted.stages.with_label_values(&[stage]).observe(took.as_secs_f64());
     }
 
     pub(super) fn added_tokens(&self, tokens: u64) {
-        self.added_tokens.observe(tokens as f64);
+        self.counted.added_tokens.observe(tokens as f64);
     }
 
     pub(super) fn upstream_answered(&self, after: Duration) {
-        self.upstream.observe(after.as_secs_f64());
+        self.counted.upstream.observe(after.as_secs_f64());
     }
 
     fn of(&self, route: Route) -> &OfRoute {
@@ -180,36 +154,15 @@ impl Metrics {
 }
 
 /// Statuses that have a label of their own.
-const USUAL: [(u16, &str); 19] = [
-    (101, "101"),
-    (200, "200"),
-    (201, "201"),
-    (204, "204"),
-    (400, "400"),
-    (401, "401"),
-    (403, "403"),
-    (404, "404"),
-    (405, "405"),
-    (408, "408"),
-    (409, "409"),
-    (413, "413"),
-    (422, "422"),
-    (429, "429"),
-    (500, "500"),
-    (502, "502"),
-    (503, "503"),
-    (504, "504"),
-    (507, "507"),
-];
+const USUAL: [u16; 19] =
+    [101, 200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 502, 503, 504, 507];
 
-/// Others have their class's: the LLM server can send any.
-fn label(status: StatusCode) -> &'static str {
-    let status = status.as_u16();
-    let usual = USUAL.iter().find(|(usual, _)| *usual == status);
-    usual.map_or(
-        ["1xx", "2xx", "3xx", "4xx", "5xx"][usize::from(status / 100).clamp(1, 5) - 1],
-        |(_, label)| label,
-    )
+/// The label of a status: others than the usual ones have their class's, since the LLM server can send any.
+fn label(status: &StatusCode) -> &str {
+    match status.as_u16() {
+        usual if USUAL.contains(&usual) => status.as_str(),
+        other => ["1xx", "2xx", "3xx", "4xx", "5xx"][usize::from(other / 100).clamp(1, 5) - 1],
+    }
 }
 
 #[cfg(test)]

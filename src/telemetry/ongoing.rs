@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::record::{End, Outcome, Record};
+use super::facts::{End, Outcome};
+use super::record::Record;
+use crate::net::is_of_type;
 
 /// Lives as long as its request is worked on or its answer is sent. Dropped before the end, the client has left.
 pub struct Ongoing {
@@ -32,8 +33,7 @@ impl Ongoing {
     /// The head of the answer is known.
     pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap, id: HeaderValue) {
         (self.status, self.id) = (Some(status), Some(id));
-        let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        self.streamed = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
+        self.streamed = is_of_type(headers, "text/event-stream");
     }
 
     /// A frame of the answer goes out.

@@ -4,7 +4,7 @@
 //! (inference, retrieval and embeddings). What the model answers is not read, so its usage is not told.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, Method, Uri};
 use opentelemetry::propagation::TextMapPropagator;
@@ -15,7 +15,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use serde::Deserialize;
 
-use super::record::{Model, Retrieval, wall_clock};
+use super::facts::{End, Model, Outcome, Retrieval};
 
 /// Where spans begin.
 pub(super) struct Tracer(SdkTracer);
@@ -25,15 +25,6 @@ pub(super) struct Spans {
     tracer: SdkTracer,
     server: Context,
     chat: OnceLock<Context>,
-}
-
-/// How a request ended, for its spans.
-pub(super) struct Ended {
-    pub status: Option<u16>,
-    pub first_frame: Option<Duration>,
-    pub upstream: Option<Duration>,
-    pub whole: bool,
-    pub end: &'static str,
 }
 
 impl Tracer {
@@ -163,19 +154,19 @@ impl Spans {
         self.server.span().span_context().trace_id().to_string()
     }
 
-    /// Ends what is still open.
-    pub fn end(&self, ended: &Ended) {
+    /// Ends what is still open. `upstream` is the time that the LLM server took to answer, if it did.
+    pub fn end(&self, ended: &Outcome, upstream: Option<Duration>) {
         if let Some(chat) = self.chat.get() {
             let chat = chat.span();
             let seconds = |took: Duration| took.as_secs_f64();
             if let Some(first) = ended.first_frame {
                 chat.set_attribute(KeyValue::new("gen_ai.response.time_to_first_chunk", seconds(first)));
             }
-            if let Some(upstream) = ended.upstream {
+            if let Some(upstream) = upstream {
                 chat.set_attribute(KeyValue::new("lastro.upstream.seconds", seconds(upstream)));
             }
             // For whoever asks, every status from 400 is an error; for the server only its own are.
-            match ended.error(400) {
+            match error(ended, 400) {
                 Some(error) => fail(&chat, &error),
                 None => chat.set_status(Status::Unset),
             }
@@ -183,9 +174,9 @@ impl Spans {
         }
         let server = self.server.span();
         if let Some(status) = ended.status {
-            server.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
+            server.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
         }
-        if let Some(error) = ended.error(500) {
+        if let Some(error) = error(ended, 500) {
             fail(&server, &error);
         }
         server.end();
@@ -207,17 +198,21 @@ fn named(stage: &'static str, model: Option<&str>) -> (String, Vec<KeyValue>) {
     }
 }
 
-impl Ended {
-    fn error(&self, from: u16) -> Option<String> {
-        match self.status {
-            Some(status) if status >= from => Some(status.to_string()),
-            _ if !self.whole => Some(self.end.to_owned()),
-            _ => None,
-        }
+/// What went wrong with a request, where statuses from `from` on are errors.
+fn error(ended: &Outcome, from: u16) -> Option<String> {
+    match ended.status {
+        Some(status) if status.as_u16() >= from => Some(status.as_str().to_owned()),
+        _ if ended.end != End::Whole => Some(ended.end.name().to_owned()),
+        _ => None,
     }
 }
 
 fn fail(span: &opentelemetry::trace::SpanRef<'_>, error: &str) {
     span.set_attribute(KeyValue::new("error.type", error.to_owned()));
     span.set_status(Status::error(error.to_owned()));
+}
+
+/// When something began that happened so long ago.
+fn wall_clock(began: Instant) -> SystemTime {
+    SystemTime::now().checked_sub(began.elapsed()).unwrap_or(SystemTime::UNIX_EPOCH)
 }

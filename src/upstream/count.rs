@@ -55,7 +55,7 @@ impl Upstream {
             if !response.status().is_success() {
                 return None;
             }
-            self.read(response).await.ok()
+            self.read_whole(response.into_body()).await.ok()
         };
         let Ok(answer) = tokio::time::timeout(COUNT_PATIENCE, call).await else {
             tracing::warn!(pause = ?COUNT_PAUSE, "/tokenize is late: tokens are estimated for a while");

@@ -7,6 +7,7 @@
 mod answer;
 mod connection;
 mod count;
+mod error;
 mod failures;
 mod models;
 mod path;
@@ -23,12 +24,14 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, UPGRADE, VIA};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{Either, Full};
+use http_body::Body;
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 
 pub use answer::AnswerBody;
 pub use connection::{BodyError, Payload};
+pub use error::UpstreamError;
 pub use failures::Failures;
 pub use models::{Model, Models, ReadModels};
 
@@ -39,6 +42,8 @@ use crate::net::{io_kind, root_cause};
 
 /// The protocol of the requests that come here.
 const PROTOCOL: &str = "1.1";
+/// What is read to its end here is never larger.
+const LARGEST_ANSWER: usize = 16 << 20;
 
 /// Where upstream is and how it is spoken to.
 #[derive(Clone, Debug)]
@@ -61,54 +66,6 @@ pub struct UpstreamSettings {
     pub keep_alive: Duration,
     /// Idle connections at most.
     pub most_idle: usize,
-}
-
-/// Why upstream gave no answer, or no whole one.
-#[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
-    /// An address that nothing can be sent to.
-    #[error("{base} cannot be used: {cause}")]
-    Address { base: String, cause: String },
-    /// No connection.
-    #[error("cannot reach the LLM server at {base}: {cause}")]
-    Unreachable { base: String, cause: String },
-    /// No connection in time.
-    #[error("no connection to the LLM server at {base} within {after:?}")]
-    ConnectTimeout { base: String, after: Duration },
-    /// Connected, but the answer did not come, or broke off.
-    #[error("the LLM server at {base} broke off: {cause}")]
-    Broken { base: String, cause: String },
-    /// No head of an answer in time.
-    #[error("the LLM server at {base} did not answer within {after:?}")]
-    HeaderTimeout { base: String, after: Duration },
-    /// The answer began and went silent.
-    #[error("the LLM server at {base} was silent for {after:?} in the middle of an answer")]
-    IdleTimeout { base: String, after: Duration },
-    /// It changed the protocol although nobody asked it to.
-    #[error("the LLM server at {base} changed to another protocol without being asked")]
-    Switched { base: String },
-    /// The client's body broke off, or took too long ([`io::ErrorKind::TimedOut`]).
-    #[error("the request's body broke off: {0}")]
-    Body(io::Error),
-    /// The path would leave `/v1`, where the LLM server may be controlled.
-    #[error("the path {0} leads out of /v1")]
-    Path(String),
-    /// Not what an OpenAI-compatible server answers.
-    #[error("{base}/models does not answer like an OpenAI-compatible server (status {status})")]
-    NotModels { base: String, status: u16 },
-    /// A list of models that is told only to whoever has a key.
-    #[error("{base}/models asks for a key, or refuses the one that it was sent (status {status})")]
-    Refused { base: String, status: u16 },
-    /// No list of models now: that says nothing about the models.
-    #[error("{base}/models answers with status {status}")]
-    NoList { base: String, status: u16 },
-}
-
-impl UpstreamError {
-    /// Whether another key might help.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. })
-    }
 }
 
 /// The LLM server.
@@ -268,6 +225,22 @@ impl Upstream {
     /// A protocol that nobody asked for.
     pub fn switched(&self) -> UpstreamError {
         UpstreamError::Switched { base: self.base.to_string() }
+    }
+
+    /// Reads an answer's body to its end: a list of models, a count, a word.
+    pub async fn read_whole<B>(&self, body: B) -> Result<Bytes, UpstreamError>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        match Limited::new(body, LARGEST_ANSWER).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let cause = format!("answer of more than {LARGEST_ANSWER} bytes");
+                Err(UpstreamError::Broken { base: self.base.to_string(), cause })
+            }
+            Err(error) => Err(self.broken(&*error)),
+        }
     }
 
     /// An answer whose body broke off while it was read.

@@ -11,13 +11,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
-use super::{AnswerBody, Upstream, UpstreamError, full};
-use crate::net::root_cause;
+use super::{Upstream, UpstreamError, full};
 
 /// What upstream told is believed for so long; a stale list is used while a fresh one is fetched.
 const MODELS_FRESH: Duration = Duration::from_secs(60);
@@ -33,8 +31,6 @@ const PAUSE: Duration = Duration::from_secs(2);
 const MOST_ASKERS: usize = 1_000;
 /// Models remembered of what several clients were told.
 const MOST_MODELS: usize = 10_000;
-/// Larger answers are no model list and no token count.
-const LARGEST_ANSWER: usize = 16 << 20;
 
 /// A model of upstream's and its window in tokens, where upstream tells it.
 pub type Model = (String, Option<u64>);
@@ -266,7 +262,7 @@ impl Upstream {
             status if status.is_success() => {}
             status => return Err(UpstreamError::NoList { base, status: status.as_u16() }),
         }
-        let body = self.read(response).await?;
+        let body = self.read_whole(response.into_body()).await?;
         let not_models = UpstreamError::NotModels { base, status: status.as_u16() };
         (self.read_models)(&body).filter(|_| status.is_success()).ok_or(not_models)
     }
@@ -285,19 +281,6 @@ impl Upstream {
         let models = Arc::new(models);
         told.list = Some((models.clone(), Instant::now()));
         models
-    }
-
-    pub(super) async fn read(&self, response: Response<AnswerBody>) -> Result<Bytes, UpstreamError> {
-        match Limited::new(response.into_body(), LARGEST_ANSWER).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) => {
-                let cause = match error.is::<LengthLimitError>() {
-                    true => format!("answer of more than {LARGEST_ANSWER} bytes"),
-                    false => root_cause(&*error),
-                };
-                Err(UpstreamError::Broken { base: self.base.to_string(), cause })
-            }
-        }
     }
 }
 

@@ -12,6 +12,17 @@ pub fn folded(text: &str) -> impl Iterator<Item = char> {
     text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase)
 }
 
+/// A text on one line, with one space in place of each run of them.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of a text: as many whole characters as these bytes hold.
+pub fn beginning(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rfind(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or_default()]
+}
+
 /// Tells whether a character is of a script that is written without spaces: Thai, Lao, Burmese, Khmer, Chinese,
 /// Japanese. What looks like one word may be a whole sentence.
 pub fn is_without_spaces(c: char) -> bool {
@@ -23,6 +34,14 @@ pub fn is_without_spaces(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_beginning_has_whole_characters() {
+        for (bytes, expected) in [(0, ""), (1, ""), (2, "é"), (3, "éa"), (9, "éa")] {
+            assert_eq!(beginning("éa", bytes), expected);
+        }
+        assert_eq!(one_line(" a\t b\r\n\nc "), "a b c");
+    }
 
     #[test]
     fn accents_are_folded_and_letters_of_their_own_stay() {

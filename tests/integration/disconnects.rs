@@ -2,7 +2,7 @@
 
 use super::world::property::Dice;
 use super::world::upstream::{EVENTS, LAST_CHUNK, chunk, json_answer};
-use super::world::{Piece, Request, World, eventually, question_body};
+use super::world::{Piece, Request, World, admitted, eventually, question_body};
 
 const PLACES: usize = 4;
 const TARGETS: [&str; 3] = ["/v1/chat/completions", "/c/manual/v1/chat/completions", "/v1/completions"];
@@ -59,11 +59,7 @@ async fn has_all_places(world: &World) {
     let mut streams = Vec::new();
     for n in 0..PLACES {
         let request = Request::new("POST", TARGETS[n % 3]).json(question_body("Is the valve closed?"));
-        let mut stream = eventually(|| async {
-            let stream = request.send(world.address).await;
-            (stream.status == 200).then_some(stream)
-        })
-        .await;
+        let mut stream = admitted(&request, world.address).await;
         assert_eq!(stream.exactly(3).await, b"one");
         streams.push(stream);
     }

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::models::{model_folder, with_model};
 use super::world::client::Request;
-use super::world::model::write_model;
+use super::world::model::{HeldBack, give_model, model_folder, with_model};
 use super::world::{Reply, World};
 
 const TARGETS: [&str; 2] = ["/v1/embeddings", "/c/manual/v1/embeddings"];
@@ -12,9 +11,8 @@ const TARGETS: [&str; 2] = ["/v1/embeddings", "/c/manual/v1/embeddings"];
 /// A server with the tiny model, which reads 64 tokens at most, and a collection.
 async fn world(options: &str, model_settings: Value) -> World {
     let mut world = World::prepared("").await;
-    write_model(&model_folder(&world));
+    let options = format!("{}\n{options}", give_model(&world));
     std::fs::write(model_folder(&world).join("lastro.json"), model_settings.to_string()).expect("writes");
-    let options = format!("{}\n{options}", with_model(&world));
     world.run_with(&options).await;
     world.ready().await;
     world.upload("manual", &[("valve.txt", "The valve is closed at noon.")]).await;
@@ -217,14 +215,8 @@ async fn our_model_is_listed_and_comes_before_upstreams_of_its_name() {
 #[tokio::test]
 async fn a_model_that_is_loading_says_when_to_come_back() {
     let mut world = World::prepared("").await;
-    write_model(&model_folder(&world));
-    // A pipe is read to its end when somebody has written to it: so long the model is loading.
-    let tokenizer = model_folder(&world).join("tokenizer.json");
-    let json = std::fs::read(&tokenizer).expect("reads");
-    std::fs::remove_file(&tokenizer).expect("removes");
-    let made = std::process::Command::new("mkfifo").arg(&tokenizer).status().expect("mkfifo runs");
-    assert!(made.success());
-    let options = with_model(&world);
+    let options = give_model(&world);
+    let tokenizer = HeldBack::new(model_folder(&world).join("tokenizer.json"));
     world.run_with(&options).await;
     let loading = ask(&world, "/v1/embeddings", json!({"input": "cats"})).await;
     let message = loading.error(503, "model_loading");
@@ -233,10 +225,7 @@ async fn a_model_that_is_loading_says_when_to_come_back() {
     ask(&world, "/v1/embeddings", json!({"input": ""})).await.error(400, "invalid_value");
     let listed = world.get("/v1/models").await.text();
     assert!(listed.contains("tiny-model"), "{listed}");
-    tokio::task::spawn_blocking(move || std::fs::write(tokenizer, json))
-        .await
-        .expect("runs")
-        .expect("writes");
+    tokenizer.write();
     world.ready().await;
     vectors(&ask(&world, "/v1/embeddings", json!({"input": "cats"})).await);
 }

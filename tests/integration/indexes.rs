@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::params;
 
-use super::models::{model_folder, with_model};
-use super::world::model::write_model;
+use super::world::model::with_two_documents;
 use super::world::{Request, World, eventually};
 
 /// The folder of a world's only collection.
@@ -94,12 +93,7 @@ async fn a_client_that_leaves_during_a_delete_leaves_an_index_that_follows() {
 
 #[tokio::test]
 async fn meaning_answers_while_words_cannot_be_searched() {
-    let mut world = World::start("").await;
-    write_model(&model_folder(&world));
-    let options = with_model(&world);
-    world.restart(&options).await;
-    world.upload("manual", &[("dogs.txt", "Dogs run in the park."), ("cats.txt", "Cats sat on mats.")]).await;
-    world.stop().await;
+    let (mut world, options) = with_two_documents().await;
     // No index can be opened there, and none can be built.
     let folder = indexes(&world);
     fs::remove_dir_all(&folder).expect("removed");

@@ -14,8 +14,7 @@ use lastro::store::{Job, OnConflict, Stage};
 use serde_json::{Value, json};
 
 use super::folders::settled;
-use super::models::{model_folder, with_model};
-use super::world::model::{write_model, write_model_without};
+use super::world::model::{HeldBack, give_model, model_folder, with_model, write_model, write_model_without};
 use super::world::{Request, World, eventually, form};
 
 /// Nothing is tried for long, and nobody waits for it.
@@ -347,8 +346,7 @@ async fn deaths_while_embedding_leave_the_document_to_its_words_and_the_vectors_
         app.store().commit_chunks(job.document.key, read, Default::default()).await.expect("chunks");
     }
     dies_at_work(&world, 3).await;
-    write_model(&model_folder(&world));
-    world.run_with(&with_model(&world)).await;
+    world.run_with(&give_model(&world)).await;
     // By words at once, and by meaning once the pause is over.
     let done = until(&world, "manual", "a.txt", |d| d["status"] == "completed").await;
     assert_eq!(done["chunks"], 1, "{done}");
@@ -360,14 +358,9 @@ async fn deaths_while_embedding_leave_the_document_to_its_words_and_the_vectors_
 async fn a_model_that_is_still_loading_counts_against_no_document() {
     let mut world = World::prepared("").await;
     submitted(&*world.open().await, "a.txt", "The dogs run in the park.").await;
-    write_model(&model_folder(&world));
-    // A pipe is read to its end when somebody has written to it: so long the model is loading.
-    let settings = model_folder(&world).join("config.json");
-    let written = fs::read(&settings).expect("the settings");
-    fs::remove_file(&settings).expect("they are removed");
-    let made = std::process::Command::new("mkfifo").arg(&settings).status().expect("a pipe");
-    assert!(made.success());
-    world.run_with(&with_model(&world)).await;
+    let options = give_model(&world);
+    let settings = HeldBack::new(model_folder(&world).join("config.json"));
+    world.run_with(&options).await;
     // A job that could be taken would be by now.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(world.get("/ready").await.json()["embedding"]["status"], "loading");
@@ -376,8 +369,7 @@ async fn a_model_that_is_still_loading_counts_against_no_document() {
         database.query_row("SELECT attempts FROM jobs", [], |row| row.get(0)).expect("the job");
     // What a kill would leave behind.
     assert_eq!(attempts, 0);
-    // A thread of its own: it waits for whoever reads.
-    std::thread::spawn(move || fs::write(settings, written).expect("the settings are written"));
+    settings.write();
     until(&world, "manual", "a.txt", |d| d["status"] == "completed").await;
 }
 

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::models::{model_folder, with_model};
-use super::world::model::write_model;
+use super::world::model::give_model;
 use super::world::upstream::json_answer;
 use super::world::{Request, World};
 
@@ -11,8 +10,7 @@ const LIST: &str = r#"{"object":"list","data":[{"id":"org/qwen","object":"model"
 
 async fn world() -> World {
     let mut world = World::prepared("").await;
-    write_model(&model_folder(&world));
-    let options = with_model(&world);
+    let options = give_model(&world);
     world.run_with(&options).await;
     world.ready().await;
     world.upstream.models(LIST);

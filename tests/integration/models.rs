@@ -1,17 +1,7 @@
 //! The embedding model: search by words until it is there, by meaning from then on, by words where it is broken.
 
-use std::path::PathBuf;
-
-use super::world::model::write_model;
+use super::world::model::{HeldBack, give_model, model_folder, with_two_documents};
 use super::world::{Reply, World, eventually};
-
-pub fn model_folder(world: &World) -> PathBuf {
-    world.data().with_file_name("tiny-model")
-}
-
-pub fn with_model(world: &World) -> String {
-    format!("device = \"cpu\"\nembedding_model = {:?}", model_folder(world))
-}
 
 /// A question that passages are searched for.
 async fn ask(world: &World) -> Reply {
@@ -20,18 +10,8 @@ async fn ask(world: &World) -> Reply {
 
 #[tokio::test]
 async fn words_answer_from_the_start_and_meaning_joins_without_a_restart() {
-    let mut world = World::start("").await;
-    write_model(&model_folder(&world));
-    let options = with_model(&world);
-    world.restart(&options).await;
-    world.upload("manual", &[("dogs.txt", "Dogs run in the park."), ("cats.txt", "Cats sat on mats.")]).await;
-    world.stop().await;
-    // From now on the model's settings are a pipe: it is not loaded before somebody writes into that.
-    let settings = model_folder(&world).join("config.json");
-    let written = std::fs::read(&settings).expect("the settings");
-    std::fs::remove_file(&settings).expect("they are removed");
-    let made = std::process::Command::new("mkfifo").arg(&settings).status().expect("a pipe");
-    assert!(made.success());
+    let (mut world, _) = with_two_documents().await;
+    let settings = HeldBack::new(model_folder(&world).join("config.json"));
     world.run().await;
     let reply = ask(&world).await;
     assert_eq!((reply.header("x-rag-status"), reply.header("x-rag-hits")), (Some("lexical"), Some("1")));
@@ -39,8 +19,7 @@ async fn words_answer_from_the_start_and_meaning_joins_without_a_restart() {
     assert!(timing.contains("lexical;dur=") && !timing.contains("dense;dur="), "{timing}");
     assert_eq!(world.get("/ready").await.json()["embedding"]["status"], "loading");
 
-    // A thread of its own: it waits for whoever reads.
-    std::thread::spawn(move || std::fs::write(settings, written).expect("the settings are written"));
+    settings.write();
     let reply = eventually(|| async {
         Some(ask(&world).await).filter(|reply| reply.header("x-rag-status") == Some("hit"))
     })
@@ -55,8 +34,7 @@ async fn documents_from_before_the_model_are_found_by_meaning() {
     world.upload("manual", &[("dogs.txt", "Dogs run in the park."), ("cats.txt", "Cats sat on mats.")]).await;
     let reply = ask(&world).await;
     assert_eq!((reply.header("x-rag-status"), reply.header("x-rag-hits")), (Some("lexical"), Some("1")));
-    write_model(&model_folder(&world));
-    let options = with_model(&world);
+    let options = give_model(&world);
     world.restart(&options).await;
     let embedding = world.ready().await["embedding"].clone();
     assert_eq!(
@@ -96,9 +74,8 @@ async fn documents_from_before_the_model_are_found_by_meaning() {
 async fn a_model_that_cannot_be_loaded_is_named_and_words_answer() {
     for missing in ["config.json", "tokenizer.json", "model.safetensors"] {
         let mut world = World::prepared("").await;
-        write_model(&model_folder(&world));
+        let options = give_model(&world);
         std::fs::remove_file(model_folder(&world).join(missing)).expect("the file is removed");
-        let options = with_model(&world);
         world.run_with(&options).await;
         let embedding = world.ready().await["embedding"].clone();
         assert_eq!(embedding["status"], "failed");

@@ -6,7 +6,7 @@ use lastro::config::Config;
 use serde_json::json;
 
 use super::world::upstream::chunk;
-use super::world::{Request, World, eventually, form, within};
+use super::world::{Request, Response, World, eventually, form, within};
 
 const HEAD: &[u8] = b"--limit\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n";
 const MIB: usize = 1 << 20;
@@ -23,6 +23,16 @@ async fn nothing_stays(world: &World) {
 
 fn upload(target: &str, key: &str) -> Request {
     Request::new("POST", target).header("Content-Type", "multipart/form-data; boundary=limit").key(key)
+}
+
+/// Sends many times what a key or a collection may hold here, until nobody takes it any more.
+async fn sends_too_much(world: &World, sending: &mut Response) {
+    for _ in 0..200 {
+        if sending.try_write(&chunk(&[b'x'; 100_000])).await.is_err() {
+            break;
+        }
+        assert!(staged(world).1 <= MIB as u64, "more is on the disk than may be held");
+    }
 }
 
 /// A key that may hold a MiB and three documents, and its collection.
@@ -77,13 +87,7 @@ async fn an_upload_of_unknown_length_is_refused_as_soon_as_it_is_too_much() {
     for target in ["/v1/vector_stores/manual/documents", "/v1/files"] {
         let mut sending = upload(target, &key).chunked().open(world.address).await;
         sending.write(&chunk(HEAD)).await;
-        // Many times what it may hold.
-        for _ in 0..200 {
-            if sending.try_write(&chunk(&[b'x'; 100_000])).await.is_err() {
-                break;
-            }
-            assert!(staged(&world).1 <= MIB as u64, "more is on the disk than may be held");
-        }
+        sends_too_much(&world, &mut sending).await;
         nothing_stays(&world).await;
         let file: &[(&str, &str, &[u8])] = &[("purpose", "", b"assistants"), ("file", "b.txt", &[b'b'; MIB])];
         let reply = world.ask(form(target, file).key(&key)).await;
@@ -104,12 +108,7 @@ async fn an_upload_that_makes_its_collection_is_refused_as_early() {
     assert_eq!(staged(&world).0, 0);
     let mut sending = upload(target, key).chunked().open(world.address).await;
     sending.write(&chunk(HEAD)).await;
-    for _ in 0..200 {
-        if sending.try_write(&chunk(&[b'x'; 100_000])).await.is_err() {
-            break;
-        }
-        assert!(staged(&world).1 <= MIB as u64, "more is on the disk than may be held");
-    }
+    sends_too_much(&world, &mut sending).await;
     nothing_stays(&world).await;
     let message = world
         .ask(form_of(key, "new", &[("1.txt", b"one"), ("2.txt", b"two"), ("3.txt", b"three")]))

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::world::client::{find, parse_head};
+#[path = "../fixtures/recordings/parts.rs"]
+mod parts;
+
+use super::world::client::parse_head;
 use super::world::{Broken, Piece, Request, World};
+use parts::{is_chunked, parts};
 
 /// What an LLM server was asked and what it answered, recorded on the wire.
 struct Recording {
@@ -40,23 +44,9 @@ fn read(path: &Path) -> Recording {
     let (line, body) = request.split_once("\n\n").expect("a line, an empty one, a body");
     let (method, url) = line.split_once(' ').expect("method and address");
     let response = std::fs::read(path).expect("a response");
-    let end = find(&response, b"\r\n\r\n").expect("a head") + 4;
-    let (head, mut rest) = response.split_at(end);
-    let chunked = String::from_utf8_lossy(head).to_ascii_lowercase().contains("transfer-encoding: chunked");
-    let mut frames = vec![rest.to_vec()];
-    if chunked {
-        frames.clear();
-        loop {
-            let line = find(rest, b"\r\n").expect("a chunk size");
-            let size = std::str::from_utf8(&rest[..line]).expect("a chunk size");
-            let size = usize::from_str_radix(size, 16).expect("a chunk size");
-            if size == 0 {
-                break;
-            }
-            frames.push(rest[line + 2..][..size].to_vec());
-            rest = &rest[line + 2 + size + 2..];
-        }
-    }
+    let (head, chunks) = parts(&response);
+    let chunked = is_chunked(head);
+    let frames = chunks.into_iter().map(<[u8]>::to_vec).collect();
     Recording {
         name: path.display().to_string(),
         method: method.to_owned(),

@@ -7,8 +7,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use prost::Message;
 
-use super::models::{model_folder, with_model};
-use super::world::model::write_model;
+use super::world::model::give_model;
 use super::world::upstream::json_answer;
 use super::world::{Upstream, World, long_document, question_body};
 
@@ -143,8 +142,7 @@ async fn a_search_by_meaning_shows_the_model_that_embedded_the_question() {
     let collector = Upstream::start().await;
     collector.play(json_answer("200 OK", ""));
     let mut world = World::prepared("").await;
-    write_model(&model_folder(&world));
-    let options = format!("otlp_endpoint = \"http://{}\"\n{}", collector.address, with_model(&world));
+    let options = format!("otlp_endpoint = \"http://{}\"\n{}", collector.address, give_model(&world));
     world.run_with(&options).await;
     world.ready().await;
     world.upload("manual", &[("valve.txt", "The valve is closed at noon.")]).await;

@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use client::{Broken, Reply, Request};
+pub use client::{Broken, Reply, Request, Response};
 pub use upstream::{Piece, Upstream};
 
 /// What a busy machine may need. A test that passes never waits this long.
@@ -55,6 +55,15 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) 
             }
         }
     })
+}
+
+/// The answer to a request, as soon as there is room for it.
+pub async fn admitted(request: &Request, address: SocketAddr) -> Response {
+    eventually(|| async {
+        let response = request.send(address).await;
+        (response.status == 200).then_some(response)
+    })
+    .await
 }
 
 /// The world of one test.

@@ -79,7 +79,7 @@ impl Report {
 
     fn add(&mut self, mut finding: Finding) {
         // Some libraries' errors have several.
-        finding.message = finding.message.split_whitespace().collect::<Vec<_>>().join(" ");
+        finding.message = crate::words::one_line(&finding.message);
         if !self.json {
             self.print(format_args!("{finding}\n"));
         }

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::TryStreamExt;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::report::Report;
+use crate::commands::events::events;
 use crate::config::Config;
+use crate::net::is_of_type;
 use crate::openai;
+use crate::prompt::UNKNOWN_WINDOW;
 use crate::upstream::{Model, Upstream, UpstreamError, full};
 
 /// A list of models comes sooner than this, where all is well.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For one token. A server may have to load the model first.
 const ASK_PATIENCE: Duration = Duration::from_secs(120);
-/// Assumed where nobody tells; see `prompt`.
-const UNKNOWN_WINDOW: u64 = 4_096;
 /// Under this, passages are few and short.
 const SMALL_WINDOW: u64 = 2_048;
 /// Names shown.
@@ -82,14 +85,12 @@ pub async fn check(config: &Config, ask: bool, report: &mut Report) {
     }
 }
 
-async fn get_models(upstream: &Upstream) -> Result<(StatusCode, Vec<u8>), UpstreamError> {
+async fn get_models(upstream: &Upstream) -> Result<(StatusCode, Bytes), UpstreamError> {
     let call = async {
         let response =
             upstream.send(Method::GET, "/models", HeaderMap::new(), full(Default::default())).await?;
         let status = response.status();
-        let body = http_body_util::Limited::new(response.into_body(), 16 << 20).collect().await;
-        let body = body.map_err(|error| upstream.broken(&*error))?;
-        Ok((status, body.to_bytes().to_vec()))
+        Ok((status, upstream.read_whole(response.into_body()).await?))
     };
     let late = UpstreamError::HeaderTimeout { base: upstream.base().to_owned(), after: PATIENCE };
     tokio::time::timeout(PATIENCE, call).await.unwrap_or(Err(late))
@@ -246,16 +247,14 @@ async fn ask(upstream: &Upstream, model: &str) -> Result<(), String> {
     let sent = upstream.send(Method::POST, "/chat/completions", headers, full(body.to_string().into())).await;
     let response = sent.map_err(|error| error.to_string())?;
     let status = response.status();
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let events = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-    let body = http_body_util::Limited::new(response.into_body(), 1 << 20).collect().await;
-    let body = body.map_err(|error| upstream.broken(&*error).to_string())?.to_bytes();
-    match (status.is_success(), events) {
-        (false, _) => Err(format!("status {status}")),
-        (true, false) => Err("it was asked for a stream and sent none".to_owned()),
-        (true, true) if !body.windows(5).any(|window| window == b"data:") => {
-            Err("the stream holds nothing".to_owned())
-        }
-        (true, true) => Ok(()),
+    if !status.is_success() {
+        return Err(format!("status {status}"));
     }
+    if !is_of_type(response.headers(), "text/event-stream") {
+        return Err("it was asked for a stream and sent none".to_owned());
+    }
+    let events = events(response.into_body().into_data_stream());
+    let told =
+        events.try_fold(0_u64, async |told, _| Ok(told + 1)).await.map_err(|error| error.to_string())?;
+    if told == 0 { Err("the stream holds nothing".to_owned()) } else { Ok(()) }
 }

@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
             "td" | "th" if self.in_cell => {
                 self.in_cell = false;
                 let cell = std::mem::take(&mut self.text);
-                self.cells.push(cell.split_whitespace().collect::<Vec<_>>().join(" "));
+                self.cells.push(crate::words::one_line(&cell));
             }
             "tr" if self.in_data_table() => self.end_row(),
             "table" => {

@@ -58,9 +58,7 @@ fn block(element: &unpdf::Block, page: u32) -> Option<Block> {
         }
         unpdf::Block::Table(table) => {
             let row = |row: &unpdf::TableRow| {
-                let cell = |cell: &unpdf::TableCell| {
-                    cell.plain_text().split_whitespace().collect::<Vec<_>>().join(" ")
-                };
+                let cell = |cell: &unpdf::TableCell| crate::words::one_line(&cell.plain_text());
                 row.cells.iter().map(cell).collect::<Vec<_>>().join(" | ")
             };
             (BlockKind::Table, table.rows.iter().map(row).collect::<Vec<_>>().join("\n"))

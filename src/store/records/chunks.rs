@@ -18,6 +18,15 @@ pub struct NewChunk {
     pub tokens: u32,
 }
 
+impl NewChunk {
+    /// The text behind this offset of the document: what a chunk before it, which ends there, does not hold already.
+    pub fn text_after(&self, end: u64) -> &str {
+        let repeated = end.saturating_sub(self.start);
+        // Offsets that do not fit the text would be a damaged record: then all of it is new.
+        usize::try_from(repeated).ok().and_then(|at| self.text.get(at..)).unwrap_or(&self.text)
+    }
+}
+
 /// A chunk as it is stored, with what a reader needs of its document.
 #[derive(Clone, Debug)]
 pub struct ChunkRecord {

@@ -1,59 +1,99 @@
-//! Metrics made and registered in one step.
+//! Metrics as a table: one row names a metric, says its kind, its labels and its bounds, and explains it.
 
+use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Counter, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry,
 };
 
-use super::Result;
+pub(super) type Result<T> = prometheus::Result<T>;
 
-pub(super) fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec> {
-    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(counters.clone()))?;
-    Ok(counters)
+/// Makes a struct of metrics, and `new`, which registers them. The comment of a field is the metric's help.
+macro_rules! metrics {
+    (
+        $(#[$about:meta])*
+        $seen:vis struct $name:ident {
+            $(
+                #[doc = $help:literal]
+                $field:ident: $kind:ty = $metric:literal $(by [$($label:literal),+])? $(within $bounds:ident)?;
+            )+
+        }
+    ) => {
+        $(#[$about])*
+        $seen struct $name {
+            $(#[doc = $help] $field: $kind,)+
+        }
+
+        impl $name {
+            $seen fn new(registry: &prometheus::Registry) -> $crate::telemetry::metrics::registration::Result<Self> {
+                use $crate::telemetry::metrics::registration::{Row, registered};
+                Ok(Self {
+                    $($field: registered(registry, &Row {
+                        name: $metric,
+                        help: $help.trim_ascii(),
+                        labels: &[$($($label),+)?],
+                        bounds: [$($bounds,)? &[] as &[f64]][0],
+                    })?,)+
+                })
+            }
+        }
+    };
+}
+pub(super) use metrics;
+
+/// What a row says of a metric.
+pub(super) struct Row<'a> {
+    pub name: &'a str,
+    pub help: &'a str,
+    pub labels: &'a [&'a str],
+    /// Of a histogram's buckets.
+    pub bounds: &'a [f64],
 }
 
-pub(super) fn int_gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntGaugeVec> {
-    let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(gauges.clone()))?;
-    Ok(gauges)
+impl From<&Row<'_>> for Opts {
+    fn from(row: &Row<'_>) -> Self {
+        Self::new(row.name, row.help)
+    }
 }
 
-pub(super) fn int_gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge> {
-    let gauge = IntGauge::new(name, help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
+impl From<&Row<'_>> for HistogramOpts {
+    fn from(row: &Row<'_>) -> Self {
+        Self::new(row.name, row.help).buckets(row.bounds.to_vec())
+    }
 }
 
-pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> Result<Gauge> {
-    let gauge = Gauge::new(name, help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
+/// A kind of metric.
+pub(super) trait Metric: Collector + Clone + 'static {
+    fn of(row: &Row<'_>) -> Result<Self>;
 }
 
-pub(super) fn histogram(registry: &Registry, options: HistogramOpts) -> Result<Histogram> {
-    let histogram = Histogram::with_opts(options)?;
-    registry.register(Box::new(histogram.clone()))?;
-    Ok(histogram)
+/// Makes a metric and registers it.
+pub(super) fn registered<M: Metric>(registry: &Registry, row: &Row<'_>) -> Result<M> {
+    let metric = M::of(row)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
 }
 
-pub(super) fn histograms(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    bounds: &[f64],
-    label: &str,
-) -> Result<HistogramVec> {
-    let histograms = HistogramVec::new(HistogramOpts::new(name, help).buckets(bounds.to_vec()), &[label])?;
-    registry.register(Box::new(histograms.clone()))?;
-    Ok(histograms)
+macro_rules! kinds {
+    ($($one:ty: $make_one:path,)+; $($labelled:ty,)+) => {
+        $(impl Metric for $one {
+            fn of(row: &Row<'_>) -> Result<Self> {
+                $make_one(row.into())
+            }
+        })+
+        $(impl Metric for $labelled {
+            fn of(row: &Row<'_>) -> Result<Self> {
+                Self::new(row.into(), row.labels)
+            }
+        })+
+    };
+}
+
+kinds! {
+    Counter: Counter::with_opts,
+    Gauge: Gauge::with_opts,
+    Histogram: Histogram::with_opts,
+    IntCounter: IntCounter::with_opts,
+    IntGauge: IntGauge::with_opts,;
+    HistogramVec, IntCounterVec, IntGaugeVec,
 }

@@ -1,10 +1,10 @@
 //! What is looked up at a scrape.
 
-use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::super::log;
-use super::registration::{counters, gauge, int_gauge, int_gauges};
-use super::{Result, process};
+use super::process;
+use super::registration::metrics;
 
 /// Collections that are shown by themselves.
 const MOST_COLLECTIONS: usize = 50;
@@ -39,81 +39,43 @@ pub struct CollectionSize {
     pub bytes: u64,
 }
 
-/// The metrics of all that.
-pub(super) struct Gauges {
-    upstream_errors: IntCounterVec,
-    upstream_up: IntGaugeVec,
-    queued_documents: IntGauge,
-    ingested: IntCounterVec,
-    queued_texts: IntGauge,
-    collections: IntGauge,
-    sizes: [IntGaugeVec; 3],
-    model_ready: IntGaugeVec,
-    free_bytes: IntGaugeVec,
-    lost_lines: IntCounter,
-    cpu: prometheus::Counter,
-    resident: Gauge,
-    files: Gauge,
+metrics! {
+    /// The metrics of all that.
+    pub(super) struct Gauges {
+        /// Requests to which the LLM server gave no answer, or no whole one.
+        upstream_errors: IntCounterVec = "lastro_upstream_errors_total" by ["reason"];
+        /// Whether the LLM server could be reached when it was last spoken to.
+        upstream_up: IntGaugeVec = "lastro_upstream_up";
+        /// Documents that wait to be read or embedded, or are just now.
+        queued_documents: IntGauge = "lastro_ingestion_queue_documents";
+        /// Documents that were ingested, by outcome.
+        ingested: IntCounterVec = "lastro_ingested_documents_total" by ["outcome"];
+        /// Texts that wait to be embedded.
+        queued_texts: IntGauge = "lastro_embedding_queue_texts";
+        /// Collections that there are.
+        collections: IntGauge = "lastro_collections";
+        /// Documents of the largest collections.
+        documents: IntGaugeVec = "lastro_collection_documents" by ["collection"];
+        /// Chunks of the largest collections.
+        chunks: IntGaugeVec = "lastro_collection_chunks" by ["collection"];
+        /// Bytes of original files of the largest collections.
+        bytes: IntGaugeVec = "lastro_collection_bytes" by ["collection"];
+        /// Whether the embedding model that is configured is loaded.
+        model_ready: IntGaugeVec = "lastro_embedding_model_ready";
+        /// Room left for the data folder.
+        free_bytes: IntGaugeVec = "lastro_data_free_bytes";
+        /// Lines of the log that were lost, since nobody read it in time or it could not be written.
+        lost_lines: IntCounter = "lastro_log_lines_lost_total";
+        /// Time of all processors that the process took.
+        cpu: Counter = "process_cpu_seconds_total";
+        /// Memory that the process holds.
+        resident: Gauge = "process_resident_memory_bytes";
+        /// Files and connections that the process has open.
+        files: Gauge = "process_open_fds";
+    }
 }
 
 impl Gauges {
-    pub(super) fn new(r: &Registry) -> Result<Self> {
-        let size = |name: &str, help: &str| int_gauges(r, name, help, &["collection"]);
-        let cpu = prometheus::Counter::new(
-            "process_cpu_seconds_total",
-            "Time of all processors that the process took.",
-        )?;
-        r.register(Box::new(cpu.clone()))?;
-        let lost_lines = IntCounter::new(
-            "lastro_log_lines_lost_total",
-            "Lines of the log that were lost, since nobody read it in time or it could not be written.",
-        )?;
-        r.register(Box::new(lost_lines.clone()))?;
-        Ok(Self {
-            upstream_errors: counters(
-                r,
-                "lastro_upstream_errors_total",
-                "Requests to which the LLM server gave no answer, or no whole one.",
-                &["reason"],
-            )?,
-            upstream_up: int_gauges(
-                r,
-                "lastro_upstream_up",
-                "Whether the LLM server could be reached when it was last spoken to.",
-                &[],
-            )?,
-            queued_documents: int_gauge(
-                r,
-                "lastro_ingestion_queue_documents",
-                "Documents that wait to be read or embedded, or are just now.",
-            )?,
-            ingested: counters(
-                r,
-                "lastro_ingested_documents_total",
-                "Documents that were ingested, by outcome.",
-                &["outcome"],
-            )?,
-            queued_texts: int_gauge(r, "lastro_embedding_queue_texts", "Texts that wait to be embedded.")?,
-            collections: int_gauge(r, "lastro_collections", "Collections that there are.")?,
-            sizes: [
-                size("lastro_collection_documents", "Documents of the largest collections.")?,
-                size("lastro_collection_chunks", "Chunks of the largest collections.")?,
-                size("lastro_collection_bytes", "Bytes of original files of the largest collections.")?,
-            ],
-            model_ready: int_gauges(
-                r,
-                "lastro_embedding_model_ready",
-                "Whether the embedding model that is configured is loaded.",
-                &[],
-            )?,
-            free_bytes: int_gauges(r, "lastro_data_free_bytes", "Room left for the data folder.", &[])?,
-            lost_lines,
-            cpu,
-            resident: gauge(r, "process_resident_memory_bytes", "Memory that the process holds.")?,
-            files: gauge(r, "process_open_fds", "Files and connections that the process has open.")?,
-        })
-    }
-
     pub(super) fn set(&mut self, now: Standing) {
         let count = |counter: IntCounter, total: u64| counter.inc_by(total.saturating_sub(counter.get()));
         for (reason, total) in now.upstream_errors {
@@ -127,10 +89,11 @@ impl Gauges {
         self.queued_texts.set(now.queued_texts as i64);
         self.collections.set(now.collections.len() as i64);
         maybe(&self.model_ready, now.model_ready.map(i64::from));
-        self.sizes.iter().for_each(IntGaugeVec::reset);
+        let gauges = [&self.documents, &self.chunks, &self.bytes];
+        gauges.iter().for_each(|gauge| gauge.reset());
         for size in largest(now.collections) {
             let counts = [size.documents, size.chunks, size.bytes];
-            for (gauge, count) in self.sizes.iter().zip(counts) {
+            for (gauge, count) in gauges.iter().zip(counts) {
                 gauge.with_label_values(&[&size.collection]).set(count as i64);
             }
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::world::upstream::{EVENTS, LAST_CHUNK, chunk};
-use super::super::world::{Piece, Request, World, eventually};
+use super::super::world::{Piece, Request, World, admitted};
 use super::{chat, get};
 
 #[tokio::test]
@@ -35,11 +35,7 @@ async fn streams_are_counted_until_their_answers_end() {
         let mut streams = Vec::new();
         for target in ["/v1/chat/completions", "/v1/completions"] {
             let request = Request::new("POST", target).json("{}").key(&key);
-            let mut stream = eventually(|| async {
-                let stream = request.send(world.address).await;
-                (stream.status == 200).then_some(stream)
-            })
-            .await;
+            let mut stream = admitted(&request, world.address).await;
             assert_eq!(stream.exactly(3).await, b"one");
             streams.push(stream);
         }

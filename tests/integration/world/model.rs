@@ -2,13 +2,63 @@
 //! alike means nothing, that it computes does.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
+
+use super::World;
 
 const CONFIG: &str = r#"{"vocab_size": 22, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
     "intermediate_size": 24, "hidden_act": "gelu", "type_vocab_size": 2, "max_position_embeddings": 64,
     "layer_norm_eps": 1e-12, "pad_token_id": 0, "model_type": "bert"}"#;
+
+/// Where a world's model is.
+pub fn model_folder(world: &World) -> PathBuf {
+    world.data().with_file_name("tiny-model")
+}
+
+/// The settings with which it is used.
+pub fn with_model(world: &World) -> String {
+    format!("device = \"cpu\"\nembedding_model = {:?}", model_folder(world))
+}
+
+/// Writes a model for a world, and gives those settings.
+pub fn give_model(world: &World) -> String {
+    write_model(&model_folder(world));
+    with_model(world)
+}
+
+/// A world in which a model has embedded two documents, stopped, and its settings.
+pub async fn with_two_documents() -> (World, String) {
+    let mut world = World::start("").await;
+    let options = give_model(&world);
+    world.restart(&options).await;
+    world.upload("manual", &[("dogs.txt", "Dogs run in the park."), ("cats.txt", "Cats sat on mats.")]).await;
+    world.stop().await;
+    (world, options)
+}
+
+/// A file of a model as a pipe. A pipe is read to its end when somebody has written to it: so long the model is loading.
+pub struct HeldBack {
+    file: PathBuf,
+    content: Vec<u8>,
+}
+
+impl HeldBack {
+    pub fn new(file: PathBuf) -> Self {
+        let content = std::fs::read(&file).expect("the file is read");
+        std::fs::remove_file(&file).expect("the file is removed");
+        let made = std::process::Command::new("mkfifo").arg(&file).status().expect("mkfifo runs");
+        assert!(made.success());
+        Self { file, content }
+    }
+
+    /// Lets the model be loaded.
+    pub fn write(self) {
+        // A thread of its own: it waits for whoever reads.
+        std::thread::spawn(move || std::fs::write(self.file, self.content).expect("the file is written"));
+    }
+}
 
 /// Writes the model into a folder, which is made.
 pub fn write_model(folder: &Path) {
