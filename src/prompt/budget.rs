@@ -20,7 +20,7 @@ pub trait Window: Send + Sync {
 }
 
 /// Assumed of a server that does not tell its window.
-const UNKNOWN_WINDOW: u64 = 4096;
+pub(crate) const UNKNOWN_WINDOW: u64 = 4096;
 /// Without `max_tokens` the answer is left this part of the window.
 const RESERVE_PART: u64 = 4;
 /// Of a conversation that the LLM server stores we see the last turn alone: this part of the window goes into it, since

@@ -9,6 +9,7 @@ mod letters;
 mod media;
 mod render;
 
+pub(crate) use budget::UNKNOWN_WINDOW;
 pub use budget::{Budget, Window};
 pub use estimate::{RequestTokens, estimate_request, estimate_text};
 pub(crate) use render::nothing_found;

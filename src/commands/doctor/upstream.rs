@@ -11,14 +11,13 @@ use serde_json::json;
 use super::report::Report;
 use crate::config::Config;
 use crate::openai;
+use crate::prompt::UNKNOWN_WINDOW;
 use crate::upstream::{Model, Upstream, UpstreamError, full};
 
 /// A list of models comes sooner than this, where all is well.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For one token. A server may have to load the model first.
 const ASK_PATIENCE: Duration = Duration::from_secs(120);
-/// Assumed where nobody tells; see `prompt`.
-const UNKNOWN_WINDOW: u64 = 4_096;
 /// Under this, passages are few and short.
 const SMALL_WINDOW: u64 = 2_048;
 /// Names shown.
