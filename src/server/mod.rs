@@ -7,6 +7,7 @@ mod cors;
 mod presented;
 mod refusal;
 mod requests;
+mod signals;
 mod stream;
 
 use std::convert::Infallible;
@@ -29,12 +30,16 @@ use connections::{Connections, Patience, Pulse, Registered};
 use requests::Requests;
 use stream::ClientStream;
 
+pub use signals::told_to_stop;
+
 /// How often connections that wait too long are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
 /// An idle connection is kept for so long: longer than clients and balancers in front keep theirs.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Descriptors of a connection: the client's and upstream's.
+pub(crate) const FILES_OF_A_CONNECTION: u64 = 2;
 /// Descriptors of the process that are not a connection's: files, the store, the listener, children.
-const OTHER_FILES: u64 = 256;
+pub(crate) const OTHER_FILES: u64 = 256;
 
 /// Serves until `shutdown`, then lets open answers end for a while.
 pub async fn run(
@@ -89,7 +94,7 @@ async fn accept(
     }
 }
 
-/// As many connections as there can be files, two for each: the client's and upstream's.
+/// As many connections as there can be files for them.
 fn within_file_limit(wanted: usize) -> usize {
     let limit = match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => limit,
@@ -98,7 +103,7 @@ fn within_file_limit(wanted: usize) -> usize {
             return wanted;
         }
     };
-    let possible = (limit.saturating_sub(OTHER_FILES) / 2).max(1);
+    let possible = (limit.saturating_sub(OTHER_FILES) / FILES_OF_A_CONNECTION).max(1);
     if possible < wanted as u64 {
         tracing::warn!(
             possible,

@@ -2,11 +2,9 @@
 
 use super::report::Report;
 use crate::config::Config;
+use crate::server::{FILES_OF_A_CONNECTION, OTHER_FILES};
 use crate::system::now;
 
-/// Two files a connection, and those of the store and its indexes; as the server counts.
-const FILES_OF_A_CONNECTION: u64 = 2;
-const OTHER_FILES: u64 = 256;
 /// 1 January 2025, before which there was no lastro.
 const BEFORE_LASTRO: i64 = 1_735_689_600;
 

@@ -44,11 +44,9 @@ async fn commands_change_a_server_that_runs() {
     let mode = std::fs::metadata(world.data().join("server.json")).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(said(&world, &["keys", "list"]).await.contains("no keys"));
-    let key = said(
-        &world,
-        &["keys", "create", "tenant", "--collections", "manual", "--requests-per-minute", "600"],
-    )
-    .await;
+    let key =
+        said(&world, &["keys", "create", "tenant", "--collection", "manual", "--requests-per-minute", "600"])
+            .await;
     let key = key.trim_end();
     assert!(key.starts_with("sk-lastro-") && !key.contains(char::is_whitespace), "{key}");
     world.get("/v1/models").await.error(401, "invalid_api_key");
@@ -74,7 +72,7 @@ async fn commands_change_a_server_that_runs() {
     for (arguments, says) in [
         (&["keys", "revoke", "tenant"][..], "lastro keys list"),
         (&["keys", "grant", "nobody", "manual"], "lastro keys list"),
-        (&["keys", "create", "b", "--collections", "nosuch"], "nosuch"),
+        (&["keys", "create", "b", "--collection", "nosuch"], "nosuch"),
         (&["keys", "create", "b", "--scopes", "chat,read"], "relay"),
         (&["keys", "create", "b", "--admin", "--scopes", "chat"], "--scopes"),
         (&["keys", "create"], "NAME"),
