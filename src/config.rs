@@ -3,7 +3,7 @@
 //! [`Options`] is all three at once: every field is a flag, a variable and a key. [`Config`] is what comes of them, one part a component.
 
 mod keys;
-mod options;
+mod settings;
 mod windows;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,7 +19,7 @@ use crate::store::Quota;
 use crate::telemetry::TelemetrySettings;
 use crate::upstream::UpstreamSettings;
 
-pub use options::Options;
+pub use settings::Options;
 pub use windows::Windows;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -412,7 +412,7 @@ mod tests {
             .collect();
         let table: toml::Table = toml::from_str(&uncommented).expect("the example is TOML");
         toml::from_str::<Options>(&uncommented).expect("the example's keys are options");
-        let all = include_str!("config/options.rs").matches("env = \"LASTRO_").count();
+        let all = include_str!("config/settings.rs").matches("env = \"LASTRO_").count();
         assert_eq!(table.len(), all, "every option is in the example");
     }
 }
