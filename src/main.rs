@@ -65,6 +65,12 @@ enum Command {
     },
     /// Ask the server at --listen whether it answers: for containers
     Healthcheck,
+    /// Print every setting, explained: a lastro.toml to begin with
+    Settings {
+        /// Print the reference in Markdown
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Parse one file: the server starts itself with this, in a process with limits
     #[command(name = reading::child::COMMAND, hide = true)]
     ExtractDocument,
@@ -105,6 +111,7 @@ fn run(Cli { config: file, options, command }: Cli) -> Result<ExitCode, CommandE
             block_on(commands::doctor(config, Config::file(file), Examination { ask, json }))
         }
         Command::Healthcheck => commands::healthcheck(Config::listen(options, file)).map(Termination::report),
+        Command::Settings { markdown } => commands::settings(markdown).map(Termination::report),
         Command::ExtractDocument => Ok(reading::child::child_main()),
     }
 }

@@ -11,6 +11,7 @@ mod output;
 mod processors;
 mod search;
 mod serve;
+mod settings;
 
 pub use ask::ask;
 pub use doctor::{Examination, doctor};
@@ -21,6 +22,7 @@ pub use output::remark;
 pub use processors::use_own_processors;
 pub use search::search;
 pub use serve::serve;
+pub use settings::settings;
 
 /// Why a command ended without doing what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -1,156 +1,221 @@
-//! Everything that can be set: each option is a flag, a `LASTRO_*` variable and a key of `lastro.toml`.
+//! Every setting: a flag, a `LASTRO_*` variable and a key of `lastro.toml` each. This is the only place where one is
+//! written: its help, its default, `lastro.example.toml` and `docs/settings.md` come from here.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
 use super::Windows;
+use super::values::{
+    Count, Days, KeyEntry, Mib, Milliseconds, Most, Origin, Passages, PublicUrl, Seconds, SyncedFolder,
+    Tokens, UpstreamKey, UpstreamUrl,
+};
 use crate::embed::DeviceChoice;
 
-macro_rules! options {
-    ($($(#[$attribute:meta])* $name:ident: $kind:ty,)*) => {
-        /// What can be set. Everything is optional.
-        #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct Options {
-            $($(#[$attribute])* pub $name: Option<$kind>,)*
-        }
+settings! {
+"Listening" {
+    /// Address to listen on.
+    ///
+    /// Any other than this machine's own is refused as long as there is no key (`lastro keys create`, or `keys`), unless
+    /// `allow_remote_without_keys` says so. lastro speaks plain HTTP: put TLS in front of it.
+    listen: SocketAddr = "127.0.0.1:8080";
 
-        impl Options {
-            /// These, and the others where these say nothing.
-            pub(super) fn or(self, other: Self) -> Self {
-                Self { $($name: self.$name.or(other.$name),)* }
-            }
-        }
-    };
+    /// Address under which clients reach this server, for links to documents.
+    ///
+    /// It is what stands before `/v1`. Behind a proxy that speaks TLS, set it.
+    public_url: PublicUrl, or "http:// and the request's Host", as r#""https://rag.example.com""#;
+
+    /// Keys that hold while the server runs with them, beside those of `lastro keys create`: KEY:SCOPE,... each.
+    ///
+    /// For deployments that inject secrets. Each key sees all collections; the scopes are `chat`, `relay`, `ingest`,
+    /// `metrics` and `admin`. `lastro keys generate` prints a KEY. In the variable they are separated by spaces or line
+    /// breaks: `LASTRO_KEYS="$A:admin $B:chat,ingest"`. Nothing of them is stored but their id.
+    #[arg(hide_env_values = true)]
+    keys: Vec<KeyEntry>, or "none", as r#"["sk-lastro-...:admin", "sk-lastro-...:chat,ingest"]"#;
+
+    /// Serve other machines although there are no keys: whoever reaches the address may do everything.
+    #[arg(num_args = 0..=1, default_missing_value = "true")]
+    allow_remote_without_keys: bool = false;
+
+    /// Origins of web pages that may use the server from a browser.
+    ///
+    /// No other page can; cookies play no part. In the variable they are separated by commas.
+    #[arg(value_delimiter = ',')]
+    cors_origins: Vec<Origin>, or "none", as r#"["https://chat.example.org"]"#;
 }
 
-options! {
-    /// Address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "LASTRO_LISTEN", global = true)]
-    listen: SocketAddr,
-    /// Address under which clients reach this server, for links to documents [default: http:// and the request's Host]
-    #[arg(long, env = "LASTRO_PUBLIC_URL", global = true)]
-    public_url: String,
-    /// The LLM server's OpenAI address [default: http://127.0.0.1:8000/v1]
-    #[arg(long, env = "LASTRO_UPSTREAM", global = true)]
-    upstream: String,
-    /// Key that the LLM server asks for; sent in place of the client's
-    #[arg(long, env = "LASTRO_UPSTREAM_KEY", hide_env_values = true, global = true)]
-    upstream_key: String,
-    /// Tokens of the window of every model, whatever the LLM server tells [default: what it tells, or 4096]
-    #[arg(long, env = "LASTRO_WINDOW", global = true)]
-    window: u64,
-    /// Tokens of the windows of single models, as in qwen3-8b=32768,llama3=8192; these go before --window
-    #[arg(long, env = "LASTRO_WINDOWS", global = true)]
-    windows: Windows,
-    /// Folder for everything that is kept [default: ./data]
-    #[arg(long, env = "LASTRO_DATA", global = true)]
-    data: PathBuf,
-    /// Folder of synced collections, a subfolder each [default: ./collections if it exists]
-    #[arg(long, env = "LASTRO_COLLECTIONS", global = true)]
-    collections: PathBuf,
-    /// Days that originals which no document names stay in the trash before they are removed [default: 7]
-    #[arg(long, env = "LASTRO_TRASH_DAYS", global = true)]
-    trash_days: u64,
-    /// Collection for chats that name none [default: none, a plain relay]
-    #[arg(long, env = "LASTRO_DEFAULT_COLLECTION", global = true)]
-    default_collection: String,
-    /// Folder of a BERT-type embedding model [default: none, search by words alone]
-    #[arg(long, env = "LASTRO_EMBEDDING_MODEL", global = true)]
-    embedding_model: PathBuf,
-    /// Where embeddings are computed: auto, cpu or cuda [default: auto]
-    #[arg(long, env = "LASTRO_DEVICE", global = true, value_parser = parse_device)]
-    device: DeviceChoice,
-    /// Passages given to the model [default: 8]
-    #[arg(long, env = "LASTRO_PASSAGES", global = true)]
-    passages: usize,
-    /// Seconds for a connection to the LLM server [default: 5]
-    #[arg(long, env = "LASTRO_UPSTREAM_CONNECT_TIMEOUT", global = true)]
-    upstream_connect_timeout: u64,
-    /// Seconds for the LLM server to begin an answer; one that is not streamed begins when it is whole [default: 600]
-    #[arg(long, env = "LASTRO_UPSTREAM_HEADER_TIMEOUT", global = true)]
-    upstream_header_timeout: u64,
-    /// Seconds of silence in the middle of an answer [default: 300]
-    #[arg(long, env = "LASTRO_UPSTREAM_IDLE_TIMEOUT", global = true)]
-    upstream_idle_timeout: u64,
-    /// Seconds that an idle connection to the LLM server is used again: fewer than it keeps them [default: 3]
-    #[arg(long, env = "LASTRO_UPSTREAM_KEEP_ALIVE", global = true)]
-    upstream_keep_alive: u64,
-    /// Milliseconds after which retrieval is given up [default: 5000]
-    #[arg(long, env = "LASTRO_RETRIEVAL_TIMEOUT_MS", global = true)]
-    retrieval_timeout_ms: u64,
-    /// Connections of clients at a time; a new one takes the place of the one that waited longest [default: 8192]
-    #[arg(long, env = "LASTRO_MAX_CONNECTIONS", global = true)]
-    max_connections: usize,
-    /// Requests answered at a time; more get 429 [default: 1024]
-    #[arg(long, env = "LASTRO_MAX_REQUESTS", global = true)]
-    max_requests: usize,
-    /// Seconds for the head of a request [default: 10]
-    #[arg(long, env = "LASTRO_HEADER_TIMEOUT", global = true)]
-    header_timeout: u64,
-    /// Seconds for the next piece of a request's body [default: 30]
-    #[arg(long, env = "LASTRO_BODY_TIMEOUT", global = true)]
-    body_timeout: u64,
-    /// Seconds for open answers after the server was told to stop [default: 30]
-    #[arg(long, env = "LASTRO_DRAIN_TIMEOUT", global = true)]
-    drain_timeout: u64,
-    /// Largest request body in MiB, uploads apart [default: 16]
-    #[arg(long, env = "LASTRO_MAX_BODY_MIB", global = true)]
-    max_body_mib: usize,
-    /// MiB of all request bodies together that are read whole at a time; more get 429 [default: 512]
-    #[arg(long, env = "LASTRO_MAX_BODIES_MIB", global = true)]
-    max_bodies_mib: usize,
-    /// Largest file in MiB [default: 256]
-    #[arg(long, env = "LASTRO_MAX_FILE_MIB", global = true)]
-    max_file_mib: usize,
-    /// Documents that any one collection may hold [default: no limit]
-    #[arg(long, env = "LASTRO_COLLECTION_DOCUMENTS", global = true)]
-    collection_documents: usize,
-    /// MiB of files that any one collection may hold [default: no limit]
-    #[arg(long, env = "LASTRO_COLLECTION_MIB", global = true)]
-    collection_mib: usize,
-    /// Passages that any one collection may hold [default: no limit]
-    #[arg(long, env = "LASTRO_COLLECTION_CHUNKS", global = true)]
-    collection_chunks: usize,
-    /// Seconds that reading one file may take [default: 60]
-    #[arg(long, env = "LASTRO_PARSE_TIMEOUT", global = true)]
-    parse_timeout: u64,
-    /// Memory in MiB that reading one file may take [default: 1024]
-    #[arg(long, env = "LASTRO_PARSE_MEMORY_MIB", global = true)]
-    parse_memory_mib: u64,
-    /// PDFium's library, where it is not in one of the usual places
-    #[arg(long, env = "LASTRO_PDFIUM", global = true)]
-    pdfium: PathBuf,
-    /// Serve other machines although there are no keys: everybody who reaches the address may do everything
-    #[arg(long, env = "LASTRO_ALLOW_REMOTE_WITHOUT_KEYS", global = true, num_args = 0..=1, default_missing_value = "true")]
-    allow_remote_without_keys: bool,
-    /// Keys that hold while the server runs with them, each KEY:SCOPE,... with a KEY of `lastro keys generate`, with spaces between them
-    #[arg(long, env = "LASTRO_KEYS", hide_env_values = true, global = true)]
-    keys: Vec<String>,
-    /// Origins of web pages that may use the server from a browser, with commas between them [default: none]
-    #[arg(long, env = "LASTRO_CORS_ORIGINS", global = true, value_delimiter = ',')]
-    cors_origins: Vec<String>,
-    /// A line of the log for each request [default: true]
-    #[arg(long, env = "LASTRO_LOG_REQUESTS", global = true, num_args = 0..=1, default_missing_value = "true")]
-    log_requests: bool,
-    /// What was searched for goes into the log and into traces
-    #[arg(long, env = "LASTRO_LOG_QUESTIONS", global = true, num_args = 0..=1, default_missing_value = "true")]
-    log_questions: bool,
-    /// OpenTelemetry collector to send traces to, as OTLP over HTTP; the OTEL_* variables work too
-    #[arg(long, env = "LASTRO_OTLP_ENDPOINT", global = true)]
-    otlp_endpoint: String,
-    /// Log lines as JSON
-    #[arg(long, env = "LASTRO_LOG_JSON", global = true, num_args = 0..=1, default_missing_value = "true")]
-    log_json: bool,
+"The LLM server" {
+    /// OpenAI address of the LLM server.
+    ///
+    /// It ends in `/v1`. Behind `https://` the server is checked against the system's certificates (`SSL_CERT_FILE` names
+    /// others).
+    upstream: UpstreamUrl = "http://127.0.0.1:8000/v1";
+
+    /// Key that the LLM server asks for.
+    ///
+    /// It replaces the client's `Authorization` header and never reaches clients.
+    #[arg(hide_env_values = true)]
+    upstream_key: UpstreamKey, or "none", as r#""secret""#;
+
+    /// Tokens of every model's window, whatever the LLM server says.
+    ///
+    /// Most servers state it in `/v1/models` (vLLM, SGLang, llama.cpp, OpenRouter, LiteLLM and others).
+    window: Tokens, or "what the LLM server says, or else 4096", as "8192";
+
+    /// Tokens of single models' windows, as in qwen3-8b=32768,llama3:8b=8192.
+    ///
+    /// A model is named as clients ask for it. These go before `window`.
+    windows: Windows, or "none", as r#"{ "qwen3-8b" = 32768, "llama3:8b" = 8192 }"#;
+
+    /// Seconds to connect to the LLM server.
+    ///
+    /// After that the client gets 504 `upstream_connect_timeout`.
+    upstream_connect_timeout: Seconds = 5;
+
+    /// Seconds for the LLM server to begin its answer.
+    ///
+    /// An answer that is not streamed begins when it is whole. After that the client gets 504 `upstream_header_timeout`.
+    upstream_header_timeout: Seconds = 600;
+
+    /// Seconds of silence in the middle of an answer.
+    ///
+    /// After that the answer breaks off, and the log says why.
+    upstream_idle_timeout: Seconds = 300;
+
+    /// Seconds for which an idle connection to the LLM server may be used again.
+    ///
+    /// Keep it below the LLM server's own keep-alive (vLLM and llama.cpp: 5): a request that meets the closing is lost,
+    /// since it may have been read and is not sent twice.
+    upstream_keep_alive: Seconds = 3;
 }
 
-fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    match text {
-        "auto" => Ok(DeviceChoice::Auto),
-        "cpu" => Ok(DeviceChoice::Cpu),
-        "cuda" => Ok(DeviceChoice::Cuda),
-        _ => Err("must be auto, cpu or cuda".to_owned()),
-    }
+"Answers from documents" {
+    /// Collection for chats that name none.
+    default_collection: String, or "none, and such chats are relayed as they are", as r#""handbook""#;
+
+    /// Passages given to the model.
+    ///
+    /// Fewer where its window has no room; 50 at most.
+    passages: Passages = 8;
+
+    /// Milliseconds after which retrieval is given up.
+    ///
+    /// Where embedding the question takes more than half of it, the search is by words alone.
+    retrieval_timeout_ms: Milliseconds = 5000;
+
+    /// Folder of a BERT-type embedding model.
+    ///
+    /// It holds `config.json`, `tokenizer.json` and `model.safetensors`.
+    embedding_model: PathBuf, or "none, and search is by words alone", as r#"".tools/models/multilingual-e5-small""#;
+
+    /// Where embeddings are computed: auto, cpu or cuda.
+    ///
+    /// `auto` is a GPU if this build and machine have one. On the CPU, the model takes the processors that the process was
+    /// given, or as many as `RAYON_NUM_THREADS` says.
+    device: DeviceChoice = "auto";
+}
+
+"Documents" {
+    /// Folder for everything that is kept: documents, vectors, indexes.
+    ///
+    /// One process at a time, on a disk of its machine or a block volume, never on a bucket or a network file system. The
+    /// folder above it must exist, so that a disk that is not mounted is an error and not a new, empty store.
+    data: PathBuf = "data";
+
+    /// Folder of synced collections: a subfolder each.
+    ///
+    /// A subfolder holds documents and an optional `collection.toml`. A folder that is found empty is taken for a mount
+    /// that is missing: what was synced from it is kept. A file named `.empty` in it says that it is meant to be empty, and
+    /// then its documents are removed. The same holds for each subfolder.
+    collections: SyncedFolder, or "./collections if it exists", as r#""collections""#;
+
+    /// Days that originals which no document names stay in the trash before they are removed.
+    ///
+    /// A crash may leave such originals, and so may another database put in the place of this one; `trash` is in the data
+    /// folder. What you delete is removed at once, and does not go there.
+    trash_days: Days = 7;
+
+    /// Largest file in MiB.
+    max_file_mib: Mib = 256;
+
+    /// Documents that any one collection may hold.
+    ///
+    /// One more is 403 `quota_exceeded`.
+    collection_documents: Most, or "no limit", as "10000";
+
+    /// MiB of files that any one collection may hold.
+    collection_mib: Mib, or "no limit", as "4096";
+
+    /// Passages that any one collection may hold.
+    ///
+    /// A document with too many fails and says so.
+    collection_chunks: Most, or "no limit", as "1000000";
+
+    /// Seconds that reading one file may take.
+    parse_timeout: Seconds = 60;
+
+    /// Memory in MiB that reading one file may take.
+    parse_memory_mib: Mib = 1024;
+
+    /// PDFium's library.
+    pdfium: PathBuf, or "beside the program, in .tools/pdfium or on the system's library path", as r#""/usr/lib/libpdfium.so""#;
+}
+
+"Limits of requests" {
+    /// Connections of clients at a time.
+    ///
+    /// One more takes the place of the one that has waited longest without a request.
+    max_connections: Count = 8192;
+
+    /// Requests answered at a time, streams included.
+    ///
+    /// One more gets 429 `too_many_requests` and `Retry-After`; `/health` and `/ready` do not count.
+    max_requests: Count = 1024;
+
+    /// Seconds for the head of a request.
+    ///
+    /// After that the connection is closed.
+    header_timeout: Seconds = 10;
+
+    /// Seconds for the next piece of a request's body.
+    ///
+    /// After that the client gets 408 `request_timeout`.
+    body_timeout: Seconds = 30;
+
+    /// Largest request body in MiB, uploads apart.
+    ///
+    /// A larger one gets 413 `too_large`.
+    max_body_mib: Mib = 16;
+
+    /// MiB of all request bodies together while they are read and sent on.
+    ///
+    /// One more gets 429 `too_many_requests` and `Retry-After: 1`. At least `max_body_mib`.
+    max_bodies_mib: Mib = 512;
+
+    /// Seconds for open answers after the server was told to stop.
+    ///
+    /// On SIGTERM new connections are refused, and what is still open after this time is cut off.
+    drain_timeout: Seconds = 30;
+}
+
+"Log and traces" {
+    /// Write a line of the log for each request.
+    ///
+    /// It says what the request was, how it ended and how long it took, and holds no text of it. `LASTRO_LOG` sets the level
+    /// of the log.
+    #[arg(num_args = 0..=1, default_missing_value = "true")]
+    log_requests: bool = true;
+
+    /// Put what was searched for into a request's line of the log and into traces.
+    #[arg(num_args = 0..=1, default_missing_value = "true")]
+    log_questions: bool = false;
+
+    /// Write the log as JSON.
+    #[arg(num_args = 0..=1, default_missing_value = "true")]
+    log_json: bool = false;
+
+    /// OpenTelemetry collector to send traces to, as OTLP over HTTP.
+    ///
+    /// `/v1/traces` is added to the address. The standard `OTEL_*` variables work too.
+    otlp_endpoint: String, or "what OTEL_EXPORTER_OTLP_ENDPOINT says, or none", as r#""http://127.0.0.1:4318""#;
+}
 }

@@ -49,7 +49,7 @@ pub async fn doctor(
             examine(&config, wanted, &mut report).await?;
         }
         Err(error) => {
-            let advice = "correct it: `lastro serve --help` and lastro.example.toml explain every setting; the other checks need it";
+            let advice = "correct it: `lastro settings` explains every setting; the other checks need it";
             report.fail("configuration", error.to_string(), advice);
         }
     }

@@ -44,13 +44,26 @@ async fn commands_change_a_server_that_runs() {
     let mode = std::fs::metadata(world.data().join("server.json")).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(said(&world, &["keys", "list"]).await.contains("no keys"));
-    let key =
-        said(&world, &["keys", "create", "tenant", "--collection", "manual", "--requests-per-minute", "600"])
-            .await;
+    let key = said(
+        &world,
+        &[
+            "keys",
+            "create",
+            "tenant",
+            "--collection",
+            "manual",
+            "--default",
+            "manual",
+            "--requests-per-minute",
+            "600",
+        ],
+    )
+    .await;
     let key = key.trim_end();
     assert!(key.starts_with("sk-lastro-") && !key.contains(char::is_whitespace), "{key}");
     world.get("/v1/models").await.error(401, "invalid_api_key");
     assert_eq!(world.ask(chat(Some("manual"), key)).await.header("x-rag-status"), Some("hit"));
+    assert_eq!(world.ask(chat(None, key)).await.header("x-rag-status"), Some("hit"), "its default");
     let list = said(&world, &["keys", "list"]).await;
     assert!(
         list.contains("tenant") && list.contains("active") && list.contains("600 requests a minute"),
@@ -73,6 +86,8 @@ async fn commands_change_a_server_that_runs() {
         (&["keys", "revoke", "tenant"][..], "lastro keys list"),
         (&["keys", "grant", "nobody", "manual"], "lastro keys list"),
         (&["keys", "create", "b", "--collection", "nosuch"], "nosuch"),
+        (&["keys", "create", "b", "--collection", "manual,nosuch"], "nosuch"),
+        (&["keys", "create", "b", "--collection", "manual", "--collection", "nosuch"], "nosuch"),
         (&["keys", "create", "b", "--scopes", "chat,read"], "relay"),
         (&["keys", "create", "b", "--admin", "--scopes", "chat"], "--scopes"),
         (&["keys", "create"], "NAME"),
