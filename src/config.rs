@@ -29,7 +29,6 @@ use crate::upstream::UpstreamSettings;
 pub use reference::{example, markdown};
 pub use settings::Options;
 pub use values::{SyncedFolder, UpstreamUrl};
-pub use windows::Windows;
 
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]

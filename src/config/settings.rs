@@ -4,11 +4,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::Windows;
 use super::values::{
     Count, Days, KeyEntry, Mib, Milliseconds, Most, Origin, Passages, PublicUrl, Seconds, SyncedFolder,
     Tokens, UpstreamKey, UpstreamUrl,
 };
+use super::windows::Windows;
 use crate::embed::DeviceChoice;
 
 settings! {
