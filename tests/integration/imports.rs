@@ -70,7 +70,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["api", "app", "telemetry"]),
-    ("commands", &["app", "config", "embed", "ingest", "openai", "prompt", "reading", "server", "store", "upstream"]),
+    (
+        "commands",
+        &["app", "config", "embed", "ingest", "openai", "prompt", "reading", "server", "store", "upstream"],
+    ),
 ];
 const BELOW: &[&str] = &["json", "net", "system", "tasks", "words"];
 const LEAVES: &[&str] =
