@@ -58,7 +58,10 @@ pub fn markdown() -> String {
     for group in GROUPS {
         text += &format!("\n## {}\n", group.title);
         for setting in group.settings {
-            text += &format!("\n### `{}`\n\n{}\n", setting.key, setting.paragraphs().join("\n\n"));
+            text += &format!("\n### `{}`\n\n", setting.key);
+            for line in setting.text {
+                text += &format!("{}\n", line.trim());
+            }
             text += &format!("\n{}\n", spellings(setting));
         }
     }
@@ -100,7 +103,7 @@ mod tests {
         for setting in settings() {
             assert_eq!(setting.variable, format!("LASTRO_{}", setting.key.to_uppercase()));
             assert!(setting.flag()[2..].replace('-', "_") == setting.key, "{}", setting.flag());
-            assert!(setting.paragraphs()[0].ends_with('.'), "{}: a sentence", setting.key);
+            assert!(setting.first_paragraph().ends_with('.'), "{}: a sentence", setting.key);
             assert!(setting.text.iter().all(|line| line.len() <= 120), "{}: long lines", setting.key);
         }
     }

@@ -50,15 +50,15 @@ impl Setting {
         format!("--{}", self.key.replace('_', "-"))
     }
 
-    /// The text's paragraphs, a line each.
-    pub fn paragraphs(&self) -> Vec<String> {
-        let lines: Vec<&str> = self.text.iter().map(|line| line.trim()).collect();
-        lines.split(|line| line.is_empty()).map(|paragraph| paragraph.join(" ")).collect()
+    /// The text up to its first blank line, in one line.
+    pub fn first_paragraph(&self) -> String {
+        let lines = self.text.iter().map(|line| line.trim());
+        lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     /// What `--help` says.
     pub fn help(&self) -> String {
-        let first = self.paragraphs().into_iter().next().unwrap_or_default();
+        let first = self.first_paragraph();
         let (Unset::Default(unset) | Unset::Otherwise(unset)) = self.unset;
         format!("{} [default: {unset}]", first.strip_suffix('.').unwrap_or(&first))
     }
