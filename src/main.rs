@@ -76,6 +76,11 @@ enum Command {
     ExtractDocument,
 }
 
+/// The log's level of the server.
+const SERVING: &str = "info,tantivy=warn";
+/// The log's level of its clients.
+const ASKING: &str = "error";
+
 fn main() -> ExitCode {
     match run(parse(std::env::args_os())) {
         Ok(code) => code,
@@ -95,17 +100,17 @@ fn main() -> ExitCode {
 fn run(Cli { config: file, options, command }: Cli) -> Result<ExitCode, CommandError> {
     let file = file.as_deref();
     match command {
-        Command::Serve => started(options, file, "info,tantivy=warn", commands::serve),
+        Command::Serve => started(options, file, SERVING, commands::serve),
         Command::Ingest { collection, paths } => {
-            started(options, file, "error", |config| commands::ingest(config, &collection, &paths))
+            started(options, file, ASKING, |config| commands::ingest(config, &collection, &paths))
         }
         Command::Ask { collection, question, model } => {
-            started(options, file, "error", |config| commands::ask(config, &collection, &question, model))
+            started(options, file, ASKING, |config| commands::ask(config, &collection, &question, model))
         }
-        Command::Search { collection, query, limit } => started(options, file, "error", |config| {
+        Command::Search { collection, query, limit } => started(options, file, ASKING, |config| {
             commands::search(config, &collection, &query, limit.into())
         }),
-        Command::Keys(command) => started(options, file, "error", |config| commands::keys(config, command)),
+        Command::Keys(command) => started(options, file, ASKING, |config| commands::keys(config, command)),
         Command::Doctor { ask, json } => {
             let config = Config::load(options, file);
             block_on(commands::doctor(config, Config::file(file), Examination { ask, json }))
@@ -116,8 +121,8 @@ fn run(Cli { config: file, options, command }: Cli) -> Result<ExitCode, CommandE
     }
 }
 
-/// Runs a command that is the server, or a client of one: with all settings and a log, whose level is `LASTRO_LOG` or
-/// else `level`.
+/// Runs a command that is the server or a client of one, with all settings and with a log, whose level is that of
+/// `LASTRO_LOG` or else `level`.
 fn started<F, T>(
     options: Options,
     file: Option<&Path>,
