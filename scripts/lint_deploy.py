@@ -59,8 +59,8 @@ def image_reference(where, image):
 
 
 def settings():
-    found = re.findall(r'env = "(LASTRO_\w+)"', (ROOT / "src" / "config" / "options.rs").read_text())
-    return set(found) | OTHER_VARIABLES
+    keys = re.findall(r"^#(\w+) = ", (ROOT / "lastro.example.toml").read_text(), re.MULTILINE)
+    return {f"LASTRO_{key.upper()}" for key in keys} | OTHER_VARIABLES
 
 
 def variables(where, text, known):

@@ -12,7 +12,7 @@
 //!
 //! | room | what it is | it uses |
 //! |---|---|---|
-//! | [`commands`] | `ingest`, `ask`, `search`, `keys`: clients of a server; `doctor`, `healthcheck` | [`app`], [`server`] |
+//! | [`commands`] | `serve`; `ingest`, `ask`, `search`, `keys`: clients of a server; `doctor`, `healthcheck`, `settings` | [`app`], [`server`] |
 //! | [`server`] | the listening side: connections, limits, what every request passes, the end | [`api`] |
 //! | [`api`] | routes and handlers; errors to status and body | everything below |
 //! | [`app`] | the components, opened and joined | everything below |

@@ -4,6 +4,7 @@
 //! down what they found out. All of it is counted, logged and traced in one place, its end. Text of documents and
 //! questions is no part of it, unless the settings ask for questions.
 
+mod events;
 mod export;
 mod facts;
 mod line;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
+pub use events::log_events;
 pub use facts::{Model, Retrieval, Stage};
 pub use log::{Lines, Log};
 pub use metrics::{CollectionSize, Metrics, Standing};

@@ -5,12 +5,23 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::connection::reachable;
+use super::{CommandError, output};
+use crate::config::ConfigError;
 
 /// A server that is well answers in a millisecond.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks `/health` at the port of `listen`, and says what came of it. No model and no data folder is touched.
-pub fn healthcheck(listen: SocketAddr) -> Result<String, String> {
+/// Asks `/health` at the port of `listen`, and prints what came of it. No model and no data folder is touched.
+pub fn healthcheck(listen: Result<SocketAddr, ConfigError>) -> Result<(), CommandError> {
+    // Settings that cannot be used are no reason of their own: container engines reserve exit code 2.
+    let listen = listen.map_err(|error| CommandError::Usage(error.to_string()))?;
+    let line = health(listen).map_err(CommandError::Usage)?;
+    // The exit code is the answer, whether somebody reads this or not.
+    let _ = output::print(format_args!("{line}\n"));
+    Ok(())
+}
+
+fn health(listen: SocketAddr) -> Result<String, String> {
     let address = reachable(listen);
     if address.port() == 0 {
         return Err(format!("{listen} is any free port: give the server's own with --listen"));
@@ -72,7 +83,7 @@ mod tests {
                 assert!(matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe));
             }
         });
-        let outcome = healthcheck(SocketAddr::from(([0, 0, 0, 0], port)));
+        let outcome = health(SocketAddr::from(([0, 0, 0, 0], port)));
         server.join().expect("the server ends well");
         outcome
     }
@@ -88,6 +99,6 @@ mod tests {
             let problem = answered(answer).expect_err("not healthy");
             assert!(problem.contains(says), "{problem}");
         }
-        assert!(healthcheck(SocketAddr::from(([127, 0, 0, 1], 0))).is_err());
+        assert!(health(SocketAddr::from(([127, 0, 0, 1], 0))).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! `lastro ingest`: files and folders into a collection.
 
 use std::path::{Component, Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,8 +18,8 @@ use crate::store::compared_name;
 
 const POLL: Duration = Duration::from_millis(200);
 
-/// Uploads what is named, waits until it is read, and prints what became of it. False when something failed.
-pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Result<bool, CommandError> {
+/// Uploads what is named, waits until it is read, and prints what became of it. The exit code says whether nothing failed.
+pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Result<ExitCode, CommandError> {
     let files = files(paths)?;
     let connection = Connection::open(config).await?;
     let base = connection.url(&format!("/v1/vector_stores/{}/documents", segment(collection)));
@@ -77,7 +78,7 @@ pub async fn ingest(config: Config, collection: &str, paths: &[PathBuf]) -> Resu
     .chain(warned.iter().map(|(name, what)| format!("warning: {name}: {what}")))
     .chain(failed.iter().map(|(name, why)| format!("failed: {name}: {why}")));
     output::read_or_not(all.into_iter().try_for_each(|line| say!("{line}")))?;
-    Ok(failed.is_empty())
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CommandError> {

@@ -23,9 +23,9 @@ pub enum KeysCommand {
     /// Let a key see more collections
     Grant {
         id_or_name: String,
-        /// Ids or names
-        #[arg(required = true)]
-        collections: Vec<String>,
+        /// Ids or names of the collections
+        #[arg(required = true, value_name = "COLLECTION")]
+        granted: Vec<String>,
     },
 }
 
@@ -40,15 +40,15 @@ pub struct Create {
     /// For everything, keys too
     #[arg(long, conflicts_with = "scopes")]
     admin: bool,
-    /// Ids or names of the collections that it sees, besides those that it makes
+    /// Id or name of a collection that it sees, besides those that it makes; several with commas or one by one
     #[arg(long, value_delimiter = ',')]
-    collections: Vec<String>,
+    collection: Vec<String>,
     /// It sees all collections, those of the future too
-    #[arg(long, conflicts_with = "collections")]
+    #[arg(long, conflicts_with = "collection")]
     all_collections: bool,
     /// Collection for its chats that name none; it sees it
     #[arg(long)]
-    default_collection: Option<String>,
+    default: Option<String>,
     /// Most requests in a minute
     #[arg(long)]
     requests_per_minute: Option<u32>,
@@ -75,8 +75,8 @@ impl From<Create> for CreateKey {
             name: asked.name,
             scopes: if asked.admin { Some(vec!["admin".to_owned()]) } else { asked.scopes },
             all_collections: asked.all_collections,
-            collections: asked.collections,
-            default_collection: asked.default_collection,
+            collections: asked.collection,
+            default_collection: asked.default,
             expires_days: asked.expires_days,
             limits: KeyLimits {
                 requests_per_minute: asked.requests_per_minute,
@@ -89,51 +89,73 @@ impl From<Create> for CreateKey {
     }
 }
 
-/// Does it, and prints what came of it.
+/// Does what is to be done with keys, and prints what came of it.
 pub async fn keys(config: Config, command: KeysCommand) -> Result<(), CommandError> {
-    if matches!(command, KeysCommand::Generate) {
-        let secret =
-            Secret::new().map_err(|error| CommandError::Usage(format!("no random bytes: {error}")))?;
-        say!("{}", secret.reveal())?;
-        return Ok(());
-    }
-    let connection = Connection::open(config).await?;
-    let client = &connection.client;
-    let all = connection.url("/admin/keys");
-    let one = |key: &str| format!("{all}/{}", segment(key));
     match command {
-        // Done before: it needs no server.
-        KeysCommand::Generate => {}
-        KeysCommand::Create(asked) => {
-            let request = client.post(&all).json(&CreateKey::from(asked));
-            let made: KeyObject = checked(request.send().await?).await?.json().await?;
-            // The key alone on the output, for scripts.
-            output::read_or_not(say!("{}", made.secret.as_deref().unwrap_or_default()))?;
-            output::remark(format_args!("{}", described(&made)));
-            output::remark(format_args!(
-                "The key is shown this once: keep it. Without a key the server now answers nobody."
-            ));
-        }
-        KeysCommand::List => {
-            let list: List<KeyObject> = checked(client.get(&all).send().await?).await?.json().await?;
-            if list.data.is_empty() {
-                say!("There are no keys: whoever reaches the server may do everything.")?;
-            }
-            for key in &list.data {
-                say!("{}", described(key))?;
-            }
-        }
-        KeysCommand::Revoke { id_or_name } => {
-            checked(client.delete(one(&id_or_name)).send().await?).await?;
-            say!("{id_or_name} is refused from now on.")?;
-        }
-        KeysCommand::Grant { id_or_name, collections } => {
-            let request = client.post(format!("{}/grants", one(&id_or_name))).json(&GrantKey { collections });
-            let key: KeyObject = checked(request.send().await?).await?.json().await?;
-            say!("{}", described(&key))?;
+        KeysCommand::Generate => generate(),
+        KeysCommand::Create(asked) => Keys::open(config).await?.create(asked).await,
+        KeysCommand::List => Keys::open(config).await?.list().await,
+        KeysCommand::Revoke { id_or_name } => Keys::open(config).await?.revoke(&id_or_name).await,
+        KeysCommand::Grant { id_or_name, granted } => {
+            Keys::open(config).await?.grant(&id_or_name, granted).await
         }
     }
-    Ok(())
+}
+
+/// Needs no server.
+fn generate() -> Result<(), CommandError> {
+    let secret = Secret::new().map_err(|error| CommandError::Usage(format!("no random bytes: {error}")))?;
+    say!("{}", secret.reveal())
+}
+
+/// The keys of a server.
+struct Keys(Connection);
+
+impl Keys {
+    async fn open(config: Config) -> Result<Self, CommandError> {
+        Ok(Self(Connection::open(config).await?))
+    }
+
+    fn all(&self) -> String {
+        self.0.url("/admin/keys")
+    }
+
+    fn one(&self, id_or_name: &str) -> String {
+        format!("{}/{}", self.all(), segment(id_or_name))
+    }
+
+    async fn create(&self, asked: Create) -> Result<(), CommandError> {
+        let request = self.0.client.post(self.all()).json(&CreateKey::from(asked));
+        let made: KeyObject = checked(request.send().await?).await?.json().await?;
+        // The key alone on the output, for scripts.
+        output::read_or_not(say!("{}", made.secret.as_deref().unwrap_or_default()))?;
+        output::remark(format_args!("{}", described(&made)));
+        output::remark(format_args!(
+            "The key is shown this once: keep it. Without a key the server now answers nobody."
+        ));
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<(), CommandError> {
+        let response = self.0.client.get(self.all()).send().await?;
+        let list: List<KeyObject> = checked(response).await?.json().await?;
+        if list.data.is_empty() {
+            say!("There are no keys: whoever reaches the server may do everything.")?;
+        }
+        list.data.iter().try_for_each(|key| say!("{}", described(key)))
+    }
+
+    async fn revoke(&self, id_or_name: &str) -> Result<(), CommandError> {
+        checked(self.0.client.delete(self.one(id_or_name)).send().await?).await?;
+        say!("{id_or_name} is refused from now on.")
+    }
+
+    async fn grant(&self, id_or_name: &str, collections: Vec<String>) -> Result<(), CommandError> {
+        let url = format!("{}/grants", self.one(id_or_name));
+        let request = self.0.client.post(url).json(&GrantKey { collections });
+        let key: KeyObject = checked(request.send().await?).await?.json().await?;
+        say!("{}", described(&key))
+    }
 }
 
 /// One line.

@@ -1,5 +1,5 @@
-//! The commands that are not `serve`. All of them but the two that look whether all is well are clients: of the server
-//! that runs on the data folder, or else of one of their own, started for as long as they need it.
+//! The commands. `serve` is the server; `ingest`, `ask`, `search` and `keys` are its clients: of the server that runs on
+//! the data folder, or else of one of their own, started for as long as they need it.
 
 mod ask;
 mod connection;
@@ -11,20 +11,28 @@ mod keys;
 mod output;
 mod processors;
 mod search;
+mod serve;
+mod settings;
 
 pub use ask::ask;
-pub use connection::ServerFile;
 pub use doctor::{Examination, doctor};
 pub use healthcheck::healthcheck;
 pub use ingest::ingest;
 pub use keys::{KeysCommand, keys};
-pub use output::{print, remark};
+pub use output::remark;
 pub use processors::use_own_processors;
 pub use search::search;
+pub use serve::serve;
+pub use settings::settings;
 
 /// Why a command ended without doing what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
+    /// Settings that cannot be used.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    #[error(transparent)]
+    Exposed(#[from] crate::app::Exposed),
     #[error(transparent)]
     App(#[from] crate::app::AppError),
     #[error("the server could not be asked: {}", crate::net::root_cause(.0))]

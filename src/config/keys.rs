@@ -1,14 +1,22 @@
-//! Keys that are given as a setting: `KEY:SCOPE,...`, for whoever has secrets come from outside.
+//! Keys that are given as a setting: `KEY:SCOPE,...`, for deployments that inject secrets.
 
-use super::{ConfigError, value};
+use super::values::{KeyEntry, Value};
 use crate::access::{Limits, Scopes, Secret, Terms};
 
-/// What each entry allows. No message holds any part of a key.
-pub(super) fn read(entries: &[String]) -> Result<Vec<Terms>, ConfigError> {
+impl Value for Vec<KeyEntry> {
+    type Checked = Vec<Terms>;
+
+    fn check(self) -> Result<Vec<Terms>, String> {
+        read(&self)
+    }
+}
+
+/// Reads what each entry allows. No message holds any part of a key.
+fn read(entries: &[KeyEntry]) -> Result<Vec<Terms>, String> {
     let mut keys: Vec<Terms> = Vec::new();
     // A variable that is put together of others may hold line breaks.
-    for (place, entry) in entries.iter().flat_map(|entry| entry.split_whitespace()).enumerate() {
-        let bad = |problem: &str| value("keys", format!("entry {}: {problem}", place + 1));
+    for (place, entry) in entries.iter().flat_map(|entry| entry.0.split_whitespace()).enumerate() {
+        let bad = |problem: &str| format!("entry {}: {problem}", place + 1);
         let form =
             "must be KEY:SCOPE,... as in sk-lastro-...:chat,ingest, with a KEY of `lastro keys generate`";
         let (text, scopes) = entry.split_once(':').ok_or_else(|| bad(form))?;
@@ -41,7 +49,7 @@ mod tests {
     use crate::access::Scope;
 
     fn read_one(text: &str) -> Result<Vec<Terms>, String> {
-        read(&[text.to_owned()]).map_err(|error| error.to_string())
+        read(&[KeyEntry(text.to_owned())])
     }
 
     #[test]
@@ -54,7 +62,7 @@ mod tests {
         assert!(keys[1].scopes.allow(Scope::Ingest) && keys[1].all_collections);
         assert!(read(&[]).expect("none").is_empty() && read_one(" ").expect("none").is_empty());
         // As a list of the file has them.
-        let entries = [format!("{}:admin", one.reveal()), format!("{}:chat", two.reveal())];
+        let entries = [format!("{}:admin", one.reveal()), format!("{}:chat", two.reveal())].map(KeyEntry);
         assert_eq!(read(&entries).expect("keys").len(), 2);
     }
 

@@ -5,18 +5,19 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::{ConfigError, value};
+use super::values::Value;
 
 /// Tokens of each model's window, by the model's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Windows(HashMap<String, u64>);
 
-impl Windows {
-    /// Them, checked.
-    pub(super) fn read(self) -> Result<HashMap<String, u64>, ConfigError> {
+impl Value for Windows {
+    type Checked = HashMap<String, u64>;
+
+    fn check(self) -> Result<HashMap<String, u64>, String> {
         match self.0.iter().find(|(_, tokens)| **tokens == 0) {
-            Some((model, _)) => Err(value("windows", format!("that of {model:?} must be more than 0"))),
+            Some((model, _)) => Err(format!("that of {model:?} must be more than 0")),
             None => Ok(self.0),
         }
     }
@@ -49,12 +50,12 @@ mod tests {
     #[test]
     fn models_and_their_tokens_are_read_from_a_variable() {
         let windows: Windows = "qwen3-8b=32768, org/llama=3:8b = 8192,\n,m=1".parse().expect("windows");
-        let windows = windows.read().expect("windows");
+        let windows = windows.check().expect("windows");
         let expected = [("qwen3-8b", 32_768), ("org/llama=3:8b", 8_192), ("m", 1)];
         assert_eq!(windows, expected.map(|(model, tokens)| (model.to_owned(), tokens)).into());
         for bad in ["qwen", "qwen=", "=3", "qwen=many", "qwen=-1", "a=1 b=2"] {
             assert!(bad.parse::<Windows>().is_err_and(|problem| problem.contains("MODEL=TOKENS")), "{bad}");
         }
-        assert!("m=0".parse::<Windows>().expect("a number").read().is_err());
+        assert!("m=0".parse::<Windows>().expect("a number").check().is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::str::FromStr;
 
 use candle_core::Device;
 use serde::Deserialize;
@@ -17,6 +18,19 @@ pub enum DeviceChoice {
     Cpu,
     /// The GPU; without one a warning, and the CPU.
     Cuda,
+}
+
+impl FromStr for DeviceChoice {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda),
+            _ => Err("must be auto, cpu or cuda"),
+        }
+    }
 }
 
 /// The file that every NVIDIA driver brings.

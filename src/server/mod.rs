@@ -7,6 +7,7 @@ mod cors;
 mod presented;
 mod refusal;
 mod requests;
+mod signals;
 mod stream;
 
 use std::convert::Infallible;
@@ -28,6 +29,8 @@ use crate::app::App;
 use connections::{Connections, Patience, Pulse, Registered};
 use requests::Requests;
 use stream::ClientStream;
+
+pub use signals::told_to_stop;
 
 /// How often connections that wait too long are looked for.
 const SWEEP: Duration = Duration::from_millis(500);

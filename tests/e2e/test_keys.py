@@ -91,7 +91,7 @@ def test_a_key_does_all_of_it_and_another_sees_none_of_it(tenants):
 def test_scopes_are_kept_apart(tenants):
     owner = tenants.client("owner", "--scopes", "chat,ingest")
     store, file = fill(owner, "pump")
-    reader = tenants.client("reader", "--scopes", "chat", "--collections", "pump")
+    reader = tenants.client("reader", "--scopes", "chat", "--collection", "pump")
     assert reader.vector_stores.retrieve(store).name == "pump"
     assert reader.vector_stores.search(store, query=QUESTION).data
     for call in (lambda: reader.files.create(file=("a.txt", b"text"), purpose="assistants"),

@@ -82,7 +82,7 @@ async fn a_good_world_is_well() {
 async fn settings_that_cannot_be_used_are_named() {
     let world = World::prepared("").await;
     let found = doctor(&world, &["--upstream", "http://127.0.0.1:8000"]).await;
-    assert_fails(&found, "configuration", "/v1", "lastro.example.toml");
+    assert_fails(&found, "configuration", "/v1", "lastro settings");
     std::fs::write(world.collections().join("lastro.toml"), "pasages = 3").expect("settings");
     let found = doctor(&world, &[]).await;
     assert_fails(&found, "configuration", "pasages", "correct it");

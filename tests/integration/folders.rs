@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use lastro::access::Access;
-use lastro::config::{Config, Options};
+use lastro::config::{Config, Options, SyncedFolder};
 use lastro::ingest::{self, Synced};
 use serde_json::json;
 
@@ -131,7 +131,7 @@ async fn what_was_synced_from_a_folder_that_is_empty_now_is_kept() {
     assert_eq!(sync(&world).await, Synced::default());
     // The folder itself.
     fs::remove_dir_all(&root).expect("removes");
-    let options = Options { collections: Some(root.clone()), ..Options::default() };
+    let options = Options { collections: Some(SyncedFolder(root.clone())), ..Options::default() };
     let refused = Config::load(options, None).expect_err("it is not there").to_string();
     assert!(refused.contains("mount"), "{refused}");
     // It is back, and nothing was lost.

@@ -60,6 +60,7 @@ mod retries;
 mod routes;
 mod second_turns;
 mod selection;
+mod settings;
 mod smuggling;
 mod spans;
 mod spellings;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastro::app::App;
-use lastro::config::{Config, Options};
+use lastro::config::{Config, Options, SyncedFolder, UpstreamUrl};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -136,9 +136,9 @@ impl World {
     pub fn config(&self) -> Config {
         let options: Options = toml::from_str(&self.options).expect("options");
         let options = Options {
-            upstream: options.upstream.or(Some(format!("http://{}/v1", self.upstream.address))),
+            upstream: options.upstream.or(Some(UpstreamUrl(format!("http://{}/v1", self.upstream.address)))),
             data: Some(self.data()),
-            collections: Some(self.collections()),
+            collections: Some(SyncedFolder(self.collections())),
             ..options
         };
         let mut config = Config::load(options, None).expect("settings");

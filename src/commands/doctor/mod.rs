@@ -16,6 +16,7 @@ mod store;
 mod upstream;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use super::CommandError;
 use crate::config::{Config, ConfigError};
@@ -31,12 +32,12 @@ pub struct Examination {
     pub json: bool,
 }
 
-/// Looks at everything, prints what was found, and says whether nothing failed.
+/// Looks at everything and prints what was found. The exit code says whether nothing failed.
 pub async fn doctor(
     config: Result<Config, ConfigError>,
     file: Option<&Path>,
     wanted: Examination,
-) -> Result<bool, CommandError> {
+) -> Result<ExitCode, CommandError> {
     let mut report = Report::new(wanted.json);
     let read = match file {
         Some(file) => format!("{} was read", file.display()),
@@ -48,13 +49,13 @@ pub async fn doctor(
             examine(&config, wanted, &mut report).await?;
         }
         Err(error) => {
-            let advice = "correct it: `lastro serve --help` and lastro.example.toml explain every setting; the other checks need it";
+            let advice = "correct it: `lastro settings` explains every setting; the other checks need it";
             report.fail("configuration", error.to_string(), advice);
         }
     }
     limits::clock(&mut report);
     report.close()?;
-    Ok(report.is_well())
+    Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn examine(config: &Config, wanted: Examination, report: &mut Report) -> Result<(), CommandError> {

@@ -46,13 +46,24 @@ async fn commands_change_a_server_that_runs() {
     assert!(said(&world, &["keys", "list"]).await.contains("no keys"));
     let key = said(
         &world,
-        &["keys", "create", "tenant", "--collections", "manual", "--requests-per-minute", "600"],
+        &[
+            "keys",
+            "create",
+            "tenant",
+            "--collection",
+            "manual",
+            "--default",
+            "manual",
+            "--requests-per-minute",
+            "600",
+        ],
     )
     .await;
     let key = key.trim_end();
     assert!(key.starts_with("sk-lastro-") && !key.contains(char::is_whitespace), "{key}");
     world.get("/v1/models").await.error(401, "invalid_api_key");
     assert_eq!(world.ask(chat(Some("manual"), key)).await.header("x-rag-status"), Some("hit"));
+    assert_eq!(world.ask(chat(None, key)).await.header("x-rag-status"), Some("hit"), "its default");
     let list = said(&world, &["keys", "list"]).await;
     assert!(
         list.contains("tenant") && list.contains("active") && list.contains("600 requests a minute"),
@@ -74,7 +85,9 @@ async fn commands_change_a_server_that_runs() {
     for (arguments, says) in [
         (&["keys", "revoke", "tenant"][..], "lastro keys list"),
         (&["keys", "grant", "nobody", "manual"], "lastro keys list"),
-        (&["keys", "create", "b", "--collections", "nosuch"], "nosuch"),
+        (&["keys", "create", "b", "--collection", "nosuch"], "nosuch"),
+        (&["keys", "create", "b", "--collection", "manual,nosuch"], "nosuch"),
+        (&["keys", "create", "b", "--collection", "manual", "--collection", "nosuch"], "nosuch"),
         (&["keys", "create", "b", "--scopes", "chat,read"], "relay"),
         (&["keys", "create", "b", "--admin", "--scopes", "chat"], "--scopes"),
         (&["keys", "create"], "NAME"),
