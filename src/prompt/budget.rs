@@ -166,13 +166,9 @@ impl<'a> Budget<'a> {
     async fn count(&self, before_question: Option<&str>) -> Option<u64> {
         let edited = self.request.edited(&Edits { model: None, before_question });
         let rendering = self.request.rendering();
-        let (size, is_response) = (edited.len(), self.request.response().is_some());
+        let (size, endpoint) = (edited.len(), self.request.endpoint());
         let (messages, tools) = beside(size, move || {
-            let edited = match is_response {
-                true => ChatRequest::parse_response(edited),
-                false => ChatRequest::parse(edited),
-            };
-            let edited = edited.ok()?;
+            let edited = endpoint.parse(edited).ok()?;
             let (messages, tools) = edited.prompt_parts();
             Some((without_media(messages).into_owned(), tools.map(str::to_owned)))
         })
