@@ -1,5 +1,6 @@
 //! The HTTP API: a table of routes, then one file per noun. Handlers parse, call and reply.
 
+mod asking;
 mod batches;
 mod bodies;
 mod chat;
@@ -14,6 +15,7 @@ mod keys;
 mod metrics;
 mod models;
 mod params;
+mod preview;
 mod relay;
 mod responses;
 mod search;
@@ -48,8 +50,8 @@ pub fn routes(app: Arc<App>) -> Router {
         )
         .route("/v1/responses", post(responses::create).fallback(relay::everything_else))
         .route("/c/{collection}/v1/responses", post(responses::create).fallback(relay::everything_else_of))
-        .route("/v1/rag/preview", post(chat::preview))
-        .route("/c/{collection}/v1/rag/preview", post(chat::preview))
+        .route("/v1/rag/preview", post(preview::preview))
+        .route("/c/{collection}/v1/rag/preview", post(preview::preview))
         .route("/v1/rag/traces/{id}", get(traces::one))
         .route("/v1/embeddings", post(embeddings::create).fallback(relay::everything_else))
         .route(

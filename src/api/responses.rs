@@ -7,11 +7,12 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::ApiError;
-use super::chat::{Api, complete};
+use super::chat::complete;
 use super::in_path::InPath;
 use super::params::{Caller, Chat};
 use super::watch::Watched;
 use crate::app::App;
+use crate::openai::Endpoint;
 
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -20,5 +21,5 @@ pub async fn create(
     InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, &record, path, request, Api::Responses).await
+    complete(&app, &access, &record, path, request, Endpoint::Responses).await
 }

@@ -16,7 +16,7 @@ mod words;
 pub use catalog::{Catalog, Change, New};
 pub use embedder::{Embedder, EmbedderError, EmbeddingModel};
 pub use open::{Collection, Expiry, is_handle, with_headings};
-pub use search::{By, Found, Hit, Query, Scope, Timings, search};
+pub use search::{By, Found, Hit, Query, Scope, Stage, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
 use std::sync::Arc;

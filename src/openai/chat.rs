@@ -271,7 +271,8 @@ impl ChatRequest {
 /// The model's name. None or null, upstream takes its own.
 fn read_model(text: &str, top: &Entries<'_>) -> Result<Option<(String, Range<usize>)>, ChatRequestError> {
     let Some(raw) = top.only("model")? else { return Ok(None) };
-    let name: Option<String> = serde_json::from_str(raw.get()).map_err(|_| ChatRequestError::Type("model"))?;
+    let name: Option<String> =
+        serde_json::from_str(raw.get()).map_err(|_| ChatRequestError::Type("model"))?;
     Ok(name.map(|name| (name, span(text, raw))))
 }
 

@@ -1,45 +1,67 @@
 //! Which collections and documents a chat is about.
 //!
-//! Ordered rules, each one row of [`RULES`]. The first ones are explicit: two that disagree are an error.
-//! The last are the defaults, of the key and of the server, which give way to any of them.
+//! Ordered rules, each one row of a table. The first ones are explicit: two that disagree are an error, and so is one
+//! that cannot be followed. The last are the defaults, of the key and of the server, which give way to any of them: a
+//! chat that cannot be grounded in a default goes upstream as it came, and its answer says so.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Instant;
+mod body;
+mod documents;
+mod model_name;
+mod rules;
+
+use std::time::{Duration, Instant};
 
 use crate::access::Access;
-use crate::collection::{Catalog, Collection, CollectionError, Scope};
-use crate::openai::{Attributes, FileSearch, Filter, Ranking};
-use crate::store::{DocumentKey, StoreError};
+use crate::collection::{Catalog, CollectionError, Scope};
+use crate::openai::{ChatRequest, ChatRequestError, Choices, Endpoint, FileSearch, Filter, Ranking};
 
-/// What a request says about its collections, in its own words.
+pub use body::Body;
+pub use documents::matching;
+pub use model_name::Models;
+pub use rules::Rule;
+
+use rules::{Outcome, Said};
+
+/// What a request says outside of its body.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// `/c/{collection}/v1/...`
     pub path: Option<String>,
     /// `X-RAG-Collection`
     pub header: Option<String>,
-    /// The `file_search` tool.
-    pub file_search: Option<FileSearch>,
-    /// The part after `@` of a model name that upstream does not have.
-    pub model: Option<String>,
-    /// The key's default.
-    pub of_key: Option<String>,
-    /// The server's default.
-    pub default: Option<String>,
     /// `X-RAG-Document`
     pub documents: Option<String>,
+    /// `X-RAG-K`
+    pub passages: Option<usize>,
+    /// `X-RAG: off`
+    pub off: bool,
 }
 
-/// Which collections, and whether the client chose them.
-pub struct Selection {
+/// How a request goes on.
+pub enum Selection {
+    /// No collection is chosen: it goes upstream as it came.
+    Nothing,
+    /// Nothing but a default is chosen, which does not exist: it goes upstream as it came, and its answer says so.
+    MissingDefault,
+    /// Collections are chosen. Without a request, its body cannot be read: it goes upstream as it came all the same.
+    Collections(Box<Selected>, Option<Box<ChatRequest>>),
+}
+
+/// What a request is about.
+pub struct Selected {
+    /// By which its collections were chosen.
+    pub rule: &'static Rule,
+    /// Its collections, each with the documents that were named.
     pub scopes: Vec<Scope>,
-    pub explicit: bool,
     /// Of the scopes' documents only those are meant: [`matching`] finds them.
     pub filter: Option<Filter>,
-    /// Passages wanted.
-    pub max_num_results: Option<usize>,
     pub ranking: Ranking,
+    /// Passages wanted.
+    pub passages: Option<usize>,
+    /// The name to write where the client's is also a collection's.
+    pub model: Option<String>,
+    /// It is not to be grounded.
+    pub off: bool,
 }
 
 /// A choice that cannot be followed.
@@ -57,178 +79,83 @@ pub enum SelectionError {
     DocumentWithoutCollection,
     #[error(transparent)]
     Collection(#[from] CollectionError),
+    #[error(transparent)]
+    Body(#[from] ChatRequestError),
 }
 
-struct Rule {
-    name: &'static str,
-    explicit: bool,
-    named: fn(&Asked) -> Option<Vec<&str>>,
+/// Selects for one caller.
+pub struct Selector<'a> {
+    pub catalog: &'a Catalog,
+    pub access: &'a Access,
+    pub models: &'a dyn Models,
+    /// The server's default.
+    pub default: Option<&'a str>,
+    /// Documents are looked up for so long at most.
+    pub deadline: Duration,
+    /// What upstream tells of its models is waited for until then.
+    pub models_known_by: Instant,
 }
 
-const RULES: &[Rule] = &[
-    Rule { name: "path", explicit: true, named: |asked| asked.path.as_deref().map(listed) },
-    Rule {
-        name: "header X-RAG-Collection",
-        explicit: true,
-        named: |asked| asked.header.as_deref().map(listed),
-    },
-    Rule { name: "file_search tool", explicit: true, named: |asked| asked.file_search.as_ref().map(ids_of) },
-    Rule { name: "model name", explicit: true, named: |asked| asked.model.as_deref().map(listed) },
-    Rule { name: "key's default", explicit: false, named: |asked| asked.of_key.as_deref().map(listed) },
-    Rule { name: "server's default", explicit: false, named: |asked| asked.default.as_deref().map(listed) },
-];
-
-/// What a rule chose, in the request's words and as it was found.
-struct Chosen<'a> {
-    rule: &'static Rule,
-    named: Vec<&'a str>,
-    collections: Vec<Arc<Collection>>,
-}
-
-/// Names between commas.
-fn listed(names: &str) -> Vec<&str> {
-    names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
-}
-
-fn ids_of(tool: &FileSearch) -> Vec<&str> {
-    tool.vector_store_ids.iter().map(String::as_str).collect()
-}
-
-/// Follows the rules. `None` when nothing is chosen: a plain relay.
-pub async fn select(
-    catalog: &Catalog,
-    access: &Access,
-    asked: &Asked,
-    deadline: Instant,
-) -> Result<Option<Selection>, SelectionError> {
-    let mut chosen: Option<Chosen<'_>> = None;
-    for rule in RULES {
-        let Some(named) = (rule.named)(asked) else { continue };
-        if chosen.is_some() && !rule.explicit {
-            continue;
-        }
-        let collections = find(catalog, access, rule.name, &named)?;
-        match &chosen {
-            None => chosen = Some(Chosen { rule, named, collections }),
-            Some(first) => {
-                if ids(&first.collections) != ids(&collections) {
-                    return Err(SelectionError::Conflict {
-                        first: first.rule.name,
-                        first_value: first.named.join(","),
-                        second: rule.name,
-                        second_value: named.join(","),
-                    });
-                }
-            }
-        }
-    }
-    let Some(Chosen { rule, collections, .. }) = chosen else {
-        return match asked.documents {
-            Some(_) => Err(SelectionError::DocumentWithoutCollection),
-            None => Ok(None),
-        };
-    };
-    let mut scopes: Vec<Scope> =
-        collections.into_iter().map(|collection| Scope { collection, documents: None }).collect();
-    if let Some(documents) = &asked.documents {
-        scopes = narrow(catalog, scopes, documents, deadline).await?;
-    }
-    let FileSearch { filter, max_num_results, ranking, .. } = asked.file_search.clone().unwrap_or_default();
-    Ok(Some(Selection { scopes, explicit: rule.explicit, filter, max_num_results, ranking }))
-}
-
-/// The documents of a scope that a filter means; maybe none.
-pub async fn matching(
-    catalog: &Catalog,
-    scope: &Scope,
-    filter: &Filter,
-    deadline: Instant,
-) -> Result<Scope, CollectionError> {
-    let all = catalog.store().document_attributes(&scope.collection.id, deadline).await?;
-    let (filter, among) = (filter.clone(), scope.documents.clone());
-    // Many documents take a while to look at.
-    let keys = tokio::task::spawn_blocking(move || {
-        let mut keys: BTreeSet<DocumentKey> = BTreeSet::new();
-        for (key, json) in all.iter().filter(|(key, _)| among.as_ref().is_none_or(|keys| keys.contains(key)))
+impl Selector<'_> {
+    /// Selects what a request is about.
+    pub async fn select(&self, asked: &Asked, body: &mut Body) -> Result<Selection, SelectionError> {
+        let deadline = Instant::now() + self.deadline;
+        let Choices { model, file_search } = body.choices()?;
+        let (mut in_model, mut other_model) = (None, None);
+        if let Some(name) = model
+            && let Some(named) =
+                model_name::read(&name, self.catalog, self.access, self.models, self.models_known_by).await
         {
-            let attributes = Attributes::from_json(json).map_err(|e| StoreError::Damaged(e.to_string()))?;
-            if filter.matches(&attributes) {
-                keys.insert(*key);
+            (in_model, other_model) = (Some(named.collections), Some(named.model));
+        }
+        let mut said = Said { asked, file_search, in_model, of_key: None, of_server: None };
+        // Answers of the Responses API are changed only where that was asked for.
+        if body.endpoint() == Endpoint::Chat {
+            (said.of_key, said.of_server) = (self.access.default_collection(), self.default);
+        }
+        let chosen = match rules::follow(self.catalog, self.access, &said)? {
+            Outcome::Chosen(chosen) => chosen,
+            Outcome::Nothing if asked.documents.is_some() => {
+                return Err(SelectionError::DocumentWithoutCollection);
             }
-        }
-        Ok::<_, StoreError>(keys)
-    });
-    let keys = keys.await.map_err(|e| CollectionError::Worker(e.to_string()))??;
-    Ok(Scope { collection: scope.collection.clone(), documents: Some(keys.into()) })
-}
-
-fn find(
-    catalog: &Catalog,
-    access: &Access,
-    rule: &'static str,
-    named: &[&str],
-) -> Result<Vec<Arc<Collection>>, SelectionError> {
-    let mut found: Vec<Arc<Collection>> = Vec::new();
-    for name in named {
-        let collection = catalog.find_to_use(access, name)?;
-        if !found.iter().any(|c| c.id == collection.id) {
-            found.push(collection);
-        }
-    }
-    if found.is_empty() { Err(SelectionError::Empty(rule)) } else { Ok(found) }
-}
-
-fn ids(collections: &[Arc<Collection>]) -> BTreeSet<&str> {
-    collections.iter().map(|c| c.id.0.as_str()).collect()
-}
-
-/// Keeps the documents that are named, and the collections that hold one.
-async fn narrow(
-    catalog: &Catalog,
-    scopes: Vec<Scope>,
-    named: &str,
-    deadline: Instant,
-) -> Result<Vec<Scope>, SelectionError> {
-    // A whole value first: names of files may hold commas.
-    let narrowed = narrow_to(catalog, &scopes, &[named.trim()], deadline).await;
-    let parts = listed(named);
-    match narrowed {
-        Err(SelectionError::UnknownDocument { .. }) if parts.len() > 1 => {
-            narrow_to(catalog, &scopes, &parts, deadline).await
-        }
-        narrowed => narrowed,
-    }
-}
-
-async fn narrow_to(
-    catalog: &Catalog,
-    scopes: &[Scope],
-    documents: &[&str],
-    deadline: Instant,
-) -> Result<Vec<Scope>, SelectionError> {
-    let mut keys: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); scopes.len()];
-    for document in documents {
-        let mut known = false;
-        for (scope, keys) in scopes.iter().zip(&mut keys) {
-            match catalog.document(&scope.collection, document, deadline).await {
-                Ok(found) => {
-                    keys.insert(found.key);
-                    known = true;
-                }
-                Err(CollectionError::Store(StoreError::NotFound(_))) => {}
-                Err(error) => return Err(error.into()),
+            Outcome::Nothing => return Ok(Selection::Nothing),
+            Outcome::MissingDefault(error) => {
+                tracing::error!(%error, "the default collection cannot be used");
+                return Ok(Selection::MissingDefault);
             }
-        }
-        if !known {
-            let names: Vec<String> = scopes.iter().map(|s| s.collection.label()).collect();
-            return Err(SelectionError::UnknownDocument {
-                document: (*document).to_owned(),
-                collections: names.join(", "),
-            });
-        }
+        };
+        let (rule, collections) = (chosen.rule, chosen.collections);
+        let scopes =
+            collections.into_iter().map(|collection| Scope { collection, documents: None }).collect();
+        let scopes = match &asked.documents {
+            Some(named) => documents::narrow(self.catalog, scopes, named, deadline).await?,
+            None => scopes,
+        };
+        let FileSearch { filter, max_num_results, ranking, .. } = said.file_search.unwrap_or_default();
+        let request = match body.take_request() {
+            Ok(request) => Some(Box::new(request)),
+            Err(error) if rule.explicit && !asked.off => return Err(error.into()),
+            Err(error) => {
+                tracing::debug!(%error, "a chat that cannot be read is relayed");
+                None
+            }
+        };
+        let selected = Selected {
+            rule,
+            scopes,
+            filter,
+            ranking,
+            passages: asked.passages.or(max_num_results),
+            model: other_model,
+            off: asked.off,
+        };
+        Ok(Selection::Collections(Box::new(selected), request))
     }
-    let narrowed = scopes.iter().zip(keys).filter(|(_, keys)| !keys.is_empty());
-    Ok(narrowed
-        .map(|(scope, keys)| Scope { collection: scope.collection.clone(), documents: Some(keys.into()) })
-        .collect())
+}
+
+impl Selected {
+    /// The collections, as they are shown.
+    pub fn labels(&self) -> Vec<String> {
+        self.scopes.iter().map(|scope| scope.collection.label()).collect()
+    }
 }

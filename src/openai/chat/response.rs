@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{
-    ChatRequest, ChatRequestError, Endpoint, Entries, Place, ReadTools, Role, number, read_content, read_model, role,
-    span, tools,
+    ChatRequest, ChatRequestError, Endpoint, Entries, Place, ReadTools, Role, number, read_content,
+    read_model, role, span, tools,
 };
 use crate::openai::media::take_parts;
 
