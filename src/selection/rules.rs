@@ -28,7 +28,7 @@ const RULES: &[Rule] = &[
     Rule { name: "file_search tool", explicit: true, named: |said| said.file_search.as_ref().map(ids_of) },
     Rule { name: "model name", explicit: true, named: |said| said.in_model.as_deref().map(listed) },
     Rule { name: "key's default", explicit: false, named: |said| said.of_key.as_deref().map(listed) },
-    Rule { name: "server's default", explicit: false, named: |said| said.of_server.as_deref().map(listed) },
+    Rule { name: "server's default", explicit: false, named: |said| said.of_server.map(listed) },
 ];
 
 /// All that the rules look at.

@@ -66,6 +66,7 @@ mod storage;
 mod streams;
 mod tenants;
 mod timeouts;
+mod ungroundable;
 mod upgrades;
 mod uploads;
 mod versions;
