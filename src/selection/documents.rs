@@ -8,6 +8,7 @@ use super::rules::listed;
 use crate::collection::{Catalog, CollectionError, Scope};
 use crate::openai::{Attributes, Filter};
 use crate::store::{DocumentKey, StoreError};
+use crate::tasks;
 
 /// Finds the documents of a scope that a filter means; maybe none.
 pub async fn matching(
@@ -19,7 +20,7 @@ pub async fn matching(
     let all = catalog.store().document_attributes(&scope.collection.id, deadline).await?;
     let (filter, among) = (filter.clone(), scope.documents.clone());
     // Many documents take a while to look at.
-    let keys = tokio::task::spawn_blocking(move || {
+    let keys = tasks::blocking(move || {
         let mut keys: BTreeSet<DocumentKey> = BTreeSet::new();
         for (key, json) in all.iter().filter(|(key, _)| among.as_ref().is_none_or(|keys| keys.contains(key)))
         {
@@ -28,9 +29,9 @@ pub async fn matching(
                 keys.insert(*key);
             }
         }
-        Ok::<_, StoreError>(keys)
-    });
-    let keys = keys.await.map_err(|e| CollectionError::Worker(e.to_string()))??;
+        Ok::<_, CollectionError>(keys)
+    })
+    .await?;
     Ok(Scope { collection: scope.collection.clone(), documents: Some(keys.into()) })
 }
 
