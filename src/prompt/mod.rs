@@ -12,7 +12,7 @@ mod render;
 
 pub use budget::{Budget, Window};
 pub use estimate::{RequestTokens, estimate_request, estimate_text};
-pub use passage::{Passage, Passages};
+pub use passage::{Passage, Passages, Source};
 pub(crate) use render::nothing_found;
 pub use render::{Template, default_template};
 

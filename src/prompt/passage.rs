@@ -32,6 +32,39 @@ pub struct Passage {
 #[derive(Clone, Debug, Default)]
 pub struct Passages(Arc<[Passage]>);
 
+/// A passage as an answer cites it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Source<'a> {
+    /// Its number in the prompt, from 1.
+    pub n: usize,
+    pub document: &'a str,
+    pub file_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// Where it runs on to another page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_page: Option<u32>,
+}
+
+impl Passages {
+    /// All of them as they are cited.
+    pub fn sources(&self) -> impl Iterator<Item = Source<'_>> {
+        (1..).zip(&*self.0).map(|(n, passage)| passage.as_source(n))
+    }
+
+    /// The one of this number.
+    pub fn source(&self, n: usize) -> Option<Source<'_>> {
+        Some(self.0.get(n.checked_sub(1)?)?.as_source(n))
+    }
+}
+
+impl Passage {
+    fn as_source(&self, n: usize) -> Source<'_> {
+        let Self { document, document_id, page, last_page, .. } = self;
+        Source { n, document, file_id: document_id, page: *page, last_page: *last_page }
+    }
+}
+
 impl From<Vec<Passage>> for Passages {
     fn from(passages: Vec<Passage>) -> Self {
         Self(passages.into())
