@@ -19,9 +19,9 @@
 //! | [`config`] | flags, variables, `lastro.toml`; a part for each component | the components' settings |
 //! | [`rag`] | select, search, weave | [`selection`], [`collection`], [`prompt`], [`store`], [`trace`] |
 //! | [`selection`] | which collections and documents: ordered rules | [`collection`], [`openai`] |
-//! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`trace`] | what was found for an answer, kept for a while | [`prompt`] |
 //! | [`citation`] | what an answer says of its sources: header, comment, annotations | [`openai`], [`prompt`] |
+//! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`ingest`] | jobs, what comes in, synced folders | [`reading`], [`chunking`], [`collection`], [`embed`] |
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
 //! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |

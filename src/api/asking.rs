@@ -25,8 +25,8 @@ use crate::upstream::{AnswerBody, full};
 pub(super) struct Asking<'a> {
     app: &'a App,
     record: &'a Record,
-    pub headers: HeaderMap,
-    pub body: Body,
+    headers: HeaderMap,
+    body: Body,
     /// The body's room in memory.
     _held: Held,
     pub citations: Mode,

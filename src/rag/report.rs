@@ -17,13 +17,13 @@ pub enum RagStatus {
     Lexical,
     /// Passages found by meaning alone, since the words could not be searched.
     Dense,
-    /// Nothing relevant.
+    /// Nothing relevant, or no question.
     Empty,
     /// No room for a passage in the model's window.
     NoRoom,
     /// Switched off for this request.
     Off,
-    /// Retrieval broke.
+    /// Retrieval broke, or the body cannot be read.
     Error,
 }
 
