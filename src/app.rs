@@ -24,6 +24,7 @@ use crate::ingest::{self, Ingest, WhoMayHold};
 use crate::openai;
 use crate::prompt::Window;
 use crate::rag;
+use crate::selection::Models;
 use crate::store::{self, DataLock, OpenError, Quota, Quotas, Store, StoreError};
 use crate::tasks;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -252,9 +253,9 @@ impl App {
         }
     }
 
-    /// What the prompt needs of the LLM server, for a client that sends this `Authorization` along.
-    pub fn window(&self, client: Option<&HeaderValue>) -> impl Window {
-        UpstreamWindow { upstream: self.upstream.clone(), client: client.cloned() }
+    /// The LLM server's models as grounding needs them, for a client that sends this `Authorization` along.
+    pub fn models(&self, client: Option<&HeaderValue>) -> impl Window + Models + use<> {
+        UpstreamModels { upstream: self.upstream.clone(), client: client.cloned() }
     }
 
     /// When this process opened the data folder.
@@ -328,19 +329,28 @@ impl Embedder for QuestionEmbedder {
     }
 }
 
-/// What the prompt needs of the LLM server.
-struct UpstreamWindow {
+/// The LLM server's models: their names for the selection, and their windows for the prompt.
+struct UpstreamModels {
     upstream: Arc<Upstream>,
     client: Option<HeaderValue>,
 }
 
 #[async_trait]
-impl Window for UpstreamWindow {
+impl Window for UpstreamModels {
     async fn tokens(&self, model: Option<&str>, until: Instant) -> Option<u64> {
         self.upstream.window(model, self.client.as_ref(), until).await
     }
 
     async fn count(&self, model: Option<&str>, fields: &[(&str, &str)]) -> Option<u64> {
         self.upstream.count_tokens(model, fields, self.client.as_ref()).await
+    }
+}
+
+#[async_trait]
+impl Models for UpstreamModels {
+    async fn has(&self, name: &str, until: Instant) -> Option<bool> {
+        let models = self.upstream.models(self.client.as_ref(), until).await.ok()?;
+        let listed = models.iter().any(|(id, _)| id == name);
+        (listed || self.upstream.has_told_all(self.client.as_ref())).then_some(listed)
     }
 }

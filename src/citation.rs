@@ -26,14 +26,15 @@ mod whole;
 use axum::response::Response;
 
 use crate::json::Object;
-use crate::prompt::Passage;
+use crate::prompt::Passages;
+
 pub use search_call::SearchCall;
 
 use answer::{Kind, rewritten};
 use chunks::Chunks;
 use comment::Comment;
 use events::Events;
-use source::{Source, sources};
+use source::Sources;
 use whole::Whole;
 
 /// A longer answer that is not streamed passes as it is.
@@ -68,14 +69,13 @@ impl Mode {
 pub struct Citation {
     mode: Mode,
     trace_id: String,
-    sources: Vec<Source>,
+    sources: Sources,
 }
 
 impl Citation {
     /// The passages behind an answer, and the address under which clients reach this server, without a path.
-    pub fn new(mode: Mode, base: &str, trace_id: &str, passages: &[Passage]) -> Self {
-        let sources = if mode == Mode::Header { Vec::new() } else { sources(base, passages) };
-        Self { mode, trace_id: trace_id.to_owned(), sources }
+    pub fn new(mode: Mode, base: &str, trace_id: &str, passages: &Passages) -> Self {
+        Self { mode, trace_id: trace_id.to_owned(), sources: Sources::new(base, passages) }
     }
 
     /// Whether the answer must be read, and so may not be compressed.

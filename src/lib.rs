@@ -19,12 +19,13 @@
 //! | [`config`] | flags, variables, `lastro.toml`; a part for each component | the components' settings |
 //! | [`rag`] | select, search, weave | [`selection`], [`collection`], [`prompt`], [`store`], [`trace`] |
 //! | [`selection`] | which collections and documents: ordered rules | [`collection`], [`openai`] |
-//! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
+//! | [`trace`] | what was found for an answer, kept for a while | [`prompt`] |
 //! | [`citation`] | what an answer says of its sources: header, comment, annotations | [`openai`], [`prompt`] |
+//! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`ingest`] | jobs, what comes in, synced folders | [`reading`], [`chunking`], [`collection`], [`embed`] |
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
 //! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
-//! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`trace`], [`telemetry`] | leaves: they do not know one another | |
+//! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`telemetry`] | leaves: they do not know one another | |
 //! | [`chunking`] | a document into chunks, an outline, a language | [`reading`], [`store`]'s records |
 //! | [`reading`] | a file's bytes into text, in a child process with limits | |
 //! | [`json`], [`net`], [`tasks`], [`words`], [`system`] | below all, and used by all: JSON as text, sockets and silences, work beside the asynchronous threads, words and sentences, the time and random digits | |

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::prompt::{Passage, Passages};
 use crate::words::beginning;
 
 /// Bytes of a question that are kept.
@@ -27,7 +28,7 @@ pub struct Trace {
     pub question: String,
     /// What was searched for, where something was.
     pub query: Option<String>,
-    pub passages: Vec<TracedPassage>,
+    pub passages: Passages,
     pub timings: serde_json::Value,
     /// Ids of the collections, for the wall: a caller that does not see all of them does not see the trace.
     #[serde(skip)]
@@ -35,23 +36,6 @@ pub struct Trace {
     /// The key that asked: nobody else sees the trace.
     #[serde(skip)]
     pub owner: Option<String>,
-}
-
-/// A passage and where it came from.
-#[derive(Clone, Debug, Serialize)]
-pub struct TracedPassage {
-    pub n: usize,
-    pub document: String,
-    pub document_id: String,
-    pub collection: String,
-    pub page: Option<u32>,
-    /// Where the passage runs on to another page.
-    pub last_page: Option<u32>,
-    pub headings: Vec<String>,
-    pub score: Option<f32>,
-    pub lexical: Option<f32>,
-    pub dense: Option<f32>,
-    pub text: String,
 }
 
 /// The last traces. Whoever has the most gives way first, so that no key pushes out what others have.
@@ -82,7 +66,7 @@ impl Trace {
         let texts = [&self.id, &self.question].into_iter().chain(&self.query);
         let collections = self.collections.iter().chain(&self.collection_ids);
         let own: usize = texts.chain(collections).map(String::len).sum();
-        let passages = self.passages.iter().map(TracedPassage::bytes);
+        let passages = self.passages.iter().map(bytes_of);
         size_of::<Self>() + own + passages.sum::<usize>()
     }
 
@@ -97,11 +81,10 @@ impl Trace {
     }
 }
 
-impl TracedPassage {
-    fn bytes(&self) -> usize {
-        let texts = [&self.document, &self.document_id, &self.collection, &self.text];
-        size_of::<Self>() + texts.into_iter().chain(&self.headings).map(String::len).sum::<usize>()
-    }
+fn bytes_of(passage: &Passage) -> usize {
+    let Passage { document, document_id, collection, text, attributes, .. } = passage;
+    let texts = [document, document_id, collection, text, attributes].into_iter().chain(&passage.headings);
+    size_of::<Passage>() + size_of_val(&*passage.chunks) + texts.map(String::len).sum::<usize>()
 }
 
 fn shorten(text: &mut String) {
@@ -221,7 +204,7 @@ mod tests {
             collections: vec![],
             question: "é".repeat(question / 2),
             query: None,
-            passages: vec![],
+            passages: Passages::default(),
             timings: serde_json::Value::Null,
             collection_ids: vec![],
             owner: Some(owner.to_owned()),

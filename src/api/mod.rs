@@ -1,5 +1,6 @@
 //! The HTTP API: a table of routes, then one file per noun. Handlers parse, call and reply.
 
+mod asking;
 mod batches;
 mod bodies;
 mod caller;
@@ -15,6 +16,7 @@ mod keys;
 mod metrics;
 mod models;
 mod params;
+mod preview;
 mod relay;
 mod responses;
 mod routes;

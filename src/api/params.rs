@@ -66,10 +66,6 @@ impl Place {
 #[derive(Debug, Default)]
 pub struct RagHeaders {
     pub asked: Asked,
-    /// `X-RAG: off`.
-    pub off: bool,
-    /// Passages wanted.
-    pub passages: Option<usize>,
     pub citations: Mode,
 }
 
@@ -110,9 +106,11 @@ impl RagHeaders {
         let asked = Asked {
             header: text(headers, "x-rag-collection")?,
             documents: text(headers, "x-rag-document")?,
-            ..Asked::default()
+            path: None,
+            passages,
+            off,
         };
-        Ok(Self { asked, off, passages, citations })
+        Ok(Self { asked, citations })
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn ungrounded(
     InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let RagHeaders { asked, off, .. } = RagHeaders::read(request.headers())?;
+    let RagHeaders { asked, .. } = RagHeaders::read(request.headers())?;
     if let Some(named) = &asked.header {
         collections(&app.catalog, &access, "header X-RAG-Collection", named)?;
     }
@@ -36,7 +36,7 @@ pub async fn ungrounded(
     if !is_chosen && asked.documents.is_some() {
         return Err(SelectionError::DocumentWithoutCollection.into());
     }
-    if is_chosen && !off {
+    if is_chosen && !asked.off {
         return Err(ApiError::not_grounded(request.uri().path()));
     }
     let mut response = everything_else(State(app), request).await?;

@@ -8,11 +8,12 @@ use axum::response::Response;
 
 use super::ApiError;
 use super::caller::Caller;
-use super::chat::{Api, complete};
+use super::chat::complete;
 use super::in_path::InPath;
 
 use super::watch::Watched;
 use crate::app::App;
+use crate::openai::Endpoint;
 
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -21,5 +22,5 @@ pub async fn create(
     InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, &record, path, request, Api::Responses).await
+    complete(&app, &access, &record, path, request, Endpoint::Responses).await
 }

@@ -16,7 +16,7 @@ use http::Method;
 use super::caller::Needs;
 use super::{
     ApiError, batches, chat, description, documents, embeddings, files, health, in_path, keys, metrics,
-    models, relay, responses, search, store_files, traces, unknown, vector_stores,
+    models, preview, relay, responses, search, store_files, traces, unknown, vector_stores,
 };
 use crate::access::Scope::{self, Admin, Chat, Ingest, Metrics, Relay};
 use crate::app::App;
@@ -36,7 +36,7 @@ fn table() -> Vec<Resource> {
         shared("/v1/models", Route::Models).get(Chat, models::list),
         // Ids may hold slashes.
         shared("/v1/models/{*model}", Route::Models).get(Chat, models::one),
-        ours("/v1/rag/preview", Route::Preview).post(Chat, chat::preview),
+        ours("/v1/rag/preview", Route::Preview).post(Chat, preview::preview),
         ours("/v1/rag/traces/{id}", Route::Traces).get(Chat, traces::one),
         // Files, collections and their documents, as OpenAI has them.
         ours("/v1/files", Route::Files).get(Chat, files::list).post(Ingest, files::create).of_any_size(),

@@ -1,16 +1,16 @@
 //! What handlers tell those who watch.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::ApiError;
 use crate::app::App;
-use crate::collection::Found;
+use crate::collection::{self, Found};
 use crate::rag::{Grounded, RagStatus};
-use crate::selection::Selection;
+use crate::selection::Selected;
 use crate::telemetry::{Record, Retrieval, Stage};
 
 /// The record of the request in hand.
@@ -26,9 +26,9 @@ impl<S: Sync> FromRequestParts<S> for Watched {
     }
 }
 
-/// Passages were looked for a prompt.
+/// Records a retrieval that was made for a prompt.
 pub(super) fn grounded(app: &App, record: &Record, grounded: &Grounded, began: Instant) {
-    let stages = one_after_the_other(grounded.spent.stages());
+    let stages = stages(grounded.spent.stages());
     record.retrieved(Retrieval {
         status: grounded.status.name(),
         collections: grounded.collections.clone(),
@@ -42,11 +42,11 @@ pub(super) fn grounded(app: &App, record: &Record, grounded: &Grounded, began: I
     });
 }
 
-/// Retrieval broke, and the request with it.
-pub(super) fn failed(record: &Record, selection: &Selection, began: Instant) {
+/// Records a retrieval that broke, and the request with it.
+pub(super) fn failed(record: &Record, selected: &Selected, began: Instant) {
     record.retrieved(Retrieval {
         status: RagStatus::Error.name(),
-        collections: selection.scopes.iter().map(|scope| scope.collection.label()).collect(),
+        collections: selected.labels(),
         query: None,
         passages: 0,
         added_tokens: 0,
@@ -57,7 +57,7 @@ pub(super) fn failed(record: &Record, selection: &Selection, began: Instant) {
     });
 }
 
-/// A search that is no part of a chat.
+/// Records a search that is no part of a chat.
 pub(super) fn searched(
     app: &App,
     record: &Record,
@@ -66,7 +66,7 @@ pub(super) fn searched(
     found: &Found,
     began: Instant,
 ) {
-    let stages = one_after_the_other(found.timings.stages());
+    let stages = stages(found.timings.stages());
     let status = if found.hits.is_empty() { RagStatus::Empty } else { RagStatus::of(found.by) };
     record.retrieved(Retrieval {
         status: status.name(),
@@ -86,33 +86,8 @@ fn embedded_by(app: &App, stages: &[Stage]) -> Option<String> {
     Some(embeddings.name().to_owned())
 }
 
-/// When each began: the question is embedded while words are looked up, and the rest comes after both.
-fn one_after_the_other(stages: Vec<(&'static str, Duration)>) -> Vec<Stage> {
-    let (mut embedded, mut over) = (Duration::ZERO, Duration::ZERO);
-    let place = |(name, took): (&'static str, Duration)| {
-        let after = match name {
-            "embed" | "lexical" => Duration::ZERO,
-            "dense" => embedded,
-            _ => over,
-        };
-        if name == "embed" {
-            embedded = took;
-        }
-        over = over.max(after + took);
-        Stage { name, after, took }
-    };
-    stages.into_iter().map(place).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stages_begin_when_what_they_need_is_there() {
-        let ms = Duration::from_millis;
-        let stages = vec![("embed", ms(5)), ("lexical", ms(9)), ("dense", ms(2)), ("weave", ms(1))];
-        let after: Vec<Duration> = one_after_the_other(stages).iter().map(|stage| stage.after).collect();
-        assert_eq!(after, [ms(0), ms(0), ms(5), ms(9)]);
-    }
+/// The same for those who watch.
+fn stages(stages: Vec<collection::Stage>) -> Vec<Stage> {
+    let told = |collection::Stage { name, after, took }| Stage { name, after, took };
+    stages.into_iter().map(told).collect()
 }

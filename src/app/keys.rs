@@ -266,13 +266,6 @@ impl App {
         Ok(ids)
     }
 
-    /// The server's default collection, for whom it exists.
-    pub fn default_collection(&self, access: &Access) -> Option<String> {
-        let default = self.config.default_collection.as_ref()?;
-        let exists = access.sees_all() || self.catalog.find(access, default).is_ok();
-        exists.then(|| default.clone())
-    }
-
     /// Refuses to serve other machines without keys, unless told so in so many words.
     pub fn check_exposure(&self) -> Result<(), Exposed> {
         let server = &self.config.server;

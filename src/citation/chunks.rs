@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::frames::{Frames, Part, event, written};
 use super::marks::Marks;
 use super::rewrite::Rewrite;
-use super::source::{Annotation, Source, annotations};
+use super::source::{Annotation, Sources};
 use crate::json::ascii;
 
 /// Choices beyond this are not read: OpenAI's own limit of `n`.
@@ -24,7 +24,7 @@ pub(super) struct Chunks {
 }
 
 struct Answer {
-    sources: Vec<Source>,
+    sources: Sources,
     choices: BTreeMap<u64, Choice>,
     blind: bool,
 }
@@ -76,24 +76,24 @@ struct Inserted<'a> {
     created: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a RawValue>,
-    choices: [InsertedChoice<'a>; 1],
+    choices: [InsertedChoice; 1],
 }
 
 #[derive(Serialize)]
-struct InsertedChoice<'a> {
+struct InsertedChoice {
     index: u64,
-    delta: InsertedDelta<'a>,
+    delta: InsertedDelta,
     finish_reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
-struct InsertedDelta<'a> {
-    annotations: Vec<Annotation<'a>>,
+struct InsertedDelta {
+    annotations: Vec<Annotation>,
 }
 
 impl Chunks {
     /// For an answer from these sources.
-    pub(super) fn new(sources: Vec<Source>) -> Self {
+    pub(super) fn new(sources: Sources) -> Self {
         Self { frames: Frames::default(), answer: Answer { sources, choices: BTreeMap::new(), blind: false } }
     }
 }
@@ -151,7 +151,7 @@ impl Answer {
             }
             // A choice that says nothing, as one that only calls tools, rests on nothing.
             if choice.marks.length() > 0 {
-                let annotations = annotations(&self.sources, &choice.marks);
+                let annotations = self.sources.annotations(&choice.marks);
                 out.extend_from_slice(chunk.annotated(of_chunk.index, annotations).as_bytes());
             }
         }
@@ -160,7 +160,7 @@ impl Answer {
 
 impl Chunk<'_> {
     /// A frame like those of this chunk's stream.
-    fn annotated(&self, index: u64, annotations: Vec<Annotation<'_>>) -> String {
+    fn annotated(&self, index: u64, annotations: Vec<Annotation>) -> String {
         let delta = InsertedDelta { annotations };
         let inserted = Inserted {
             id: self.id,

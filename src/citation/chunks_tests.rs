@@ -3,7 +3,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::citation::recorded::body;
-use crate::citation::source::sources;
 use crate::prompt::Passage;
 
 const RECORDED: [&[u8]; 6] = [
@@ -15,10 +14,10 @@ const RECORDED: [&[u8]; 6] = [
     include_bytes!("../../tests/fixtures/recordings/llama.cpp/10_chat_tools_named_stream.response"),
 ];
 
-fn two() -> Vec<Source> {
+fn two() -> Sources {
     let passage =
         |name: &str| Passage { document: name.into(), document_id: name.into(), ..Passage::default() };
-    sources("http://h", &[passage("ação.pdf"), passage("b")])
+    Sources::new("http://h", &vec![passage("ação.pdf"), passage("b")].into())
 }
 
 fn run<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::rewrite::Rewrite;
-use super::source::Source;
+use super::source::Sources;
 use crate::json::ascii;
 
 /// A comment of server-sent events, which clients pass over, and then the stream as it is.
@@ -12,11 +12,11 @@ pub(super) struct Comment(Bytes);
 
 impl Comment {
     /// `: rag {"trace_id":...,"sources":[...]}` and an empty line.
-    pub(super) fn new(trace_id: &str, sources: &[Source]) -> Result<Self, serde_json::Error> {
+    pub(super) fn new(trace_id: &str, sources: &Sources) -> Result<Self, serde_json::Error> {
         #[derive(Serialize)]
         struct Rag<'a> {
             trace_id: &'a str,
-            sources: &'a [Source],
+            sources: &'a Sources,
         }
         let json = serde_json::to_string(&Rag { trace_id, sources })?;
         // Some clients see ends of lines in characters beyond ASCII.

@@ -28,8 +28,8 @@ fn call() -> SearchCall {
         ..Passage::default()
     };
     let tools = SentTools { tools: r#"[{"type" : "file_search"}]"#.into(), tool_choice: None };
-    let passages = [passage("ação.pdf"), passage("ação.pdf"), passage("b")];
-    SearchCall::new("fs_1".into(), "What?", &passages, true, Some(tools))
+    let passages = vec![passage("ação.pdf"), passage("ação.pdf"), passage("b")];
+    SearchCall::new("fs_1".into(), "What?", &passages.into(), true, Some(tools))
 }
 
 fn run<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
@@ -162,13 +162,13 @@ fn results_come_best_first_and_marks_keep_their_numbers() {
         score,
         ..Passage::default()
     };
-    let passages = [
+    let passages = vec![
         passage("b", None, ""),
         passage("a", Some(0.25), r#"{"year":2024}"#),
         passage("b", Some(0.75), r#"{"x":true}"#),
         passage("c", None, "damaged"),
     ];
-    let call = SearchCall::new("fs_1".into(), "What?", &passages, true, None);
+    let call = SearchCall::new("fs_1".into(), "What?", &passages.into(), true, None);
     let item: Value = serde_json::from_str(&call.item(true)).expect("JSON");
     let found = |name: &str, attributes: Value| json!({"file_id": name, "filename": name, "text": name, "attributes": attributes});
     let scored = |name: &str, attributes: Value, score: f32| {

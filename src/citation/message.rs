@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::marks::Marks;
-use super::source::{Source, annotations};
+use super::source::Sources;
 use crate::json::span;
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ struct Choice<'a> {
 }
 
 /// The answer with its annotations; `None` where it is none that we know.
-pub(super) fn annotated(answer: &str, sources: &[Source]) -> Option<String> {
+pub(super) fn annotated(answer: &str, sources: &Sources) -> Option<String> {
     let completion: Completion<'_> = serde_json::from_str(answer).ok()?;
     let mut out = String::with_capacity(answer.len() + 256 * sources.len());
     let mut written = 0;
@@ -40,7 +40,7 @@ pub(super) fn annotated(answer: &str, sources: &[Source]) -> Option<String> {
 }
 
 /// What to write where in the JSON of a message.
-fn edit(message: &str, sources: &[Source]) -> Option<(Range<usize>, String)> {
+fn edit(message: &str, sources: &Sources) -> Option<(Range<usize>, String)> {
     // Where a key repeats, the last counts, as JSON parsers have it.
     let entries: HashMap<String, &RawValue> = serde_json::from_str(message).ok()?;
     let content: String = serde_json::from_str(entries.get("content")?.get()).ok()?;
@@ -49,7 +49,7 @@ fn edit(message: &str, sources: &[Source]) -> Option<(Range<usize>, String)> {
     }
     let mut marks = Marks::of(sources.len());
     marks.push(&content);
-    let list = serde_json::to_string(&annotations(sources, &marks)).ok()?;
+    let list = serde_json::to_string(&sources.annotations(&marks)).ok()?;
     let Some(theirs) = entries.get("annotations").copied() else {
         let end = message.rfind('}')?;
         return Some((end..end, format!(",\"annotations\":{list}")));
@@ -70,16 +70,15 @@ fn edit(message: &str, sources: &[Source]) -> Option<(Range<usize>, String)> {
 mod tests {
     use super::*;
     use crate::citation::recorded::body;
-    use crate::citation::source::sources;
     use crate::prompt::Passage;
     use serde_json::{Value, json};
 
     const VLLM: &[u8] = include_bytes!("../../tests/fixtures/recordings/vllm/12_chat_nostream.response");
 
-    fn two() -> Vec<Source> {
+    fn two() -> Sources {
         let passage =
             |name: &str| Passage { document: name.into(), document_id: name.into(), ..Passage::default() };
-        sources("http://h", &[passage("a"), passage("b")])
+        Sources::new("http://h", &vec![passage("a"), passage("b")].into())
     }
 
     fn cited(n: usize, start: usize, end: usize) -> Value {

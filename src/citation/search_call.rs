@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::marks::Marks;
 use crate::json::{Object, ascii, quoted_ascii};
 use crate::openai::SentTools;
-use crate::prompt::Passage;
+use crate::prompt::{Passage, Passages, Source};
 
 /// A longer answer that is not streamed passes as it is, and so does a longer event.
 pub(super) const LONGEST: usize = 16 << 20;
@@ -19,15 +19,9 @@ pub struct SearchCall {
     query: String,
     /// JSON of the results, where the client asked for them.
     results: Option<String>,
-    /// The files behind the passages: the first passage has number 1.
-    files: Vec<File>,
+    /// What the model was given.
+    passages: Passages,
     tools: Option<SentTools>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct File {
-    id: String,
-    name: String,
 }
 
 impl SearchCall {
@@ -35,15 +29,13 @@ impl SearchCall {
     pub fn new(
         id: String,
         query: &str,
-        passages: &[Passage],
+        passages: &Passages,
         wants_results: bool,
         tools: Option<SentTools>,
     ) -> Self {
-        let file = |p: &Passage| File { id: p.document_id.clone(), name: p.document.clone() };
         let results = wants_results.then(|| results(passages));
         let results = results.map(|list| ascii(&list.to_string()));
-        let files = passages.iter().map(file).collect();
-        Self { id, query: query.to_owned(), results, files, tools }
+        Self { id, query: query.to_owned(), results, passages: passages.clone(), tools }
     }
 
     /// The call as an element of the output.
@@ -106,36 +98,34 @@ impl SearchCall {
     /// What is cited of a text: the files that its marks name, each where the mark stands, counted in code points.
     /// A text without marks rests on all files, at its end.
     pub(super) fn annotations(&self, text: &str) -> Vec<String> {
-        let mut marks = Marks::of(self.files.len());
+        let mut marks = Marks::of(self.passages.len());
         marks.push(text);
         if marks.length() == 0 {
             return Vec::new();
         }
         let named = marks.found().iter().flat_map(|mark| {
-            let files = mark.numbers.iter().filter_map(|n| self.files.get(n.checked_sub(1)?));
-            files.map(|file| (mark.start, file))
+            let sources = mark.numbers.iter().filter_map(|n| self.passages.source(*n));
+            sources.map(|source| (mark.start, source))
         });
-        let mut cited: Vec<(usize, &File)> = named.collect();
+        let mut cited: Vec<(usize, Source<'_>)> = named.collect();
         if cited.is_empty() {
-            cited = self.files.iter().map(|file| (marks.length(), file)).collect();
+            cited = self.passages.sources().map(|source| (marks.length(), source)).collect();
         }
-        let mut distinct: Vec<(usize, &File)> = Vec::new();
-        for (index, file) in cited {
+        let mut distinct: Vec<(usize, Source<'_>)> = Vec::new();
+        for (index, source) in cited {
             // Several passages of one file are one citation of it.
             let same_place = distinct.iter().rev().take_while(|(at, _)| *at == index);
-            if !same_place.into_iter().any(|(_, other)| *other == file) {
-                distinct.push((index, file));
+            if !same_place.into_iter().any(|(_, other)| other.file_id == source.file_id) {
+                distinct.push((index, source));
             }
         }
-        distinct.into_iter().map(|(index, file)| file.cited(index)).collect()
+        distinct.into_iter().map(|(index, source)| cited_at(index, &source)).collect()
     }
 }
 
-impl File {
-    fn cited(&self, index: usize) -> String {
-        let (id, name) = (quoted_ascii(&self.id), quoted_ascii(&self.name));
-        format!("{{\"type\":\"file_citation\",\"index\":{index},\"file_id\":{id},\"filename\":{name}}}")
-    }
+fn cited_at(index: usize, source: &Source<'_>) -> String {
+    let (id, name) = (quoted_ascii(source.file_id), quoted_ascii(source.document));
+    format!("{{\"type\":\"file_citation\",\"index\":{index},\"file_id\":{id},\"filename\":{name}}}")
 }
 
 /// What was found, best first, whatever order it has in the prompt. A document's outline is as good as the best that was

@@ -1,89 +1,101 @@
 //! The sources of an answer, as they are cited.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::marks::Marks;
-use crate::prompt::Passage;
+use crate::prompt::{Passages, Source};
 
-/// A passage that was given to the model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Source {
-    /// Its number in the prompt, from 1.
-    pub n: usize,
-    pub document: String,
-    pub file_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub page: Option<u32>,
-    /// Where it runs on to another page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_page: Option<u32>,
-    /// The original, at its page.
-    pub url: String,
+/// The passages that were given to the model, and where their originals are.
+#[derive(Clone, Debug)]
+pub(super) struct Sources {
+    /// The address of this server, without a slash at its end.
+    base: String,
+    passages: Passages,
 }
 
 /// Where an answer rests on a source: an element of `annotations` in a chat message.
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Annotation<'a> {
+pub(super) struct Annotation {
     r#type: &'static str,
-    url_citation: UrlCitation<'a>,
+    url_citation: UrlCitation,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
-struct UrlCitation<'a> {
+struct UrlCitation {
     /// Code points of the content before the mark, and with it.
     start_index: usize,
     end_index: usize,
     title: String,
-    url: &'a str,
+    url: String,
 }
 
-/// The sources of these passages, with addresses under `base`, which ends in no slash.
-pub(super) fn sources(base: &str, passages: &[Passage]) -> Vec<Source> {
-    let source = |(n, passage): (usize, &Passage)| {
-        let fragment = passage.page.map_or(String::new(), |page| format!("#page={page}"));
-        Source {
-            n,
-            document: passage.document.clone(),
-            file_id: passage.document_id.clone(),
-            page: passage.page,
-            last_page: passage.last_page,
-            url: format!("{base}/v1/files/{}/content{fragment}", passage.document_id),
-        }
-    };
-    (1..).zip(passages).map(source).collect()
-}
-
-/// What is cited of an answer with these marks. One that has none rests on its sources as a whole: all of them, at its end.
-pub(super) fn annotations<'a>(sources: &'a [Source], marks: &Marks) -> Vec<Annotation<'a>> {
-    if marks.found().is_empty() {
-        let end = marks.length();
-        return sources.iter().map(|source| source.annotation(end, end)).collect();
-    }
-    let cited = marks.found().iter().flat_map(|mark| {
-        let named = mark.numbers.iter().filter_map(|n| sources.get(n.checked_sub(1)?));
-        named.map(|source| source.annotation(mark.start, mark.end))
-    });
-    cited.collect()
-}
-
-impl Source {
-    fn annotation(&self, start_index: usize, end_index: usize) -> Annotation<'_> {
-        let url_citation = UrlCitation { start_index, end_index, title: self.title(), url: &self.url };
-        Annotation { r#type: "url_citation", url_citation }
+impl Sources {
+    pub fn new(base: &str, passages: &Passages) -> Self {
+        Self { base: base.to_owned(), passages: passages.clone() }
     }
 
-    fn title(&self) -> String {
-        match (self.page, self.last_page) {
-            (Some(page), Some(last)) => format!("{}, pages {page}-{last}", self.document),
-            (Some(page), None) => format!("{}, page {page}", self.document),
-            (None, _) => self.document.clone(),
+    pub fn len(&self) -> usize {
+        self.passages.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.passages.is_empty()
+    }
+
+    /// What is cited of an answer with these marks. One that has none rests on its sources as a whole: all of them, at
+    /// its end.
+    pub fn annotations(&self, marks: &Marks) -> Vec<Annotation> {
+        if marks.found().is_empty() {
+            let end = marks.length();
+            return self.passages.sources().map(|source| self.annotation(&source, end, end)).collect();
         }
+        let cited = marks.found().iter().flat_map(|mark| {
+            let named = mark.numbers.iter().filter_map(|n| self.passages.source(*n));
+            named.map(|source| self.annotation(&source, mark.start, mark.end))
+        });
+        cited.collect()
+    }
+
+    fn annotation(&self, source: &Source<'_>, start_index: usize, end_index: usize) -> Annotation {
+        let (title, url) = (title(source), self.url(source));
+        Annotation {
+            r#type: "url_citation",
+            url_citation: UrlCitation { start_index, end_index, title, url },
+        }
+    }
+
+    /// The original, at the source's page.
+    fn url(&self, source: &Source<'_>) -> String {
+        let fragment = source.page.map_or(String::new(), |page| format!("#page={page}"));
+        format!("{}/v1/files/{}/content{fragment}", self.base, source.file_id)
+    }
+}
+
+impl Serialize for Sources {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct WithUrl<'a> {
+            #[serde(flatten)]
+            source: Source<'a>,
+            url: String,
+        }
+        let sources = self.passages.sources();
+        serializer.collect_seq(sources.map(|source| WithUrl { url: self.url(&source), source }))
+    }
+}
+
+fn title(source: &Source<'_>) -> String {
+    match (source.page, source.last_page) {
+        (Some(page), Some(last)) => format!("{}, pages {page}-{last}", source.document),
+        (Some(page), None) => format!("{}, page {page}", source.document),
+        (None, _) => source.document.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::Passage;
 
     #[test]
     fn a_source_leads_to_its_page() {
@@ -94,18 +106,18 @@ mod tests {
             last_page,
             ..Passage::default()
         };
-        let passages = [passage(Some(3), None), passage(Some(3), Some(5)), passage(None, None)];
-        let sources = sources("http://h:1", &passages);
-        let seen: Vec<_> = sources.iter().map(|s| (s.n, s.title(), s.url.as_str())).collect();
-        let url = "http://h:1/v1/files/file-1/content";
-        let paged = format!("{url}#page=3");
-        assert_eq!(
-            seen,
-            [
-                (1, "manual.pdf, page 3".to_owned(), paged.as_str()),
-                (2, "manual.pdf, pages 3-5".to_owned(), paged.as_str()),
-                (3, "manual.pdf".to_owned(), url),
-            ]
-        );
+        let passages = vec![passage(Some(3), None), passage(Some(3), Some(5)), passage(None, None)];
+        let sources = Sources::new("http://h:1", &passages.into());
+        let titles: Vec<_> = sources.passages.sources().map(|source| title(&source)).collect();
+        assert_eq!(titles, ["manual.pdf, page 3", "manual.pdf, pages 3-5", "manual.pdf"]);
+        let [one, url] =
+            [r#""document":"manual.pdf","file_id":"file-1""#, "http://h:1/v1/files/file-1/content"];
+        let expected = [
+            format!(r#"{{"n":1,{one},"page":3,"url":"{url}#page=3"}}"#),
+            format!(r#"{{"n":2,{one},"page":3,"last_page":5,"url":"{url}#page=3"}}"#),
+            format!(r#"{{"n":3,{one},"url":"{url}"}}"#),
+        ];
+        let json = serde_json::to_string(&sources).expect("JSON");
+        assert_eq!(json, format!("[{}]", expected.join(",")));
     }
 }

@@ -23,7 +23,7 @@ pub use entry::{Collection, Expiry, is_handle};
 pub use error::CollectionError;
 pub use indexed_text::with_headings;
 pub use scope::Scope;
-pub use search::{By, Found, Hit, Query, Timings, search};
+pub use search::{By, Found, Hit, Query, Stage, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
 #[cfg(test)]

@@ -52,11 +52,33 @@ pub struct Timings {
     pub dense: Option<Duration>,
 }
 
+/// A part of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    pub name: &'static str,
+    /// When it began, after the search did.
+    pub after: Duration,
+    pub took: Duration,
+}
+
+impl Stage {
+    /// When it ended, after the search began.
+    pub fn end(&self) -> Duration {
+        self.after.saturating_add(self.took)
+    }
+}
+
 impl Timings {
-    /// Each stage that there was, and what it took. The question is embedded while words are looked up.
-    pub fn stages(&self) -> Vec<(&'static str, Duration)> {
-        let stages = [("embed", self.embed), ("lexical", Some(self.lexical)), ("dense", self.dense)];
-        stages.into_iter().filter_map(|(stage, took)| Some((stage, took?))).collect()
+    /// Each stage that there was. The question is embedded while words are looked up, and vectors are compared once it is.
+    pub fn stages(&self) -> Vec<Stage> {
+        let (began, embedded) = (Duration::ZERO, self.embed.unwrap_or_default());
+        let stages = [
+            ("embed", began, self.embed),
+            ("lexical", began, Some(self.lexical)),
+            ("dense", embedded, self.dense),
+        ];
+        let stages = stages.into_iter();
+        stages.filter_map(|(name, after, took)| Some(Stage { name, after, took: took? })).collect()
     }
 }
 

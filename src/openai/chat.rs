@@ -1,5 +1,7 @@
 //! A chat request as spans over its own bytes.
 
+mod choices;
+mod endpoint;
 mod response;
 
 use std::ops::Range;
@@ -11,6 +13,8 @@ use serde_json::value::RawValue;
 use super::file_search::FileSearch;
 use super::request::RequestError;
 use super::tools::{self, ReadTools, Tools};
+pub use choices::Choices;
+pub use endpoint::Endpoint;
 pub use response::{ResponseParts, SentTools};
 
 use crate::json::{Entries, Repeated, quoted, span};
@@ -34,7 +38,7 @@ pub enum ChatRequestError {
     Missing(&'static str),
     #[error("'{0}' appears more than once: which one is meant is not clear")]
     Duplicate(&'static str),
-    #[error("'messages' must be a list of objects with at least one whose role is \"user\": {0}")]
+    #[error("'messages' must be a list of objects: {0}")]
     Messages(String),
     #[error("'input' must be a string or a list of objects: {0}")]
     Input(String),
@@ -62,7 +66,7 @@ pub struct ChatRequest {
     /// What of the bytes is for us alone.
     ours: Vec<Range<usize>>,
     message_count: usize,
-    /// Which message is the question.
+    /// Which message is the question; the number of messages where none is.
     asked: usize,
     question: String,
     place: Option<Place>,
@@ -107,7 +111,8 @@ pub struct Edits<'a> {
 }
 
 impl ChatRequest {
-    /// Finds the spans. Everything else in the body is left alone.
+    /// Finds the spans. Everything else in the body is left alone. A chat without a user message is one that cannot be
+    /// grounded.
     pub fn parse(bytes: Bytes) -> Result<Self, ChatRequestError> {
         let text = std::str::from_utf8(&bytes).map_err(|e| ChatRequestError::NotJson(e.to_string()))?;
         let span = |value: &RawValue| span(text, value);
@@ -118,11 +123,8 @@ impl ChatRequest {
         let raw_tools = top.only("tools")?;
         let messages: Vec<Entries<'_>> = serde_json::from_str(raw_messages.get())
             .map_err(|e| ChatRequestError::Messages(e.to_string()))?;
-        let asked = messages
-            .iter()
-            .rposition(|message| role(message) == Some(Role::User))
-            .ok_or_else(|| ChatRequestError::Messages("none has".to_owned()))?;
-        let (question, place) = match messages[asked].last("content") {
+        let asked = messages.iter().rposition(|message| role(message) == Some(Role::User));
+        let (question, place) = match asked.and_then(|asked| messages[asked].last("content")) {
             None => (String::new(), None),
             Some(content) => read_content(content, span(content).start)?,
         };
@@ -138,7 +140,7 @@ impl ChatRequest {
             file_search,
             ours,
             message_count,
-            asked,
+            asked: asked.unwrap_or(message_count),
             question,
             place,
             reserve,
@@ -146,11 +148,6 @@ impl ChatRequest {
             response: None,
             bytes,
         })
-    }
-
-    /// Whether a body that [`Self::parse`] refuses has a `file_search` tool, which upstream must not see.
-    pub fn asks_for_file_search(body: &[u8]) -> bool {
-        std::str::from_utf8(body).is_ok_and(tools::asks_for_file_search)
     }
 
     /// The `file_search` tool, which [`Self::edited`] leaves out.
@@ -271,10 +268,12 @@ impl ChatRequest {
     }
 }
 
+/// The model's name. None or null, upstream takes its own.
 fn read_model(text: &str, top: &Entries<'_>) -> Result<Option<(String, Range<usize>)>, ChatRequestError> {
     let Some(raw) = top.only("model")? else { return Ok(None) };
-    let name = serde_json::from_str(raw.get()).map_err(|_| ChatRequestError::Type("model"))?;
-    Ok(Some((name, span(text, raw))))
+    let name: Option<String> =
+        serde_json::from_str(raw.get()).map_err(|_| ChatRequestError::Type("model"))?;
+    Ok(name.map(|name| (name, span(text, raw))))
 }
 
 fn number(top: &Entries<'_>, key: &str) -> Option<u64> {

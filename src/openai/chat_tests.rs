@@ -45,8 +45,9 @@ fn what_cannot_be_grounded_is_said() {
         ("{\"messages\":[]", "not a JSON object"),
         ("{}", "'messages' is missing"),
         ("{\"messages\":{}}", "'messages' must be"),
-        ("{\"messages\":[]}", "'messages' must be"),
-        ("{\"messages\":[{\"role\":\"system\",\"content\":\"\"}]}", "'messages' must be"),
+        ("{\"messages\":[7]}", "'messages' must be"),
+        ("{\"messages\":[{\"role\":\"user\",\"content\":[\"q\"]}]}", "'messages' must be"),
+        ("{\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\"}]}", "'messages' must be"),
         ("{\"messages\":[{\"role\":\"user\"}],\"messages\":[]}", "'messages' appears more than once"),
         ("{\"mess\\u0061ges\":[],\"messages\":[{\"role\":\"user\"}]}", "'messages' appears more than once"),
         ("{\"model\":\"a\",\"messages\":[{\"role\":\"user\"}],\"model\":\"b\"}", "'model' appears"),
@@ -55,7 +56,18 @@ fn what_cannot_be_grounded_is_said() {
         let found = parse(body).expect_err(body).to_string();
         assert!(found.contains(error), "{body}: {found}");
     }
-    assert!(!parse("{\"messages\":[{\"role\":\"user\",\"content\":null}]}").expect("null").can_be_grounded());
+}
+
+#[test]
+fn a_chat_without_a_question_is_read_and_cannot_be_grounded() {
+    for messages in ["[]", r#"[{"role":"system","content":"s"}]"#, r#"[{"role":"user","content":null}]"#] {
+        let body = format!(r#"{{"model":null,"messages":{messages}}}"#);
+        let request = parse(&body).expect(&body);
+        assert!(!request.can_be_grounded() && request.earlier_turns().is_empty(), "{body}");
+        assert_eq!((request.question(), request.model()), ("", None));
+        let edits = Edits { model: Some("m"), before_question: Some("P") };
+        assert_eq!(request.edited(&edits), body.as_bytes());
+    }
 }
 
 #[test]
@@ -142,7 +154,6 @@ fn the_file_search_tool_is_cut_out_and_all_else_stays() {
         let again = parse(&expected).expect(&expected);
         assert!(again.file_search().is_none());
         assert_eq!(request.prompt_parts().1, again.prompt_parts().1, "{body}");
-        assert!(ChatRequest::asks_for_file_search(body.as_bytes()), "{body}");
     }
 }
 
@@ -167,15 +178,6 @@ fn a_tool_that_cannot_be_followed_is_named() {
             ChatRequestError::FileSearch(error) => assert_eq!(error.param, param, "{body}"),
             other => panic!("{body}: {other}"),
         }
-    }
-    for (body, asks) in [
-        (format!(r#"{{"messages":[],"tools":[{TOOL}]}}"#), true),
-        (format!(r#"{{"tools":[],"tools":[{TOOL}],"tools":7}}"#), true),
-        (format!(r#"{{"messages":[],"tools":[{OTHER}]}}"#), false),
-        (format!(r#"{{"messages":[{TOOL}],"tools":{TOOL}}}"#), false),
-        ("file_search".to_owned(), false),
-    ] {
-        assert_eq!(ChatRequest::asks_for_file_search(body.as_bytes()), asks, "{body}");
     }
 }
 

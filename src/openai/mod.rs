@@ -21,7 +21,9 @@ mod tools;
 mod vector_stores;
 
 pub use attributes::{AttributeValue, Attributes, Metadata};
-pub use chat::{ChatRequest, ChatRequestError, Edits, ResponseParts, Role, SentTools, Turn};
+pub use chat::{
+    ChatRequest, ChatRequestError, Choices, Edits, Endpoint, ResponseParts, Role, SentTools, Turn,
+};
 pub use embeddings::{Cut, EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
 pub use error::{ErrorBody, ErrorDetail};
 pub use file_search::{FileSearch, Ranking, SearchRequest};
@@ -33,7 +35,7 @@ pub use models::{find_model, model_as, own_model, read_models, with_collections,
 pub use objects::*;
 pub use pages::{FILES, List, OBJECTS, PageLimits, PageQuery, QueryString};
 pub use request::{Body, Fields, RequestError, parse_body, parse_value};
-pub use search_calls::{SEARCH_ID_BYTES, SearchCalls, search_id, without_search_calls};
+pub use search_calls::{SEARCH_ID_BYTES, SearchCalls, search_id};
 pub use vector_stores::{
     Change, Chunking, CreateFileBatch, CreateVectorStore, CreateVectorStoreFile, UpdateVectorStore,
     UpdateVectorStoreFile,

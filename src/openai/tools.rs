@@ -92,14 +92,8 @@ fn members_cut(text: &str, top: &Entries<'_>, goes: &[bool], inner: Vec<Range<us
     all
 }
 
-/// Whether a body that is no chat of ours asks for `file_search` all the same.
-pub(super) fn asks_for_file_search(text: &str) -> bool {
-    let Ok(top) = serde_json::from_str::<Entries<'_>>(text) else { return false };
-    top.all("tools").filter_map(elements).flatten().any(is_file_search)
-}
-
-/// Also where `type` repeats: whichever of them upstream would go by.
-fn is_file_search(tool: &RawValue) -> bool {
+/// Whether a tool is `file_search`, also where its `type` repeats: whichever of them upstream would go by.
+pub(super) fn is_file_search(tool: &RawValue) -> bool {
     let Ok(entries) = serde_json::from_str::<Entries<'_>>(tool.get()) else { return false };
     entries.all("type").any(|kind| is_text(kind, "file_search"))
 }

@@ -90,7 +90,7 @@ impl<'a> Budget<'a> {
         let (question, room) = (self.request.question(), self.room());
         let woven = |room| weave(passages, template, question, room);
         if let Some(scale) = self.scale {
-            return woven(((self.limit as f64 * scale) as u64).checked_sub(self.base.all())?);
+            return woven(self.room_in_scale(scale)?);
         }
         let estimated = room.and_then(woven);
         let bound = room.is_some_and(|room| Some(room) == self.most_added);
@@ -117,8 +117,13 @@ impl<'a> Budget<'a> {
         let count = self.count(Some(&woven.text)).await;
         let Some(count) = count.filter(|count| *count > self.limit) else { return true };
         let estimated = self.base.all().saturating_add(estimate_text(&woven.text));
-        self.scale = Some(estimated as f64 / count as f64 * CAUTION);
+        self.scale = Some(scale(estimated, count));
         false
+    }
+
+    /// Tokens for passages by the estimate, where each token of the limit has room for so many estimated ones.
+    fn room_in_scale(&self, scale: f64) -> Option<u64> {
+        ((self.limit as f64 * scale) as u64).checked_sub(self.base.all())
     }
 
     /// Whether a text fits even if it takes somewhat more than estimated.
@@ -143,9 +148,7 @@ impl<'a> Budget<'a> {
         let added = template.estimate() + each(&woven.passages);
         let estimated = self.base.all().saturating_add(added);
         if count > self.limit {
-            // The text takes more than was estimated; so will a part of it.
-            let room = self.limit as f64 * estimated as f64 / count as f64 * CAUTION;
-            return (room as u64).checked_sub(self.base.all());
+            return self.room_in_scale(scale(estimated, count));
         }
         if count > estimated {
             return Some(added);
@@ -166,13 +169,9 @@ impl<'a> Budget<'a> {
     async fn count(&self, before_question: Option<&str>) -> Option<u64> {
         let edited = self.request.edited(&Edits { model: None, before_question });
         let rendering = self.request.rendering();
-        let (size, is_response) = (edited.len(), self.request.response().is_some());
+        let (size, endpoint) = (edited.len(), self.request.endpoint());
         let (messages, tools) = beside(size, move || {
-            let edited = match is_response {
-                true => ChatRequest::parse_response(edited),
-                false => ChatRequest::parse(edited),
-            };
-            let edited = edited.ok()?;
+            let edited = endpoint.parse(edited).ok()?;
             let (messages, tools) = edited.prompt_parts();
             Some((without_media(messages).into_owned(), tools.map(str::to_owned)))
         })
@@ -183,6 +182,12 @@ impl<'a> Budget<'a> {
         let count = self.window.count(self.model, &fields).await?;
         Some(count.saturating_add(self.base.media))
     }
+}
+
+/// The estimated tokens that there is room for in each real one, where a text takes more than was estimated: so will a
+/// part of it.
+fn scale(estimated: u64, count: u64) -> f64 {
+    estimated as f64 / count as f64 * CAUTION
 }
 
 /// Does work on so many bytes, beside other requests where it takes a while. `None` if it died.

@@ -7,34 +7,15 @@ mod estimate;
 mod excerpt;
 mod letters;
 mod media;
+mod passage;
 mod render;
 
 pub(crate) use budget::UNKNOWN_WINDOW;
 pub use budget::{Budget, Window};
 pub use estimate::{RequestTokens, estimate_request, estimate_text};
+pub use passage::{Passage, Passages, Source};
 pub(crate) use render::nothing_found;
 pub use render::{Template, default_template};
-
-/// A stretch of a document, ready to be shown to a model.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Passage {
-    pub collection: String,
-    pub document: String,
-    pub document_id: String,
-    /// First page, from 1, and the last one where that is another.
-    pub page: Option<u32>,
-    pub last_page: Option<u32>,
-    pub headings: Vec<String>,
-    pub text: String,
-    /// Ids of the chunks that it is made of.
-    pub chunks: Vec<u64>,
-    /// Of its document, the client's own: a JSON object, or empty where that is not known.
-    pub attributes: String,
-    /// Fused score, BM25 and cosine; none for what was not searched for.
-    pub score: Option<f32>,
-    pub lexical: Option<f32>,
-    pub dense: Option<f32>,
-}
 
 /// Passages woven into a text.
 #[derive(Clone, Debug, PartialEq)]

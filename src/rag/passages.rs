@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Scope;
-use crate::collection::Hit;
+use crate::collection::{Hit, Scope};
 use crate::prompt::{Passage, estimate_passage};
 use crate::store::{ChunkId, ChunkRecord, NewChunk, OutlineRecord};
 

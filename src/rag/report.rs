@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::Grounded;
 use super::sources::{listed, named};
-use crate::collection::{By, Timings};
+use crate::collection::{By, Stage, Timings};
 
 /// How the grounding of an answer went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +17,13 @@ pub enum RagStatus {
     Lexical,
     /// Passages found by meaning alone, since the words could not be searched.
     Dense,
-    /// Nothing relevant.
+    /// Nothing relevant, or no question.
     Empty,
     /// No room for a passage in the model's window.
     NoRoom,
     /// Switched off for this request.
     Off,
-    /// Retrieval broke.
+    /// Retrieval broke, or the body cannot be read.
     Error,
 }
 
@@ -67,10 +67,11 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Each stage that there was, and what it took.
-    pub fn stages(&self) -> Vec<(&'static str, Duration)> {
+    /// Each stage that there was: weaving comes after the search.
+    pub fn stages(&self) -> Vec<Stage> {
         let mut stages = self.search.map(|search| search.stages()).unwrap_or_default();
-        stages.push(("weave", self.weave));
+        let after = stages.iter().map(Stage::end).max().unwrap_or_default();
+        stages.push(Stage { name: "weave", after, took: self.weave });
         stages
     }
 
@@ -78,7 +79,7 @@ impl Spent {
     pub fn to_json(&self) -> serde_json::Value {
         self.stages()
             .into_iter()
-            .map(|(stage, took)| (stage.to_owned(), milliseconds(took).into()))
+            .map(|stage| (stage.name.to_owned(), milliseconds(stage.took).into()))
             .collect::<serde_json::Map<_, _>>()
             .into()
     }
@@ -109,7 +110,8 @@ impl Grounded {
         }
         let both = [("lastro", Some(own)), ("upstream", upstream)];
         let both = both.into_iter().filter_map(|(stage, took)| Some((stage, took?)));
-        let timing = self.spent.stages().into_iter().chain(both);
+        let stages = self.spent.stages();
+        let timing = stages.iter().map(|stage| (stage.name, stage.took)).chain(both);
         let timing: Vec<String> =
             timing.map(|(stage, took)| format!("{stage};dur={}", milliseconds(took))).collect();
         head.add("server-timing", &timing.join(", "));
@@ -181,7 +183,7 @@ mod tests {
         Grounded {
             body: bytes::Bytes::new(),
             status: RagStatus::Lexical,
-            passages,
+            passages: passages.into(),
             query: None,
             collections: (0..collections).map(|n| format!("{n:064}")).collect(),
             collection_ids: Vec::new(),
@@ -189,6 +191,15 @@ mod tests {
             spent: Spent { search: Some(search), weave: Duration::MAX },
             refuse: false,
         }
+    }
+
+    #[test]
+    fn stages_begin_when_what_they_need_is_there() {
+        let ms = Duration::from_millis;
+        let search = Timings { embed: Some(ms(5)), lexical: ms(9), dense: Some(ms(2)) };
+        let stages = Spent { search: Some(search), weave: ms(1) }.stages();
+        let after: Vec<_> = stages.iter().map(|stage| (stage.name, stage.after)).collect();
+        assert_eq!(after, [("embed", ms(0)), ("lexical", ms(0)), ("dense", ms(5)), ("weave", ms(9))]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::json::ascii;
-use crate::prompt::Passage;
+use crate::prompt::{Passages, Source};
 
 /// Names that fit into a number of bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,23 +65,23 @@ impl Entry {
 /// The documents behind these passages as JSON in ASCII of at most `most` bytes, in the order of their first passages:
 /// `{"document":name,"passages":[[number,page,last page],...]}`, pages as far as there are. As many documents as fit are
 /// named with a passage each; then as many passages as fit are told, and `more` counts the others of a document.
-pub(super) fn named(passages: &[Passage], most: usize) -> Fitting {
+pub(super) fn named(passages: &Passages, most: usize) -> Fitting {
     let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut entries: Vec<Entry> = Vec::new();
     // Which document each passage belongs to, in their order.
     let mut owners = Vec::with_capacity(passages.len());
-    for (n, passage) in (1..).zip(passages) {
-        let key = (passage.document_id.as_str(), passage.document.as_str());
+    for source in passages.sources() {
+        let key = (source.file_id, source.document);
         let at = match places.get(&key) {
             Some(at) => *at,
             None => {
-                let Some(entry) = Entry::new(&passage.document) else { continue };
+                let Some(entry) = Entry::new(source.document) else { continue };
                 places.insert(key, entries.len());
                 entries.push(entry);
                 entries.len() - 1
             }
         };
-        entries[at].passages.push(place(n, passage));
+        entries[at].passages.push(place(&source));
         owners.push(at);
     }
     let mut left = most.saturating_sub(FRAME);
@@ -113,7 +113,7 @@ pub(super) fn named(passages: &[Passage], most: usize) -> Fitting {
 }
 
 /// `[number,page,last page]`, pages as far as there are.
-fn place(n: usize, passage: &Passage) -> String {
+fn place(source: &Source<'_>) -> String {
     #[derive(Serialize)]
     #[serde(untagged)]
     enum Place {
@@ -121,7 +121,8 @@ fn place(n: usize, passage: &Passage) -> String {
         Page(usize, u32),
         Pages(usize, u32, u32),
     }
-    let place = match (passage.page, passage.last_page) {
+    let n = source.n;
+    let place = match (source.page, source.last_page) {
         (Some(page), Some(last)) => Place::Pages(n, page, last),
         (Some(page), None) => Place::Page(n, page),
         (None, _) => Place::Number([n]),
@@ -150,6 +151,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::prompt::Passage;
 
     fn passage(document: &str, pages: (Option<u32>, Option<u32>)) -> Passage {
         Passage {
@@ -168,26 +170,26 @@ mod tests {
 
     #[test]
     fn a_document_is_named_once_with_all_its_passages() {
-        let passages = [
+        let passages = vec![
             passage("a.pdf", (Some(15), None)),
             passage("b.txt", (None, None)),
             passage("a.pdf", (Some(16), Some(17))),
             passage("b.txt", (None, None)),
         ];
-        let found = named(&passages, 1_000);
+        let found = named(&passages.into(), 1_000);
         assert_eq!(found.left_out, 0);
         let expected = json!([
             { "document": "a.pdf", "passages": [[1, 15], [3, 16, 17]] },
             { "document": "b.txt", "passages": [[2], [4]] }
         ]);
         assert_eq!(read(&found.text), expected);
-        assert_eq!(named(&[], 2), Fitting { text: "[]".into(), left_out: 0 });
+        assert_eq!(named(&Passages::default(), 2), Fitting { text: "[]".into(), left_out: 0 });
     }
 
     #[test]
     fn names_are_told_whatever_they_hold() {
         let name = "relatório 📄 \"1\"\u{7f}\\.pdf";
-        let found = named(&[passage(name, (None, None))], 200);
+        let found = named(&vec![passage(name, (None, None))].into(), 200);
         assert_eq!(read(&found.text)[0]["document"], name);
     }
 
@@ -199,6 +201,7 @@ mod tests {
         let passages: Vec<_> =
             (0..60).map(|n| passage(names[n * n % 4 + n % 2 * 2 % 4], (Some(n as u32), None))).collect();
         let documents = passages.iter().map(|p| &p.document).collect::<BTreeSet<_>>().len();
+        let passages = Passages::from(passages);
         for most in (2..1_400).step_by(7) {
             let found = named(&passages, most);
             assert!(found.text.len() <= most, "{most}: {}", found.text);
@@ -213,7 +216,7 @@ mod tests {
             }
         }
         // A short name after a long one that does not fit is told.
-        let found = named(&[passage(&long, (None, None)), passage("c.pdf", (None, None))], 100);
+        let found = named(&vec![passage(&long, (None, None)), passage("c.pdf", (None, None))].into(), 100);
         assert_eq!((read(&found.text)[0]["document"].clone(), found.left_out), (json!("c.pdf"), 1));
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::passages::{stitch, whole_tokens};
-use crate::collection::{Catalog, CollectionError, Scope};
+use super::retrieval::Retrieval;
+use crate::collection::{CollectionError, Scope};
 use crate::prompt::{Template, Woven, weave_whole};
 use crate::store::{ChunkRecord, DocumentKey, Store};
 use crate::tasks;
@@ -14,35 +15,36 @@ use crate::tasks;
 /// Of a document that was never counted, this many bytes are a token at least.
 const MOST_BYTES_PER_TOKEN: u64 = 6;
 
-/// All that was selected, in reading order, if it fits into so many tokens.
-pub(super) async fn weave_documents(
-    catalog: &Catalog,
-    scopes: &[Scope],
-    template: &Template<'_>,
-    room: u64,
-    deadline: Instant,
-) -> Result<Option<Woven>, CollectionError> {
-    let Some(mut left) = room.checked_sub(template.estimate()) else { return Ok(None) };
-    for scope in scopes {
-        match tokens_within(catalog, scope, left, deadline).await? {
-            Some(tokens) => left -= tokens,
-            None => return Ok(None),
+impl Retrieval<'_> {
+    /// Weaves all that was selected, in reading order, if it fits into so many tokens.
+    pub async fn weave_whole(
+        &self,
+        template: &Template<'_>,
+        room: u64,
+    ) -> Result<Option<Woven>, CollectionError> {
+        let (store, deadline) = (self.catalog.store(), self.deadline);
+        let Some(mut left) = room.checked_sub(template.estimate()) else { return Ok(None) };
+        for scope in &self.scopes {
+            match tokens_within(store, scope, left, deadline).await? {
+                Some(tokens) => left -= tokens,
+                None => return Ok(None),
+            }
         }
+        let mut read = Vec::with_capacity(self.scopes.len());
+        for scope in &self.scopes {
+            let keys = keys(scope);
+            let id = &scope.collection.id;
+            let chunks = store.whole_documents(id, keys.as_deref(), usize::MAX, deadline).await?;
+            read.push((scope.clone(), chunks.unwrap_or_default()));
+        }
+        let template = template.text();
+        // Long for long documents.
+        let weave = move || {
+            let passages = read.iter().flat_map(|(scope, chunks)| stitch(scope, chunks)).collect();
+            Ok(weave_whole(passages, &Template::new(&template), room))
+        };
+        tasks::blocking(weave).await
     }
-    let mut read = Vec::with_capacity(scopes.len());
-    for scope in scopes {
-        let keys = keys(scope);
-        let id = &scope.collection.id;
-        let chunks = catalog.store().whole_documents(id, keys.as_deref(), usize::MAX, deadline).await?;
-        read.push((scope.clone(), chunks.unwrap_or_default()));
-    }
-    let template = template.text();
-    // Long for long documents.
-    let weave = move || {
-        let passages = read.iter().flat_map(|(scope, chunks)| stitch(scope, chunks)).collect();
-        Ok(weave_whole(passages, &Template::new(&template), room))
-    };
-    tasks::blocking(weave).await
 }
 
 fn keys(scope: &Scope) -> Option<Vec<DocumentKey>> {
@@ -51,12 +53,12 @@ fn keys(scope: &Scope) -> Option<Vec<DocumentKey>> {
 
 /// What the documents of a scope take together, if that is no more than `most`.
 async fn tokens_within(
-    catalog: &Catalog,
+    store: &Arc<dyn Store>,
     scope: &Scope,
     most: u64,
     deadline: Instant,
 ) -> Result<Option<u64>, CollectionError> {
-    let (store, id) = (catalog.store(), &scope.collection.id);
+    let id = &scope.collection.id;
     let sizes = store.whole_sizes(id, keys(scope).as_deref(), most, MOST_BYTES_PER_TOKEN, deadline).await?;
     let Some(sizes) = sizes else { return Ok(None) };
     let mut sum = sizes.iter().filter_map(|size| size.tokens).sum::<u64>();

@@ -149,6 +149,11 @@ impl Upstream {
         }
     }
 
+    /// Whether the known models are all that a client may use: an upstream that asks for keys tells each its own.
+    pub fn has_told_all(&self, client: Option<&HeaderValue>) -> bool {
+        self.untold(client).is_none()
+    }
+
     /// The key of a client, where upstream tells nothing without one and told nothing to this one of late.
     fn untold<'a>(&self, client: Option<&'a HeaderValue>) -> Option<&'a HeaderValue> {
         let client = client.filter(|_| self.key.is_none() && self.known.told.read().wants_key)?;

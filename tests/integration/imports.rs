@@ -20,7 +20,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reading", &[]),
     ("store", &[]),
     ("telemetry", &[]),
-    ("trace", &[]),
     ("upstream", &[]),
     // What is built of them.
     ("collection", &["store", "index"]),
@@ -28,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ingest", &["chunking", "collection", "embed", "reading", "store"]),
     ("prompt", &["openai"]),
     ("citation", &["openai", "prompt"]),
+    ("trace", &["prompt"]),
     ("selection", &["collection", "openai", "store"]),
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
@@ -44,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "openai",
             "prompt",
             "rag",
+            "selection",
             "store",
             "telemetry",
             "trace",
@@ -60,6 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "embed",
             "ingest",
             "openai",
+            "prompt",
             "rag",
             "relay",
             "selection",
@@ -76,8 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 const BELOW: &[&str] = &["json", "net", "system", "tasks", "words"];
-const LEAVES: &[&str] =
-    &["access", "embed", "index", "openai", "reading", "store", "telemetry", "trace", "upstream"];
+const LEAVES: &[&str] = &["access", "embed", "index", "openai", "reading", "store", "telemetry", "upstream"];
 
 /// Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {

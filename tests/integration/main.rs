@@ -68,6 +68,7 @@ mod storage;
 mod streams;
 mod tenants;
 mod timeouts;
+mod ungroundable;
 mod ungrounded;
 mod upgrades;
 mod uploads;

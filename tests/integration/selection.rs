@@ -77,7 +77,7 @@ async fn the_at_sign_may_be_escaped() {
 async fn names_that_disagree_or_are_unknown_are_errors() {
     let world = two_collections("").await;
     let plain = "/v1/chat/completions";
-    let cases: [(&str, Headers, &str, u16, &str); 15] = [
+    let cases: [(&str, Headers, &str, u16, &str); 18] = [
         (
             "/c/pumps/v1/chat/completions",
             &[("X-RAG-Collection", "boats")],
@@ -90,7 +90,10 @@ async fn names_that_disagree_or_are_unknown_are_errors() {
         ("/c/nowhere/v1/chat/completions", &[], "m", 404, "collection_not_found"),
         (plain, &[("X-RAG-Collection", "nowhere")], "m", 404, "collection_not_found"),
         (plain, &[("X-RAG-Collection", "pumps,nowhere")], "m", 404, "collection_not_found"),
-        (plain, &[], "m@nowhere", 404, "collection_not_found"),
+        (plain, &[], "test-model@nowhere", 404, "collection_not_found"),
+        (plain, &[], "test-model@pumps,nowhere", 404, "collection_not_found"),
+        (plain, &[], "m@pumps,nowhere", 404, "collection_not_found"),
+        (plain, &[], "test-model@", 400, "empty_collection_name"),
         (plain, &[("X-RAG-Collection", "")], "m", 400, "empty_collection_name"),
         (plain, &[("X-RAG-Collection", "pumps"), ("X-RAG-Collection", "boats")], "m", 400, "invalid_header"),
         (plain, &[("X-RAG-Collection", "%ff")], "m", 400, "invalid_header"),
@@ -110,7 +113,7 @@ async fn names_that_disagree_or_are_unknown_are_errors() {
 async fn a_default_that_is_missing_gives_a_plain_relay() {
     let world = World::start("default_collection = \"later\"").await;
     let reply = world.post("/v1/chat/completions", &[], body("test-model")).await;
-    assert_eq!(reply.status, 200);
+    assert_eq!((reply.status, reply.header("x-rag-status")), (200, Some("error")));
     assert_eq!(world.upstream.last().text(), body("test-model"));
 }
 
@@ -129,6 +132,77 @@ async fn a_model_of_upstreams_own_with_an_at_sign_wins() {
     assert_eq!((plain.status, reply.status), (200, 200));
     assert_eq!(reply.header("x-rag-status"), None);
     assert_eq!(world.upstream.last().text(), body("org@pumps"));
+}
+
+/// Names of models as Vertex and Cloudflare have them, and a slip that only upstream can tell.
+const WITH_AN_AT_SIGN: [&str; 4] =
+    ["claude-3-5-sonnet@20240620", "@cf/meta/llama-3.1-8b-instruct", "other@nowhere", "other@"];
+
+async fn is_relayed(world: &World, model: &str, headers: &[(&str, &str)]) {
+    let reply = world.post("/v1/chat/completions", headers, body(model)).await;
+    assert_eq!((reply.status, reply.header("x-rag-status")), (200, None), "{model}: {}", reply.text());
+    assert_eq!(world.upstream.last().text(), body(model));
+}
+
+#[tokio::test]
+async fn an_at_sign_that_names_no_collection_is_upstreams() {
+    let mut world = two_collections("").await;
+    for model in WITH_AN_AT_SIGN {
+        is_relayed(&world, model, &[]).await;
+    }
+    // What is chosen otherwise is grounded under that name, and so is a default.
+    let pumps = [("X-RAG-Collection", "pumps")];
+    for model in WITH_AN_AT_SIGN {
+        world.post("/v1/chat/completions", &pumps, body(model)).await;
+        assert_eq!(
+            (seen(&world), world.upstream.last().json()["model"].clone()),
+            ((true, false), model.into())
+        );
+    }
+    world.restart("default_collection = \"boats\"").await;
+    let reply = world.post("/v1/chat/completions", &[], body(WITH_AN_AT_SIGN[0])).await;
+    assert_eq!((reply.header("x-rag-collection"), seen(&world)), (Some("boats"), (false, true)));
+    assert_eq!(world.upstream.last().json()["model"], WITH_AN_AT_SIGN[0]);
+    let reply = world.post("/v1/chat/completions", &[], body("test-model@nowhere")).await;
+    reply.error(404, "collection_not_found");
+}
+
+#[tokio::test]
+async fn a_forbidden_collection_behind_a_model_is_an_unknown_one() {
+    let world = two_collections("").await;
+    let (_, key) = world.key(json!({ "name": "a", "collections": ["boats"] })).await;
+    let authorization = format!("Bearer {key}");
+    let headers = [("Authorization", authorization.as_str())];
+    let ask = async |model: &str| world.post("/v1/chat/completions", &headers, body(model)).await;
+    let [forbidden, unknown] = [ask("test-model@pumps").await, ask("test-model@nowhere").await];
+    let message = forbidden.error(404, "collection_not_found");
+    assert_eq!(message.replace("pumps", "nowhere"), unknown.error(404, "collection_not_found"));
+    for model in ["other@pumps", "other@nowhere"] {
+        let reply = ask(model).await;
+        assert_eq!((reply.status, reply.header("x-rag-status")), (200, None));
+        assert_eq!(world.upstream.last().text(), body(model));
+    }
+    assert_eq!(ask("other@boats").await.header("x-rag-collection"), Some("boats"));
+}
+
+#[tokio::test]
+async fn without_the_whole_list_of_models_upstream_says_which_exist() {
+    const KEY: &str = "Bearer sk-of-a-client";
+    let mut world = World::prepared("").await;
+    world.upstream.models_need(KEY);
+    world.run().await;
+    world.upload("pumps", &[("pump.txt", "The pump has the code KX-1.")]).await;
+    // Nobody was told.
+    is_relayed(&world, "test-model@nowhere", &[]).await;
+    // One was told all that it may use, and another may use more.
+    let (keyed, other) = ([("Authorization", KEY)], [("Authorization", "Bearer sk-of-another")]);
+    let reply = world.post("/v1/chat/completions", &keyed, body("test-model@nowhere")).await;
+    reply.error(404, "collection_not_found");
+    is_relayed(&world, "test-model@nowhere", &other).await;
+    for headers in [&[][..], &keyed, &other] {
+        let reply = world.post("/v1/chat/completions", headers, body("test-model@pumps")).await;
+        assert_eq!(reply.header("x-rag-collection"), Some("pumps"));
+    }
 }
 
 #[tokio::test]

@@ -100,6 +100,7 @@ impl From<SelectionError> for ApiError {
         let message = error.to_string();
         match error {
             SelectionError::Collection(error) => error.into(),
+            SelectionError::Body(error) => error.into(),
             SelectionError::Conflict { .. } => Self::bad_request("conflicting_collections", message),
             SelectionError::Empty(_) => Self::bad_request("empty_collection_name", message),
             SelectionError::DocumentWithoutCollection => {

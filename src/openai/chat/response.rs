@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{
-    ChatRequest, ChatRequestError, Entries, Place, ReadTools, Role, number, read_content, read_model, role,
-    span, tools,
+    ChatRequest, ChatRequestError, Endpoint, Entries, Place, ReadTools, Role, number, read_content,
+    read_model, role, span, tools,
 };
 use crate::openai::media::take_parts;
 
@@ -86,9 +86,9 @@ impl ChatRequest {
         self.response.as_ref()
     }
 
-    /// Reads another body of the same kind.
-    pub fn parse_alike(&self, bytes: Bytes) -> Result<Self, ChatRequestError> {
-        if self.response.is_some() { Self::parse_response(bytes) } else { Self::parse(bytes) }
+    /// By which of the two APIs it came.
+    pub fn endpoint(&self) -> Endpoint {
+        if self.response.is_some() { Endpoint::Responses } else { Endpoint::Chat }
     }
 }
 

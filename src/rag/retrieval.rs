@@ -1,0 +1,121 @@
+//! What one request may find: where it looks, what it looks for, and until when.
+
+use std::time::Instant;
+
+use futures_util::future::try_join_all;
+
+use super::{followup, intent, passages};
+use crate::collection::{By, Catalog, CollectionError, Hit, Query, Scope, Timings, search};
+use crate::openai::{ChatRequest, Ranking};
+use crate::prompt::Passage;
+use crate::selection::{Selected, matching};
+
+/// Documents whose outlines go into one prompt.
+const MOST_OUTLINES: usize = 8;
+
+/// The retrieval of one request.
+pub(super) struct Retrieval<'a> {
+    pub catalog: &'a Catalog,
+    request: &'a ChatRequest,
+    ranking: &'a Ranking,
+    /// Where it looks: the selected scopes, narrowed to the documents that a filter means.
+    pub scopes: Vec<Scope>,
+    pub deadline: Instant,
+}
+
+/// What was found for a question, best first.
+pub(super) struct BestPassages {
+    pub passages: Vec<Passage>,
+    /// What was searched for.
+    pub query: String,
+    pub by: By,
+    pub timings: Timings,
+}
+
+impl<'a> Retrieval<'a> {
+    pub async fn of(
+        catalog: &'a Catalog,
+        request: &'a ChatRequest,
+        selected: &'a Selected,
+        deadline: Instant,
+    ) -> Result<Self, CollectionError> {
+        let scopes = match &selected.filter {
+            None => selected.scopes.clone(),
+            Some(filter) => {
+                let narrowed = selected.scopes.iter().map(|scope| matching(catalog, scope, filter, deadline));
+                try_join_all(narrowed).await?
+            }
+        };
+        Ok(Self { catalog, request, ranking: &selected.ranking, scopes, deadline })
+    }
+
+    /// Finds the best passages, after the outlines where the question is about a document as a whole.
+    pub async fn best(&self, limit: usize) -> Result<BestPassages, CollectionError> {
+        let (text, question) = (self.search_text(), self.request.question());
+        let texts = [text.as_str()];
+        let threshold = self.ranking.score_threshold;
+        let query = Query { limit, floor: true, threshold, ..self.query(&texts) };
+        let searched = search(self.catalog, &self.scopes, query).await?;
+        let mut found = Vec::new();
+        if intent::is_about_the_whole(question) {
+            // "Summarize it": the document that was spoken of.
+            let meant = searched.hits.first().filter(|_| text != question);
+            found = self.outlines(meant).await?;
+        }
+        found.extend(searched.hits.iter().map(|hit| passages::from_hit(&self.scopes, hit)));
+        Ok(BestPassages { passages: found, query: text, by: searched.by, timings: searched.timings })
+    }
+
+    /// Searches for what goes in whole all the same, so that who is shown what was found learns what of it is best.
+    /// Gives what was searched for; none where that failed: without the scores the passages are as good.
+    pub async fn score(&self, passages: &mut [Passage]) -> Option<(String, Timings)> {
+        let text = self.search_text();
+        let texts = [text.as_str()];
+        let limit = passages.iter().map(|passage| passage.chunks.len()).sum();
+        let query = Query { limit, ..self.query(&texts) };
+        match search(self.catalog, &self.scopes, query).await {
+            Ok(found) => {
+                passages::score(passages, &found.hits);
+                Some((text, found.timings))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what went in whole is shown without scores");
+                None
+            }
+        }
+    }
+
+    /// The question, with what it leans on.
+    fn search_text(&self) -> String {
+        followup::search_text(self.request.question(), || self.request.earlier_turns()).into_owned()
+    }
+
+    /// A query for no hits, under no floor.
+    fn query<'t>(&self, texts: &'t [&'t str]) -> Query<'t> {
+        Query {
+            texts,
+            limit: 0,
+            deadline: self.deadline,
+            floor: false,
+            threshold: None,
+            dense_weight: self.ranking.dense_weight(),
+        }
+    }
+
+    /// Outlines of the documents, or of a hit's document alone.
+    async fn outlines(&self, of: Option<&Hit>) -> Result<Vec<Passage>, CollectionError> {
+        let mut found = Vec::new();
+        for (number, scope) in self.scopes.iter().enumerate() {
+            let keys: Option<Vec<_>> = match of {
+                Some(hit) if hit.scope == number => Some(vec![hit.chunk.document]),
+                Some(_) => continue,
+                None => scope.documents.as_ref().map(|d| d.iter().copied().collect()),
+            };
+            let (store, id) = (self.catalog.store(), &scope.collection.id);
+            let outlines = store.outlines(id, keys.as_deref(), MOST_OUTLINES, self.deadline).await?;
+            found.extend(outlines.iter().filter_map(|outline| passages::from_outline(scope, outline)));
+        }
+        found.truncate(MOST_OUTLINES);
+        Ok(found)
+    }
+}
