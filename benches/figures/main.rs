@@ -32,12 +32,10 @@ use clap::{Parser, ValueEnum};
 
 use filled::Filled;
 use mock::Pace;
-use process::Place;
+pub use process::Outcome;
+use process::{Place, ended};
 use questions::Questions;
 use report::Report;
-
-/// An outcome whose error is only shown.
-pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The models by the names of their folders; the first is also the one that questions are embedded with.
 const MODELS: [&str; 2] = ["all-MiniLM-L6-v2", "multilingual-e5-small"];
@@ -86,26 +84,15 @@ fn main() -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&arguments)));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("figures: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended("figures", outcome)
 }
 
 async fn run(arguments: &Arguments) -> Outcome<()> {
     let mut report = Report::new();
     println!("lastro {} on {}", report.lastro, report.machine);
     let pdfium = std::env::var_os("LASTRO_PDFIUM").map_or(".tools/pdfium/libpdfium.so".into(), PathBuf::from);
-    let place = Place {
-        program: process::built(),
-        wrapper: Vec::new(),
-        upstream: mock::start(Pace { frames: 1, gap: Duration::ZERO })?.address,
-        pdfium: pdfium.canonicalize().ok(),
-        client: process::http_client()?,
-    };
+    let mock = mock::start(Pace { frames: 1, gap: Duration::ZERO })?;
+    let place = Place { pdfium: pdfium.canonicalize().ok(), ..Place::of_built(mock.address)? };
     let wanted = |group| arguments.only.is_empty() || arguments.only.contains(&group);
     let pdf = arguments.pdf.canonicalize().map_err(|e| format!("{}: {e}", arguments.pdf.display()))?;
     let samples = Path::new("collections").canonicalize().map_err(|e| format!("collections: {e}"))?;

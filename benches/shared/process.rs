@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,10 +13,22 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::Outcome;
-
 /// A start, a stop and the loading of a model take no longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An outcome whose error is only shown.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// What a benchmark of this name tells its caller.
+pub fn ended(name: &str, outcome: Outcome<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// What all servers of a run have in common.
 #[derive(Clone)]
@@ -28,6 +40,13 @@ pub struct Place {
     pub upstream: SocketAddr,
     pub pdfium: Option<PathBuf>,
     pub client: reqwest::Client,
+}
+
+impl Place {
+    /// The lastro just built, in front of this LLM server.
+    pub fn of_built(upstream: SocketAddr) -> Outcome<Self> {
+        Ok(Self { program: built(), wrapper: Vec::new(), upstream, pdfium: None, client: http_client()? })
+    }
 }
 
 /// How one server differs.
@@ -63,7 +82,7 @@ pub fn built() -> PathBuf {
 }
 
 /// A client for setting up: what is timed has sockets of its own.
-pub fn http_client() -> Outcome<reqwest::Client> {
+fn http_client() -> Outcome<reqwest::Client> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Ok(reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?)

@@ -45,12 +45,10 @@ use std::time::Duration;
 use clap::Parser;
 
 use mock::Pace;
-use process::Place;
+pub use process::Outcome;
+use process::{Place, ended};
 use questions::Questions;
 use record::{Cache, Record};
-
-/// An outcome whose error is only shown.
-pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The text that documents and questions are made of.
 const TEXT: &str = "collections/debian/debian-constitution.txt";
@@ -109,26 +107,14 @@ fn main() -> ExitCode {
         println!("nothing is measured by tests: cargo bench --bench start");
         return ExitCode::SUCCESS;
     }
-    match measure(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("start: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended("start", measure(&arguments))
 }
 
 fn measure(arguments: &Arguments) -> Outcome<()> {
     let text = std::fs::read_to_string(TEXT).map_err(|e| format!("{TEXT}: {e}"))?;
     let questions = Questions::new(&text);
     let mock = mock::start(Pace { frames: 4, gap: Duration::ZERO })?;
-    let place = Place {
-        program: process::built(),
-        wrapper: Vec::new(),
-        upstream: mock.address,
-        pdfium: None,
-        client: process::http_client()?,
-    };
+    let place = Place::of_built(mock.address)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stores = runtime.block_on(store::prepare(arguments, &place, &questions))?;
     let targets = target::all(arguments, &place, &stores);

@@ -50,13 +50,11 @@ use clap::Parser;
 use arguments::{Arguments, Mode};
 use cores::Cores;
 use mock::Pace;
-use process::Place;
+pub use process::Outcome;
+use process::{Place, ended};
 use questions::Questions;
 use record::{Known, LoadRecord, Record};
 use target::Starter;
-
-/// An outcome whose error is only shown.
-pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The text that documents and questions are made of.
 const TEXT: &str = "collections/debian/debian-constitution.txt";
@@ -64,24 +62,16 @@ const TEXT: &str = "collections/debian/debian-constitution.txt";
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let [listen, upstream] = arguments.relay[..] {
-        return ended(relay::run(listen, upstream).map_err(Into::into));
+        return ended("ttft", relay::run(listen, upstream).map_err(Into::into));
     }
     if !arguments.bench {
         println!("nothing is measured by tests: cargo bench --bench ttft");
         return ExitCode::SUCCESS;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    ended(runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&arguments.complete()?))))
-}
-
-fn ended(outcome: Outcome<()>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ttft: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let outcome =
+        runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&arguments.complete()?)));
+    ended("ttft", outcome)
 }
 
 async fn run(arguments: &Arguments) -> Outcome<()> {
@@ -94,13 +84,7 @@ async fn run(arguments: &Arguments) -> Outcome<()> {
     let questions = Questions::new(&text);
     let gap = Duration::from_secs_f64(arguments.gap_ms / 1e3);
     let mock = mock::start(Pace { frames: arguments.frames, gap })?;
-    let place = Place {
-        program: process::built(),
-        wrapper: Vec::new(),
-        upstream: mock.address,
-        pdfium: None,
-        client: process::http_client()?,
-    };
+    let place = Place::of_built(mock.address)?;
     let starter = Starter { arguments, place: &place, cores: &cores, questions: &questions };
     let targets = starter.all().await;
     // Collections are filled on all cores; from here on it matters.

@@ -258,7 +258,8 @@ mod tests {
                 (select(&["data: a", "data:b", "data:  é:", "data", "dat: x", "event: x", "event:", ": c", "id: 1"][..]), select(&["\n", "\r", "\r\n"][..])),
                 1..6,
             ),
-            end in select(&["\n", "\r\n"][..]),
+            // Also where the last line ends in CR.
+            end in select(&["\n\n", "\r\n\r\n"][..]),
         ) {
             let frame: String = lines.iter().flat_map(|(line, end)| [*line, *end]).chain([end]).collect();
             let mut frames = Vec::new();
