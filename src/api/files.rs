@@ -62,7 +62,7 @@ pub async fn list(
     let query = QueryString::parse(query.as_deref())?;
     let page = PageQuery::read(&query, &FILES)?;
     let purpose = query.get("purpose").filter(|purpose| !purpose.is_empty());
-    let found = app.store().files(&app.catalog.sight(&access), purpose, to_page(page)).await?;
+    let found = app.catalog.files(&access, purpose, to_page(page)).await?;
     let objects = found.items.into_iter().map(object).collect::<Result<_, _>>()?;
     Ok(Json(List::page(objects, found.has_more, |o: &FileObject| &o.id)))
 }
@@ -72,7 +72,7 @@ pub async fn one(
     Caller(access): Caller,
     Path(file): Path<String>,
 ) -> Result<Json<FileObject>, ApiError> {
-    Ok(Json(object(app.store().file(&app.catalog.sight(&access), &FileId(file)).await?)?))
+    Ok(Json(object(app.catalog.file(&access, &FileId(file)).await?)?))
 }
 
 /// Removes a file and every document of it. Others may see it through a collection: only its owner removes it.
@@ -81,7 +81,7 @@ pub async fn delete(
     Caller(access): Caller,
     Path(file): Path<String>,
 ) -> Result<Json<Deleted>, ApiError> {
-    let file = app.store().file(&app.catalog.sight(&access), &FileId(file)).await?;
+    let file = app.catalog.file(&access, &FileId(file)).await?;
     if !access.owns(file.owner.as_deref()) {
         return Err(ApiError::not_the_owner(&file.id.0));
     }
@@ -94,7 +94,7 @@ pub async fn content(
     Caller(access): Caller,
     Path(file): Path<String>,
 ) -> Result<Response, ApiError> {
-    let file = app.store().file(&app.catalog.sight(&access), &FileId(file)).await?;
+    let file = app.catalog.file(&access, &FileId(file)).await?;
     let bytes = app.store().blobs().read(&file.sha256).await?;
     let (kind, disposition) = shown_as(&file.filename);
     let name = utf8_percent_encode(&file.filename, NON_ALPHANUMERIC);

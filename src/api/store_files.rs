@@ -63,11 +63,9 @@ pub async fn update(
     Path((collection, file)): Path<(String, String)>,
     JsonBody(update): JsonBody<UpdateVectorStoreFile>,
 ) -> Result<Json<VectorStoreFileObject>, ApiError> {
-    // Attributes are not in a folder's files: those of its documents are changed here too.
     let collection = app.catalog.find(&access, &collection)?;
     let attributes = json(&update.attributes)?;
-    let document = app.store().set_attributes(&collection.id, &DocumentId(file), &attributes).await?;
-    collection.touch();
+    let document = app.catalog.set_attributes(&collection, &DocumentId(file), &attributes).await?;
     Ok(Json(object(&app, document)?))
 }
 

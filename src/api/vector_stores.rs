@@ -49,10 +49,9 @@ pub async fn create(
         return Err(ApiError::made_elsewhere());
     }
     // Before there is a collection that would lack them.
-    let sight = app.catalog.sight(&access);
     let files: Vec<FileId> = new.file_ids.into_iter().map(FileId).collect();
     for file in &files {
-        app.store().file(&sight, file).await?;
+        app.catalog.file(&access, file).await?;
     }
     let made = New {
         name: new.name.unwrap_or_default(),

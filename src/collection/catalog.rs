@@ -3,18 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use parking_lot::RwLock;
 
 use super::lag::Lag;
 use super::runs::UnderWay;
 use super::{Collection, CollectionError, Embedder, Settings, is_handle};
-use crate::access::{Access, Keys, Scope};
-use crate::store::{
-    BatchId, BatchRecord, CollectionId, CollectionUpdate, DocumentId, DocumentRecord, FileId, NewCollection,
-    Origin, Sight, Store, StoreError,
-};
+use crate::access::{Access, Keys};
+use crate::store::{CollectionId, CollectionUpdate, NewCollection, Origin, Store, StoreError};
 
 /// A collection to be made.
 #[derive(Clone, Debug, Default)]
@@ -156,17 +152,6 @@ impl Catalog {
         self.open.read().values().find(|c| c.origin == Origin::Folder && c.name_is(name)).cloned()
     }
 
-    /// Which files exist for this caller.
-    pub fn sight(&self, access: &Access) -> Sight {
-        match access.owner() {
-            Some(owner) if !access.may(Scope::Admin) => Sight::Of {
-                owner: owner.to_owned(),
-                collections: self.list(access).iter().map(|c| c.id.clone()).collect(),
-            },
-            _ => Sight::Everything,
-        }
-    }
-
     /// Adds a collection.
     pub async fn create(&self, access: &Access, new: New) -> Result<Arc<Collection>, CollectionError> {
         let changing = self.changing.clone();
@@ -283,31 +268,6 @@ impl Catalog {
         .await
     }
 
-    /// A document of a collection, by id, or else by its name where only one answers by it.
-    pub async fn document(
-        &self,
-        collection: &Collection,
-        id_or_name: &str,
-        deadline: Instant,
-    ) -> Result<DocumentRecord, CollectionError> {
-        Ok(self.store.find_document(&collection.id, id_or_name, deadline).await?)
-    }
-
-    /// Removes a document: it is found no more when this returns.
-    pub async fn delete_document(
-        &self,
-        collection: &Collection,
-        document: &DocumentId,
-    ) -> Result<(), CollectionError> {
-        let (catalog, collection, document) = (self.clone(), collection.id.clone(), document.clone());
-        self.to_its_end(async move {
-            catalog.store.delete_document(&collection, &document).await?;
-            catalog.follow(&collection).await;
-            Ok(())
-        })
-        .await
-    }
-
     /// Brings the indexes up to a change that is committed already, and stands whatever becomes of them: what they
     /// still name is not read back, and [`Self::catch_up`] brings them up.
     pub async fn follow(&self, collection: &CollectionId) {
@@ -315,33 +275,6 @@ impl Catalog {
         if let Err(error) = self.sync(&collection).await {
             tracing::warn!(%error, collection = collection.label(), "the indexes lag behind for now");
         }
-    }
-
-    /// Removes a file, and every document of it.
-    pub async fn delete_file(&self, file: &FileId) -> Result<(), CollectionError> {
-        let (catalog, file) = (self.clone(), file.clone());
-        self.to_its_end(async move {
-            for collection in catalog.store.delete_file(&file).await? {
-                catalog.follow(&collection).await;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Cancels what of a batch is in progress.
-    pub async fn cancel_batch(
-        &self,
-        collection: &Collection,
-        batch: &BatchId,
-    ) -> Result<BatchRecord, CollectionError> {
-        let (catalog, collection, batch) = (self.clone(), collection.id.clone(), batch.clone());
-        self.to_its_end(async move {
-            let cancelled = catalog.store.cancel_batch(&collection, &batch).await?;
-            catalog.follow(&collection).await;
-            Ok(cancelled)
-        })
-        .await
     }
 
     /// Writes down when collections were used.

@@ -1,6 +1,7 @@
 //! Collections: a catalog of them, their settings, and the search within.
 
 mod catalog;
+mod documents;
 mod embedder;
 mod entry;
 mod error;

@@ -46,7 +46,7 @@ const SETTLED: Duration = Duration::from_secs(5);
 const IDLE_READERS: usize = 16;
 
 impl SqliteStore {
-    /// Opens the data folder, creating it or bringing it to the newest format. The caller holds its [`DataLock`].
+    /// Opens the data folder, creating it or bringing it to the newest format. The caller holds its [`DataLock`](crate::store::DataLock).
     pub fn open(data: &Path) -> std::result::Result<Self, OpenError> {
         let database = data.join(DATABASE);
         // Who knows what it removed.
