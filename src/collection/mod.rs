@@ -1,7 +1,6 @@
 //! Collections: a catalog of them, their settings, and the search within.
 
 mod catalog;
-mod embedder;
 mod entry;
 mod error;
 mod fusion;
@@ -18,7 +17,6 @@ mod upkeep;
 mod words;
 
 pub use catalog::{Catalog, Change, New};
-pub use embedder::{Embedder, EmbedderError, EmbeddingModel};
 pub use entry::{Collection, Expiry, is_handle};
 pub use error::CollectionError;
 pub use indexed_text::with_headings;

@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trace", &[]),
     ("upstream", &[]),
     // What is built of them.
-    ("collection", &["store", "index"]),
+    ("collection", &["store", "index", "embed"]),
     ("chunking", &["reading", "store"]),
     ("ingest", &["chunking", "collection", "embed", "reading", "store"]),
     ("prompt", &["openai"]),
