@@ -14,7 +14,7 @@ use super::{ApiError, watch};
 use crate::access::Access;
 use crate::app::App;
 use crate::citation::Mode;
-use crate::openai::{ChatRequest, Endpoint};
+use crate::openai::{ChatRequest, ModelApi};
 use crate::rag::{Grounded, Grounding};
 use crate::relay;
 use crate::selection::{Body, Selected, Selection, Selector};
@@ -41,13 +41,13 @@ impl<'a> Asking<'a> {
         record: &'a Record,
         path: Option<String>,
         request: Request,
-        endpoint: Endpoint,
+        api: ModelApi,
     ) -> Result<Self, ApiError> {
         let (http::request::Parts { headers, .. }, body) = request.into_parts();
         let RagHeaders { mut asked, citations } = RagHeaders::read(&headers)?;
         asked.path = path;
         let (bytes, held) = read_whole(app, body).await?;
-        let mut body = Body::new(endpoint, bytes);
+        let mut body = Body::new(api, bytes);
         let selector = Selector {
             catalog: &app.catalog,
             access,
@@ -108,7 +108,7 @@ impl<'a> Asking<'a> {
         if is_read {
             headers.remove(ACCEPT_ENCODING);
         }
-        let (path, started) = (self.body.endpoint().path(), Instant::now());
+        let (path, started) = (self.body.api().path(), Instant::now());
         let response = self.app.upstream.send(Method::POST, path, headers, full(body)).await?;
         let took = started.elapsed();
         self.record.upstream_answered(took);

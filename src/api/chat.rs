@@ -16,7 +16,7 @@ use crate::access::Access;
 use crate::app::App;
 use crate::citation::{Citation, SearchCall};
 use crate::collection::CollectionError;
-use crate::openai::{ChatRequest, Endpoint, SEARCH_ID_BYTES, search_id};
+use crate::openai::{ChatRequest, ModelApi, SEARCH_ID_BYTES, search_id};
 use crate::rag::{Grounded, RagStatus, status_header};
 use crate::relay;
 use crate::selection::Selection;
@@ -30,7 +30,7 @@ pub async fn completions(
     InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, &record, path, request, Endpoint::Chat).await
+    complete(&app, &access, &record, path, request, ModelApi::Chat).await
 }
 
 /// Answers a request: grounded where a collection is chosen, and relayed otherwise.
@@ -40,10 +40,10 @@ pub(super) async fn complete(
     record: &Record,
     path: Option<String>,
     request: Request,
-    endpoint: Endpoint,
+    api: ModelApi,
 ) -> Result<Response, ApiError> {
     let address = public_address(app, request.headers(), request.uri());
-    let mut asking = Asking::read(app, access, record, path, request, endpoint).await?;
+    let mut asking = Asking::read(app, access, record, path, request, api).await?;
     let (selected, request) = match std::mem::replace(&mut asking.selection, Selection::Nothing) {
         Selection::Collections(selected, request) => (selected, request),
         Selection::Nothing => return asking.relay(&[]).await,
@@ -69,7 +69,7 @@ pub(super) async fn complete(
             let response = relay::response(response, &headers(Some(took)));
             Ok(match search {
                 Some(search) => search.answer(response),
-                None if endpoint == Endpoint::Responses => response,
+                None if api == ModelApi::Responses => response,
                 None => citation.cite(response),
             })
         }

@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::in_path::InPath;
 use super::watch::Watched;
 use crate::app::App;
-use crate::openai::Endpoint;
+use crate::openai::ModelApi;
 use crate::prompt::Passages;
 use crate::selection::Selection;
 
@@ -37,7 +37,7 @@ pub async fn preview(
     InPath(path): InPath,
     request: Request,
 ) -> Result<Json<Preview>, ApiError> {
-    let asking = Asking::read(&app, &access, &record, path, request, Endpoint::Chat).await?;
+    let asking = Asking::read(&app, &access, &record, path, request, ModelApi::Chat).await?;
     let Selection::Collections(selected, request) = &asking.selection else {
         let message =
             "name a collection: by path, X-RAG-Collection, a file_search tool or {model}@{collection}";

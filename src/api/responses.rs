@@ -13,7 +13,7 @@ use super::in_path::InPath;
 
 use super::watch::Watched;
 use crate::app::App;
-use crate::openai::Endpoint;
+use crate::openai::ModelApi;
 
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -22,5 +22,5 @@ pub async fn create(
     InPath(path): InPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    complete(&app, &access, &record, path, request, Endpoint::Responses).await
+    complete(&app, &access, &record, path, request, ModelApi::Responses).await
 }

@@ -1,7 +1,7 @@
 //! A chat request as spans over its own bytes.
 
 mod choices;
-mod endpoint;
+mod model_api;
 mod response;
 
 use std::ops::Range;
@@ -14,7 +14,7 @@ use super::file_search::FileSearch;
 use super::request::RequestError;
 use super::tools::{self, ReadTools, Tools};
 pub use choices::Choices;
-pub use endpoint::Endpoint;
+pub use model_api::ModelApi;
 pub use response::{ResponseParts, SentTools};
 
 use crate::json::{Entries, Repeated, quoted, span};

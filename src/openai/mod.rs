@@ -22,7 +22,7 @@ mod vector_stores;
 
 pub use attributes::{AttributeValue, Attributes, Metadata};
 pub use chat::{
-    ChatRequest, ChatRequestError, Choices, Edits, Endpoint, ResponseParts, Role, SentTools, Turn,
+    ChatRequest, ChatRequestError, Choices, Edits, ModelApi, ResponseParts, Role, SentTools, Turn,
 };
 pub use embeddings::{Cut, EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
 pub use error::{ErrorBody, ErrorDetail};

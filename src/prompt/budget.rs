@@ -169,9 +169,9 @@ impl<'a> Budget<'a> {
     async fn count(&self, before_question: Option<&str>) -> Option<u64> {
         let edited = self.request.edited(&Edits { model: None, before_question });
         let rendering = self.request.rendering();
-        let (size, endpoint) = (edited.len(), self.request.endpoint());
+        let (size, api) = (edited.len(), self.request.api());
         let (messages, tools) = beside(size, move || {
-            let edited = endpoint.parse(edited).ok()?;
+            let edited = api.parse(edited).ok()?;
             let (messages, tools) = edited.prompt_parts();
             Some((without_media(messages).into_owned(), tools.map(str::to_owned)))
         })

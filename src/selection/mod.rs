@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::access::Access;
 use crate::collection::{Catalog, CollectionError, Scope};
-use crate::openai::{ChatRequest, ChatRequestError, Choices, Endpoint, FileSearch, Filter, Ranking};
+use crate::openai::{ChatRequest, ChatRequestError, Choices, FileSearch, Filter, ModelApi, Ranking};
 
 pub use body::Body;
 pub use documents::matching;
@@ -110,7 +110,7 @@ impl Selector<'_> {
         }
         let mut said = Said { asked, file_search, in_model, of_key: None, of_server: None };
         // Answers of the Responses API are changed only where that was asked for.
-        if body.endpoint() == Endpoint::Chat {
+        if body.api() == ModelApi::Chat {
             (said.of_key, said.of_server) = (self.access.default_collection(), self.default);
         }
         let chosen = match rules::follow(self.catalog, self.access, &said)? {

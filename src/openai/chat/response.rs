@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{
-    ChatRequest, ChatRequestError, Endpoint, Entries, Place, ReadTools, Role, number, read_content,
+    ChatRequest, ChatRequestError, Entries, ModelApi, Place, ReadTools, Role, number, read_content,
     read_model, role, span, tools,
 };
 use crate::openai::media::take_parts;
@@ -87,8 +87,8 @@ impl ChatRequest {
     }
 
     /// By which of the two APIs it came.
-    pub fn endpoint(&self) -> Endpoint {
-        if self.response.is_some() { Endpoint::Responses } else { Endpoint::Chat }
+    pub fn api(&self) -> ModelApi {
+        if self.response.is_some() { ModelApi::Responses } else { ModelApi::Chat }
     }
 }
 

@@ -34,7 +34,7 @@ fn passages_go_before_the_question_wherever_the_input_has_it() {
         let request = parse(&sent).expect(&sent);
         assert_eq!((request.question(), request.model()), (question, Some("m@c")));
         assert!(request.can_be_grounded() && request.response().is_some());
-        assert!(request.endpoint().parse(request.edited(&edits)).is_ok());
+        assert!(request.api().parse(request.edited(&edits)).is_ok());
     }
 }
 

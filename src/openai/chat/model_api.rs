@@ -1,18 +1,18 @@
-//! OpenAI's two ways to ask a model.
+//! OpenAI's two APIs that ask a model.
 
 use bytes::Bytes;
 
 use super::{ChatRequest, ChatRequestError};
 use crate::openai::search_calls::{SearchCalls, without_search_calls};
 
-/// Which of OpenAI's two ways to ask a model a request takes.
+/// The API by which a request asks a model: chat completions or responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum ModelApi {
     Chat,
     Responses,
 }
 
-impl Endpoint {
+impl ModelApi {
     /// Its path after `/v1`.
     pub fn path(self) -> &'static str {
         match self {
