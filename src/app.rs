@@ -17,9 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
 use crate::access::Keys;
-use crate::collection::{Catalog, CollectionError, Embedder, EmbedderError, EmbeddingModel};
+use crate::collection::{Catalog, CollectionError};
 use crate::config::Config;
-use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo, State};
+use crate::embed::Embeddings;
 use crate::ingest::{self, Ingest, WhoMayHold};
 use crate::openai;
 use crate::prompt::Window;
@@ -105,9 +105,9 @@ impl App {
         let open = move || Ok::<_, OpenError>((DataLock::take(&data)?, open_store(&data)?));
         let (lock, store) = tasks::blocking(open).await?;
         let keys = Arc::new(keys::open(store.as_ref(), &config.keys).await?);
-        let embedder: Arc<dyn Embedder> = Arc::new(QuestionEmbedder::new(embeddings.clone()));
         let indexes = config.data.join("indexes");
-        let catalog = Arc::new(Catalog::open(store.clone(), embedder, keys.clone(), indexes).await?);
+        let catalog =
+            Arc::new(Catalog::open(store.clone(), embeddings.clone(), keys.clone(), indexes).await?);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
         let quotas = Arc::new(Holders { keys: keys.clone(), collection: config.collection_quota });
         let ingest = Ingest::new(
@@ -280,52 +280,6 @@ impl WhoMayHold for Holders {
         let key = owner.map(|owner| self.keys.quota(owner)).unwrap_or_default();
         let owner = Quota { documents: key.documents, bytes: key.bytes, chunks: key.chunks };
         Quotas { owner, collection: self.collection }
-    }
-}
-
-/// What search needs of the embedding thread.
-struct QuestionEmbedder {
-    embeddings: Option<Embeddings>,
-    model: Mutex<Option<Arc<EmbeddingModel>>>,
-}
-
-impl QuestionEmbedder {
-    fn new(embeddings: Option<Embeddings>) -> Self {
-        Self { embeddings, model: Mutex::new(None) }
-    }
-}
-
-fn as_model(info: &ModelInfo) -> EmbeddingModel {
-    EmbeddingModel {
-        fingerprint: info.fingerprint.clone(),
-        dimensions: info.dimensions,
-        floor: info.floor,
-        languages: match &info.languages {
-            Languages::Only(codes) => Some(codes.clone()),
-            Languages::Multilingual => None,
-        },
-    }
-}
-
-#[async_trait]
-impl Embedder for QuestionEmbedder {
-    fn model(&self) -> Option<Arc<EmbeddingModel>> {
-        let mut model = self.model.lock();
-        if model.is_none()
-            && let Some(State::Ready(info)) = self.embeddings.as_ref().map(Embeddings::state)
-        {
-            *model = Some(Arc::new(as_model(&info)));
-        }
-        model.clone()
-    }
-
-    async fn embed_question(&self, text: &str) -> Result<Vec<f32>, EmbedderError> {
-        let embeddings = self.embeddings.as_ref().ok_or(EmbedderError::NotReady)?;
-        embeddings.embed_query(text).await.map_err(|error| match error {
-            EmbedError::NotReady | EmbedError::NoModel(_) => EmbedderError::NotReady,
-            EmbedError::Failed(cause) => EmbedderError::Failed(cause),
-            error @ EmbedError::TooLong { .. } => EmbedderError::Failed(error.to_string()),
-        })
     }
 }
 

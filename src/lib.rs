@@ -23,7 +23,7 @@
 //! | [`citation`] | what an answer says of its sources: header, comment, annotations | [`openai`], [`prompt`] |
 //! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`ingest`] | jobs, what comes in, synced folders | [`reading`], [`chunking`], [`collection`], [`embed`] |
-//! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`] |
+//! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`], [`embed`] |
 //! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
 //! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`telemetry`] | leaves: they do not know one another | |
 //! | [`chunking`] | a document into chunks, an outline, a language | [`reading`], [`store`]'s records |

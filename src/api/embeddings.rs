@@ -72,7 +72,7 @@ async fn embed(embeddings: &Embeddings, body: &[u8]) -> Result<Response, ApiErro
         InputType::Query => Side::Query,
         InputType::Document => Side::Passage,
     };
-    let window = info.window();
+    let window = info.window;
     let most = match request.cut {
         None => None,
         Some(Cut::Window) => Some(window),

@@ -8,8 +8,9 @@ use parking_lot::RwLock;
 
 use super::lag::Lag;
 use super::runs::UnderWay;
-use super::{Collection, CollectionError, Embedder, Settings, is_handle};
+use super::{Collection, CollectionError, Settings, is_handle};
 use crate::access::{Access, Keys};
+use crate::embed::Embeddings;
 use crate::store::{CollectionId, CollectionUpdate, NewCollection, Origin, Store, StoreError};
 
 /// A collection to be made.
@@ -38,7 +39,8 @@ pub struct Change {
 #[derive(Clone)]
 pub struct Catalog {
     pub(super) store: Arc<dyn Store>,
-    pub(super) embedder: Arc<dyn Embedder>,
+    /// Where there is none, words alone find.
+    pub(super) embeddings: Option<Embeddings>,
     /// Told of collections that are gone.
     keys: Arc<Keys>,
     pub(super) indexes: Arc<Path>,
@@ -53,7 +55,7 @@ impl Catalog {
     /// Knows all collections of the store. Their indexes are opened by [`Self::sync_all`] or at first use.
     pub async fn open(
         store: Arc<dyn Store>,
-        embedder: Arc<dyn Embedder>,
+        embeddings: Option<Embeddings>,
         keys: Arc<Keys>,
         indexes: PathBuf,
     ) -> Result<Self, CollectionError> {
@@ -64,7 +66,7 @@ impl Catalog {
         let (open, changing) = (Arc::new(RwLock::new(open)), Arc::default());
         Ok(Self {
             store,
-            embedder,
+            embeddings,
             keys,
             indexes: indexes.into(),
             open,
@@ -79,8 +81,8 @@ impl Catalog {
         &self.store
     }
 
-    pub(super) fn embedder(&self) -> &Arc<dyn Embedder> {
-        &self.embedder
+    pub(super) fn embeddings(&self) -> Option<&Embeddings> {
+        self.embeddings.as_ref()
     }
 
     /// What this caller sees, oldest first.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::words::Trust;
-use super::{Catalog, CollectionError, EmbedderError, EmbeddingModel, Scope};
+use super::{Catalog, CollectionError, Scope};
+use crate::embed::{EmbedError, ModelInfo};
 use crate::index::{Filter, IndexError, Scored};
 use crate::tasks::blocking;
 
@@ -21,7 +22,7 @@ pub(super) type Ranking = Result<Vec<Scored>, CollectionError>;
 /// What meaning found.
 pub(super) struct Meaning {
     /// What embedded the question; none where there is no model, or it is not ready, or it failed.
-    pub model: Option<Arc<EmbeddingModel>>,
+    pub model: Option<Arc<ModelInfo>>,
     /// In each scope; none where it has no vectors of this model.
     pub found: Vec<Option<Ranking>>,
     pub embed: Option<Duration>,
@@ -114,20 +115,20 @@ async fn words(catalog: &Catalog, scope: &Scope, text: &str, deadline: Instant) 
 /// Embeds the question, and searches the vectors of all scopes.
 async fn meaning(catalog: &Catalog, scopes: &[Scope], text: &str, deadline: Instant) -> Meaning {
     let started = Instant::now();
-    let embedder = catalog.embedder();
     let mut meaning =
         Meaning { model: None, found: scopes.iter().map(|_| None).collect(), embed: None, dense: None };
-    let embedded = tokio::time::timeout_at(deadline.into(), embedder.embed_question(text)).await;
+    let Some(embeddings) = catalog.embeddings() else { return meaning };
+    let embedded = tokio::time::timeout_at(deadline.into(), embeddings.embed_query(text)).await;
     let vector: Arc<[f32]> = match embedded {
         Ok(Ok(vector)) => vector.into(),
-        Ok(Err(EmbedderError::NotReady)) => return meaning,
+        Ok(Err(EmbedError::NotReady | EmbedError::NoModel(_))) => return meaning,
         Ok(Err(error)) => {
             tracing::warn!(%error, "words alone answer");
             return meaning;
         }
         Err(_) => return meaning,
     };
-    let Some(model) = embedder.model() else { return meaning };
+    let Ok(model) = embeddings.info() else { return meaning };
     meaning.embed = Some(started.elapsed());
     let started = Instant::now();
     for (scope, found) in scopes.iter().zip(&mut meaning.found) {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 
-use super::{CollectionError, EmbeddingModel};
+use super::CollectionError;
+use crate::embed::ModelInfo;
 use crate::index::{VectorBatch, VectorIndex, VectorRow, Vectors, open_vectors, remove_vectors};
 use crate::store::{CollectionId, CollectionRecord, Revision, Store};
 
@@ -19,7 +20,7 @@ const VECTORS_AT_ONCE: usize = 4096;
 #[derive(Clone)]
 pub(super) struct Dense {
     pub index: Arc<dyn VectorIndex>,
-    pub model: Arc<EmbeddingModel>,
+    pub model: Arc<ModelInfo>,
 }
 
 /// What is found by meaning.
@@ -35,7 +36,7 @@ impl Meaning {
     }
 
     /// The vectors, if they are of this model and there are any.
-    pub fn answering(&self, model: &EmbeddingModel) -> Option<Dense> {
+    pub fn answering(&self, model: &ModelInfo) -> Option<Dense> {
         let dense = self.answering.read().clone()?;
         (dense.model.fingerprint == model.fingerprint && !dense.index.is_empty()).then_some(dense)
     }
@@ -51,7 +52,7 @@ impl Meaning {
         &self,
         store: &dyn Store,
         id: &CollectionId,
-        model: Arc<EmbeddingModel>,
+        model: Arc<ModelInfo>,
     ) -> Result<(), CollectionError> {
         let record = store.collection(id).await?;
         let newest = record.revision;
@@ -81,7 +82,7 @@ impl Meaning {
         &self,
         store: &dyn Store,
         record: &CollectionRecord,
-        model: &EmbeddingModel,
+        model: &ModelInfo,
     ) -> Result<Arc<dyn VectorIndex>, CollectionError> {
         let wanted = Vectors {
             origin: format!("{} {}", store.identity(), model.fingerprint),

@@ -2,7 +2,6 @@
 
 mod catalog;
 mod documents;
-mod embedder;
 mod entry;
 mod error;
 mod fusion;
@@ -19,7 +18,6 @@ mod upkeep;
 mod words;
 
 pub use catalog::{Catalog, Change, New};
-pub use embedder::{Embedder, EmbedderError, EmbeddingModel};
 pub use entry::{Collection, Expiry, is_handle};
 pub use error::CollectionError;
 pub use indexed_text::with_headings;

@@ -7,7 +7,8 @@ use futures_util::future::try_join_all;
 
 use super::fusion::{self, Fused};
 use super::legs::{self, Legs, Ranking};
-use super::{Catalog, Collection, CollectionError, EmbeddingModel, Scope};
+use super::{Catalog, Collection, CollectionError, Scope};
+use crate::embed::ModelInfo;
 use crate::index::Scored;
 use crate::store::{ChunkId, ChunkRecord};
 
@@ -248,7 +249,7 @@ fn weighs(dense_weight: Option<f32>, fused: &Fused) -> bool {
     }
 }
 
-fn is_relevant(collection: &Collection, model: &EmbeddingModel, fused: &Fused) -> bool {
+fn is_relevant(collection: &Collection, model: &ModelInfo, fused: &Fused) -> bool {
     let floor = collection.settings().floor.unwrap_or(model.floor);
     let speaks = model.speaks(collection.language().as_deref());
     match (fused.lexical, fused.dense) {

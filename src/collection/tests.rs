@@ -1,15 +1,16 @@
 //! Indexing and search over a real store, with an embedder that can be late or broken.
 
 use std::fs;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::access::{Access, Keys};
+use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo};
 use crate::index::{IndexError, LexicalBatch, LexicalRow};
 use crate::store::{
     ChunkMark, CollectionUpdate, DocumentKey, DocumentRecord, IndexedChunk, NewChunk, NewDocument, NewFile,
@@ -28,27 +29,30 @@ enum Question {
     Never,
 }
 
-struct Play(Question);
-
-fn model() -> EmbeddingModel {
-    EmbeddingModel { fingerprint: "f".into(), dimensions: 2, floor: 0.1, languages: None }
+fn model() -> ModelInfo {
+    ModelInfo {
+        name: "played".into(),
+        fingerprint: "f".into(),
+        dimensions: 2,
+        window: 512,
+        max_tokens: 510,
+        languages: Languages::Multilingual,
+        floor: 0.1,
+        device: "none".into(),
+    }
 }
 
-#[async_trait]
-impl Embedder for Play {
-    fn model(&self) -> Option<Arc<EmbeddingModel>> {
-        (self.0 != Question::NoModel).then(|| Arc::new(model()))
-    }
+type Answer = BoxFuture<'static, Result<Vec<f32>, EmbedError>>;
 
-    async fn embed_question(&self, _text: &str) -> Result<Vec<f32>, EmbedderError> {
-        match self.0 {
-            Question::NoModel => Err(EmbedderError::NotReady),
-            Question::Answers => Ok(vec![1.0, 0.0]),
-            Question::Unusable => Ok(vec![1.0; 3]),
-            Question::Fails => Err(EmbedderError::Failed("a broken model".into())),
-            Question::Never => pending().await,
-        }
-    }
+fn played(question: Question) -> Option<Embeddings> {
+    let answer: fn(&str) -> Answer = match question {
+        Question::NoModel => return None,
+        Question::Answers => |_| Box::pin(ready(Ok(vec![1.0, 0.0]))),
+        Question::Unusable => |_| Box::pin(ready(Ok(vec![1.0; 3]))),
+        Question::Fails => |_| Box::pin(ready(Err(EmbedError::Failed("a broken model".into())))),
+        Question::Never => |_| Box::pin(pending()),
+    };
+    Some(Embeddings::played(model(), answer))
 }
 
 /// A data folder with a collection.
@@ -136,9 +140,7 @@ impl World {
 
 async fn catalog_of(store: &Arc<dyn Store>, data: &Path, question: Question) -> Catalog {
     let keys = Arc::new(Keys::new([], false).expect("keys"));
-    Catalog::open(store.clone(), Arc::new(Play(question)), keys, data.join("indexes"))
-        .await
-        .expect("a catalog")
+    Catalog::open(store.clone(), played(question), keys, data.join("indexes")).await.expect("a catalog")
 }
 
 fn chunk(text: &str) -> NewChunk {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::runs::Runs;
 use super::{Catalog, Collection, CollectionError};
+use crate::embed::Embeddings;
 use crate::index::{IndexError, LexicalIndex};
 use crate::store::{CollectionId, Store, StoreError};
 use crate::tasks::{blocking, to_its_end};
@@ -38,7 +39,7 @@ impl Catalog {
     }
 
     async fn sync_meaning(&self, collection: &Collection) -> Result<(), CollectionError> {
-        let Some(model) = self.embedder.model() else { return Ok(()) };
+        let Some(Ok(model)) = self.embeddings.as_ref().map(Embeddings::info) else { return Ok(()) };
         let follow = move |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
             collection.indexes.meaning.follow(&*store, &collection.id, model).await
         };

@@ -10,7 +10,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::oneshot;
 
 use super::error::EmbedError;
-use super::model::{Model, Side};
+use super::model::Model;
+use super::sides::Side;
 
 /// A vector for each text, or why it has none.
 pub type Reply = Vec<Result<Vec<f32>, EmbedError>>;

@@ -1,63 +1,64 @@
-//! Text embeddings, computed in this process.
+//! Text embeddings.
 //!
-//! [`Embeddings`] is a handle to one thread that loads a model folder and then answers: questions
-//! of searches before all else, several callers in one batch. Imports nothing from the rest of the crate.
+//! [`Embeddings`] is the one way to vectors: questions of searches, passages of documents, and texts of clients all go
+//! through it. Behind it is one thread of this process that loads a model folder and then answers: questions of searches
+//! before all else, several callers in one batch.
 
 mod batch;
 mod bert;
 mod config;
 mod device;
 mod error;
+mod info;
 mod kernels;
 #[cfg(test)]
 mod layouts;
+mod local;
 mod model;
+#[cfg(test)]
+mod played;
 mod profile;
 mod queue;
 mod rows;
 mod sentence_transformers;
+mod sides;
 mod tokens;
 mod weights;
 
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
-
-use parking_lot::Mutex;
-use tokio::sync::watch;
-use tracing::{error, info};
 
 pub use device::{DeviceChoice, gpu, has_gpu_driver};
 pub use error::{EmbedError, ModelError};
-pub use model::{ModelInfo, Side};
+pub use info::{ModelInfo, State};
 pub use profile::Languages;
+pub use sides::Side;
 
 use batch::{Reply, Text};
-use model::Model;
-use queue::{Queue, Urgency};
-use tokens::Whole;
-
-use crate::tasks;
+use local::Local;
+#[cfg(test)]
+use played::Played;
+use queue::Urgency;
 
 /// What any model can embed.
 const PROBE: &str = "A plain sentence of a few words.";
 
-/// Where the model stands.
-#[derive(Clone)]
-pub enum State {
-    Loading,
-    Ready(Arc<ModelInfo>),
-    /// Why it could not be loaded, with what to do.
-    Failed(String),
-}
-
-/// A handle to the embedding thread. The thread ends when the last handle is gone.
+/// A handle to the embedding model. Cheap to clone; the model goes when the last handle is dropped.
 #[derive(Clone)]
 pub struct Embeddings {
-    shared: Arc<Shared>,
+    model: Backend,
+}
+
+/// What computes the vectors.
+#[derive(Clone)]
+enum Backend {
+    Local(Arc<Local>),
+    #[cfg(test)]
+    Played(Arc<Played>),
 }
 
 /// Vectors of whole texts.
@@ -67,26 +68,6 @@ pub struct Embedded {
     pub vectors: Vec<Vec<f32>>,
     /// That the model read: special ones and prefixes included.
     pub tokens: usize,
-}
-
-struct Shared {
-    name: String,
-    queue: Arc<Queue>,
-    state: watch::Receiver<State>,
-    /// What the thread will do, until it is started.
-    thread: Mutex<Option<Thread>>,
-}
-
-struct Thread {
-    folder: PathBuf,
-    device: DeviceChoice,
-    state: watch::Sender<State>,
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.queue.close();
-    }
 }
 
 impl Embeddings {
@@ -99,53 +80,66 @@ impl Embeddings {
 
     /// The same with the thread still to be started: until [`Self::load`] the model counts as being loaded.
     pub fn prepare(folder: PathBuf, device: DeviceChoice) -> Self {
-        let (sender, state) = watch::channel(State::Loading);
-        let name = model::name(&folder);
-        let thread = Mutex::new(Some(Thread { folder, device, state: sender }));
-        Embeddings { shared: Arc::new(Shared { name, queue: Arc::default(), state, thread }) }
+        Self { model: Backend::Local(Arc::new(Local::prepare(folder, device))) }
     }
 
-    /// Starts the thread, unless it was started before. Returns at once.
+    /// A model that a test plays: it is ready at once, and `answer` gives the vector of each text.
+    #[cfg(test)]
+    pub fn played(info: ModelInfo, answer: played::Answer) -> Self {
+        Self { model: Backend::Played(Arc::new(Played { info: Arc::new(info), answer })) }
+    }
+
+    /// Starts loading the model, unless that was done before. Returns at once.
     pub fn load(&self) {
-        let Some(Thread { folder, device, state }) = self.shared.thread.lock().take() else { return };
-        let (queue, state) = (self.shared.queue.clone(), Arc::new(state));
-        let run = {
-            let state = state.clone();
-            move || match load(folder, device) {
-                Ok(model) => {
-                    state.send_replace(State::Ready(model.info.clone()));
-                    queue::work(&queue, &model);
-                }
-                Err(reason) => {
-                    error!("embeddings are not available: {reason}");
-                    state.send_replace(State::Failed(reason));
-                }
-            }
-        };
-        if let Err(error) = std::thread::Builder::new().name("embedding".to_owned()).spawn(run) {
-            state.send_replace(State::Failed(format!("the embedding thread cannot be started: {error}")));
+        match &self.model {
+            Backend::Local(local) => local.load(),
+            #[cfg(test)]
+            Backend::Played(_) => {}
         }
     }
 
     /// The model's name, known before it is loaded.
     pub fn name(&self) -> &str {
-        &self.shared.name
+        match &self.model {
+            Backend::Local(local) => local.name(),
+            #[cfg(test)]
+            Backend::Played(played) => &played.info.name,
+        }
     }
 
     pub fn state(&self) -> State {
-        self.shared.state.borrow().clone()
+        match &self.model {
+            Backend::Local(local) => local.state(),
+            #[cfg(test)]
+            Backend::Played(played) => State::Ready(played.info.clone()),
+        }
     }
 
     /// Texts that wait to be embedded, or are just now.
     pub fn waiting(&self) -> usize {
-        self.shared.queue.texts()
+        match &self.model {
+            Backend::Local(local) => local.waiting(),
+            #[cfg(test)]
+            Backend::Played(_) => 0,
+        }
+    }
+
+    /// The model, once it is loaded.
+    pub fn info(&self) -> Result<Arc<ModelInfo>, EmbedError> {
+        match self.state() {
+            State::Ready(info) => Ok(info),
+            State::Loading => Err(EmbedError::NotReady),
+            State::Failed(reason) => Err(EmbedError::NoModel(reason)),
+        }
     }
 
     /// Waits until the model is loaded, or could not be.
     pub async fn ready(&self) -> Result<Arc<ModelInfo>, EmbedError> {
-        let mut state = self.shared.state.clone();
-        // An error means that the thread is gone, which the last state explains.
-        let _gone = state.wait_for(|state| !matches!(state, State::Loading)).await;
+        match &self.model {
+            Backend::Local(local) => local.loaded().await,
+            #[cfg(test)]
+            Backend::Played(_) => {}
+        }
         self.info()
     }
 
@@ -153,8 +147,7 @@ impl Embeddings {
     /// future takes the question out of the queue.
     pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         self.info()?;
-        let text = Text::Written(Side::Query, text.to_owned());
-        let mut vectors = self.embed(Urgency::First, [text]).await?;
+        let mut vectors = self.embed(Urgency::First, Side::Query, vec![text.to_owned()]).await?;
         vectors.pop().unwrap_or_else(|| Err(EmbedError::Failed("no vector was computed".to_owned())))
     }
 
@@ -165,14 +158,13 @@ impl Embeddings {
         texts: Vec<String>,
     ) -> Result<Vec<Result<Vec<f32>, EmbedError>>, EmbedError> {
         self.ready().await?;
-        let texts = texts.into_iter().map(|text| Text::Written(Side::Passage, text));
-        self.embed(Urgency::InTurn, texts).await
+        self.embed(Urgency::InTurn, Side::Passage, texts).await
     }
 
     /// Why a plain text cannot be embedded now, where that is so: then it is the model that does not work, and not a text.
     pub async fn check(&self) -> Result<(), EmbedError> {
-        let probe = Text::Written(Side::Passage, PROBE.to_owned());
-        self.embed(Urgency::InTurn, [probe]).await?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let reply = self.embed(Urgency::InTurn, Side::Passage, vec![PROBE.to_owned()]).await?;
+        reply.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(())
     }
 
@@ -185,67 +177,34 @@ impl Embeddings {
         texts: Vec<String>,
         most: Option<usize>,
     ) -> Result<Embedded, EmbedError> {
-        let info = self.info()?;
-        let encoded = tasks::blocking(move || encode(&info, side, &texts, most)).await?;
-        let tokens = encoded.iter().map(Vec::len).sum();
-        let vectors = self.embed(Urgency::InTurn, encoded.into_iter().map(Text::Encoded)).await?;
-        Ok(Embedded { vectors: vectors.into_iter().collect::<Result<_, _>>()?, tokens })
-    }
-
-    /// The model, once it is loaded.
-    pub fn info(&self) -> Result<Arc<ModelInfo>, EmbedError> {
-        match self.state() {
-            State::Ready(info) => Ok(info),
-            State::Loading => Err(EmbedError::NotReady),
-            State::Failed(reason) => Err(EmbedError::NoModel(reason)),
-        }
-    }
-
-    async fn embed(
-        &self,
-        urgency: Urgency,
-        texts: impl IntoIterator<Item = Text>,
-    ) -> Result<Reply, EmbedError> {
-        let reply = self.shared.queue.add(urgency, texts);
-        reply.await.map_err(|_| EmbedError::Failed("the embedding thread has ended".to_owned()))
-    }
-}
-
-fn encode(
-    info: &ModelInfo,
-    side: Side,
-    texts: &[String],
-    most: Option<usize>,
-) -> Result<Vec<Vec<u32>>, EmbedError> {
-    let mut encoded = Vec::with_capacity(texts.len());
-    for (place, text) in texts.iter().enumerate() {
-        let whole = match most {
-            None => info.encode_whole(side, text),
-            Some(most) => info.encode_first(side, text, most).map(Whole::Fits),
-        };
-        match whole.map_err(|error| EmbedError::Failed(error.to_string()))? {
-            Whole::Fits(ids) => encoded.push(ids),
-            Whole::TooLong { tokens, at_least } => {
-                let (of, window) = (texts.len(), info.window());
-                return Err(EmbedError::TooLong { place, of, tokens, at_least, window });
+        match &self.model {
+            Backend::Local(local) => {
+                let encoded = local.encode(side, texts, most).await?;
+                let tokens = encoded.iter().map(Vec::len).sum();
+                let vectors = local.embed(Urgency::InTurn, encoded.into_iter().map(Text::Encoded)).await?;
+                Ok(Embedded { vectors: vectors.into_iter().collect::<Result<_, _>>()?, tokens })
             }
+            #[cfg(test)]
+            Backend::Played(_) => Err(EmbedError::Failed("a played model has no tokens".to_owned())),
         }
     }
-    Ok(encoded)
-}
 
-fn load(folder: PathBuf, device: DeviceChoice) -> Result<Model, String> {
-    let start = Instant::now();
-    let loaded = batch::catch(|| {
-        let (device, name) = device::open(device);
-        Model::load(&folder, device, name).map_err(|error| error.to_string())
-    });
-    let model = loaded.map_err(|error| match error {
-        EmbedError::Failed(reason) => reason,
-        other => other.to_string(),
-    })?;
-    let info = &model.info;
-    let seconds = start.elapsed().as_secs_f64();
-    info!(model = info.name, device = info.device, seconds, "the embedding model is loaded");
-    Ok(model)
+    /// The byte ranges of this model's tokens in a text, in order and without special tokens.
+    pub fn token_spans(&self, text: &str) -> Result<Vec<Range<usize>>, EmbedError> {
+        match &self.model {
+            Backend::Local(local) => local.token_spans(text),
+            #[cfg(test)]
+            Backend::Played(_) => Err(EmbedError::Failed("a played model has no tokens".to_owned())),
+        }
+    }
+
+    async fn embed(&self, urgency: Urgency, side: Side, texts: Vec<String>) -> Result<Reply, EmbedError> {
+        match &self.model {
+            Backend::Local(local) => {
+                local.embed(urgency, texts.into_iter().map(|text| Text::Written(side, text))).await
+            }
+            #[cfg(test)]
+            Backend::Played(played) => Ok(played.answer(&texts).await),
+        }
+    }
 }

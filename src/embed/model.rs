@@ -1,7 +1,6 @@
 //! A model folder: `config.json`, `tokenizer.json`, `model.safetensors`, and what may lie beside them.
 
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +10,10 @@ use sha2::{Digest, Sha256};
 use super::bert::Bert;
 use super::config::BertConfig;
 use super::error::ModelError;
-use super::profile::{Languages, Profile};
-use super::tokens::{Tokens, Whole};
+use super::info::ModelInfo;
+use super::profile::Profile;
+use super::sides::{Side, Sides};
+use super::tokens::Tokens;
 use super::weights::Weights;
 
 const CONFIG: &str = "config.json";
@@ -21,66 +22,10 @@ const WEIGHTS: &str = "model.safetensors";
 /// Goes into the fingerprint: to be raised when the same files begin to give other vectors.
 const FINGERPRINT_VERSION: &str = "lastro embedding 1, f32";
 
-/// What the rest of the program knows about a loaded model.
-pub struct ModelInfo {
-    /// The folder's name.
-    pub name: String,
-    /// Equal fingerprints mean equal vectors for equal texts. SHA-256, as hex, of `config.json`,
-    /// `tokenizer.json`, the header and size of the weights with a sample of their bytes (see
-    /// [`Weights::hash_sample`]), pooling, normalisation, prefixes, window and number format.
-    pub fingerprint: String,
-    pub dimensions: usize,
-    /// Tokens of a text that count: the window less special tokens and the longer prefix.
-    pub max_tokens: usize,
-    pub languages: Languages,
-    /// Cosine under which a passage is not relevant; -1 where none is known.
-    pub floor: f32,
-    /// For people: `cpu` or `cuda:0`.
-    pub device: String,
-    query_prefix: String,
-    passage_prefix: String,
-    tokens: Tokens,
-}
-
-impl ModelInfo {
-    /// The most tokens that the model reads at a time, special ones and the prefix included.
-    pub fn window(&self) -> usize {
-        self.tokens.window()
-    }
-
-    /// The ids of a text with its side's prefix, or by how much it is too long.
-    pub fn encode_whole(&self, side: Side, text: &str) -> Result<Whole, tokenizers::Error> {
-        self.tokens.encode_whole(self.prefix(side), text)
-    }
-
-    /// The ids of a text with its side's prefix, at most so many of them.
-    pub fn encode_first(&self, side: Side, text: &str, most: usize) -> Result<Vec<u32>, tokenizers::Error> {
-        self.tokens.encode_first(self.prefix(side), text, most)
-    }
-
-    fn prefix(&self, side: Side) -> &str {
-        match side {
-            Side::Query => &self.query_prefix,
-            Side::Passage => &self.passage_prefix,
-        }
-    }
-
-    /// The byte ranges of this model's tokens in `text`: see [`Tokens::spans`].
-    pub fn token_spans(&self, text: &str) -> Result<Vec<Range<usize>>, tokenizers::Error> {
-        self.tokens.spans(text)
-    }
-}
-
-/// The two sides of a search, which some models tell apart by a prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    Query,
-    Passage,
-}
-
 /// A loaded model.
 pub struct Model {
     pub info: Arc<ModelInfo>,
+    pub sides: Arc<Sides>,
     profile: Profile,
     bert: Bert,
 }
@@ -109,6 +54,8 @@ impl Model {
         }
         let path = weights_path(folder)?;
         let mut weights = Weights::open(&path)?;
+        // Of `config.json`, `tokenizer.json`, the header and size of the weights with a sample of their bytes, pooling,
+        // normalisation, prefixes, window and number format.
         let mut hasher = Sha256::new();
         for part in [FINGERPRINT_VERSION.as_bytes(), &config_json, &tokenizer_json] {
             hasher.update((part.len() as u64).to_le_bytes());
@@ -121,21 +68,20 @@ impl Model {
             name: name(folder),
             fingerprint: hex::encode(hasher.finalize()),
             dimensions: config.hidden_size,
+            window: *window,
             max_tokens,
             languages: profile.languages.clone(),
             floor: profile.floor,
             device: device_name,
-            query_prefix: profile.query_prefix.clone(),
-            passage_prefix: profile.passage_prefix.clone(),
-            tokens,
         };
+        let sides = Sides::new(tokens, query_prefix.clone(), passage_prefix.clone());
         let bert = Bert::load(&config, &mut weights, &device)?;
-        Ok(Model { info: Arc::new(info), profile, bert })
+        Ok(Model { info: Arc::new(info), sides: Arc::new(sides), profile, bert })
     }
 
     /// The ids of a text with its side's prefix, cut at the window.
     pub fn encode(&self, side: Side, text: &str) -> Result<Vec<u32>, tokenizers::Error> {
-        self.info.tokens.encode(self.info.prefix(side), text)
+        self.sides.encode(side, text)
     }
 
     /// One vector for each text of [`Model::encode`]; `pause` is called between layers.

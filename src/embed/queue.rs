@@ -138,7 +138,7 @@ fn answer_questions(queue: &Queue, model: &Model) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::Side;
+    use super::super::sides::Side;
     use super::super::tests::load;
     use super::super::tests::tiny::tiny_model;
     use super::*;

@@ -10,7 +10,8 @@ use candle_transformers::models::bert::{BertModel, Config};
 use serde::Deserialize;
 
 use super::device::DeviceChoice;
-use super::model::{Model, Side};
+use super::model::Model;
+use super::sides::Side;
 use super::*;
 
 pub mod tiny;
@@ -223,7 +224,7 @@ async fn callers_get_their_own_vectors_in_order() {
 async fn a_model_that_cannot_be_loaded_says_why_to_everyone() {
     let embeddings = Embeddings::start(PathBuf::from("/nowhere/model"), DeviceChoice::Cpu);
     for error in [
-        embeddings.ready().await.err().expect("fails"),
+        embeddings.ready().await.expect_err("fails"),
         embeddings.embed_passages(vec!["a".to_owned()]).await.expect_err("fails"),
         embeddings.embed_query("a").await.expect_err("fails"),
     ] {

@@ -109,11 +109,6 @@ impl Tokens {
         self.window - self.before.len() - self.after.len()
     }
 
-    /// The most tokens of one sequence, special ones and the prefix included.
-    pub fn window(&self) -> usize {
-        self.window
-    }
-
     /// The number of tokens that there are, added ones included.
     pub fn vocabulary(&self) -> usize {
         self.tokenizer.get_vocab_size(true)

@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("upstream", &[]),
     // What is built of them.
-    ("collection", &["store", "index"]),
+    ("collection", &["store", "index", "embed"]),
     ("chunking", &["reading", "store"]),
     ("ingest", &["chunking", "collection", "embed", "reading", "store"]),
     ("prompt", &["openai"]),

@@ -1,12 +1,10 @@
 //! The first stage: the child reads the original, and its text is cut into chunks.
 
-use std::sync::Arc;
-
 use super::trouble::Trouble;
 use super::{JobError, failure};
 use crate::chunking::{self, ApproximateTokens, CHUNK_SIZES, Tokens, TooManyChunks};
 use crate::collection::CollectionError;
-use crate::embed::ModelInfo;
+use crate::embed::Embeddings;
 use crate::ingest::Ingest;
 use crate::reading::child::ChildError;
 use crate::store::{Job, StoreError};
@@ -37,11 +35,12 @@ impl Ingest {
                     ChildError::Killed => Trouble::Killed.into(),
                 })?;
         let model = self.model().await;
+        let embeddings = self.embeddings.clone().filter(|_| model.is_some());
         let (filename, chunking, measure) = (document.filename.clone(), document.chunking, self.measure);
         let read = move || {
             let window = model.as_ref().map(|model| model.max_tokens);
-            let tokens: Box<dyn Tokens> = match model {
-                Some(model) => Box::new(ModelTokens(model)),
+            let tokens: Box<dyn Tokens> = match embeddings {
+                Some(embeddings) => Box::new(ModelTokens(embeddings)),
                 None => Box::new(ApproximateTokens),
             };
             let sizes = chunking.unwrap_or(CHUNK_SIZES);
@@ -79,7 +78,7 @@ impl Ingest {
     }
 }
 
-struct ModelTokens(Arc<ModelInfo>);
+struct ModelTokens(Embeddings);
 
 impl Tokens for ModelTokens {
     fn spans(&self, text: &str) -> Vec<std::ops::Range<usize>> {
