@@ -91,8 +91,10 @@ pub(super) fn departed(t: &Transaction<'_>, id: &CollectionId, key: Option<&str>
     departed::place(t, &departed, &id.0)
 }
 
-pub(super) fn update(t: &Transaction<'_>, id: &CollectionId, update: &CollectionUpdate) -> Result<()> {
-    let changed = t.execute(
+/// Changes what is set. Says whether that brings back a collection whose time was over.
+pub(super) fn update(t: &Transaction<'_>, id: &CollectionId, update: &CollectionUpdate) -> Result<bool> {
+    let before = one(t, id)?;
+    t.execute(
         "UPDATE collections SET name = coalesce(?2, name), language = coalesce(?3, language),
             settings = coalesce(?4, settings), metadata = coalesce(?5, metadata),
             expires_days = iif(?6, ?7, expires_days), expired = iif(?6, 0, expired),
@@ -110,7 +112,7 @@ pub(super) fn update(t: &Transaction<'_>, id: &CollectionId, update: &Collection
             raise_catalog(t)?,
         ],
     )?;
-    if changed == 0 { Err(StoreError::NotFound("collection")) } else { Ok(()) }
+    Ok(before.expired && update.expires_days.is_some())
 }
 
 pub(super) fn touch(t: &Transaction<'_>, used: &[(CollectionId, i64)]) -> Result<()> {

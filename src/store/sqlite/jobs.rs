@@ -93,6 +93,18 @@ pub(super) fn release(t: &Transaction<'_>, worker: &str, now: i64) -> Result<()>
     Ok(())
 }
 
+/// Gives the documents of a collection that are in progress their jobs again, which end as its time is over.
+pub(super) fn resume(t: &Transaction<'_>, collection: &CollectionId) -> Result<()> {
+    t.execute(
+        "INSERT INTO jobs (document, stage)
+         SELECT key, iif(chunks > 0, 'embed', 'extract') FROM documents
+         WHERE collection = ?1 AND status = 'in_progress'
+         ON CONFLICT (document) DO NOTHING",
+        [&collection.0],
+    )?;
+    Ok(())
+}
+
 pub(super) fn put_back(t: &Transaction<'_>, worker: &str, document: DocumentKey) -> Result<()> {
     t.execute(
         "UPDATE jobs SET taken = 0, attempts = max(attempts - 1, 0)

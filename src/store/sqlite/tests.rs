@@ -1,6 +1,9 @@
 use super::SqliteStore;
-use crate::store::conformance::new_collection;
-use crate::store::{Collections, Housekeeping, OpenError, StoreError};
+use crate::store::conformance::{LONG, WORKER, new_collection, read};
+use crate::store::{
+    CollectionUpdate, Collections, Documents, Housekeeping, Jobs, NewDocument, OnConflict, OpenError, Quotas,
+    Stage, Store, StoreError,
+};
 
 type Result<T> = std::result::Result<T, OpenError>;
 
@@ -66,5 +69,40 @@ async fn a_closed_database_is_one_file_and_stays_so() -> Result<()> {
     std::fs::copy(&database, copy.path().join("lastro.sqlite3")).map_err(StoreError::io(&database))?;
     let kept = SqliteStore::open(copy.path())?.collections().await?;
     assert_eq!(kept.iter().map(|kept| kept.name.as_str()).collect::<Vec<_>>(), ["kept"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_collection_that_is_brought_back_before_it_is_cleared_goes_on_with_the_rest() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
+    let store = SqliteStore::open(folder.path())?;
+    let collection = store.create_collection(new_collection("")).await?.id;
+    let mut documents = Vec::new();
+    for bytes in [b"1", b"2"] {
+        let new = NewDocument {
+            collection: collection.clone(),
+            filename: "a.txt".into(),
+            blob: store.blobs().stage(bytes).await?,
+            owner: None,
+            quotas: Quotas::default(),
+            on_conflict: OnConflict::Keep,
+        };
+        documents.push(store.add_document(new).await?.document.key);
+    }
+    store.commit_chunks(documents[0], read(&["alpha"]), Quotas::default()).await?;
+    // Nothing can be cleared.
+    let database = rusqlite::Connection::open(folder.path().join("lastro.sqlite3")).expect("the database");
+    let stuck = "CREATE TRIGGER stuck BEFORE DELETE ON documents BEGIN SELECT RAISE(ABORT, 'stuck'); END";
+    database.execute_batch(stuck).expect("a trigger");
+    assert!(store.expire_collection(&collection).await.is_err());
+    database.execute_batch("DROP TRIGGER stuck").expect("no trigger");
+    assert!(store.take_job(WORKER, LONG).await?.is_none(), "what is over its time is not worked on");
+    let longer = CollectionUpdate { expires_days: Some(Some(9)), ..CollectionUpdate::default() };
+    store.update_collection(&collection, longer).await?;
+    let mut taken = Vec::new();
+    while let Some(job) = store.take_job(WORKER, LONG).await? {
+        taken.push((job.document.key, job.stage));
+    }
+    assert_eq!(taken, [(documents[0], Stage::Embed), (documents[1], Stage::Extract)]);
     Ok(())
 }

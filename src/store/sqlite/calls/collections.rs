@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::store::sqlite::upkeep::CHUNKS_AT_ONCE;
-use crate::store::sqlite::{SqliteStore, catalog, collections, removal};
+use crate::store::sqlite::{SqliteStore, catalog, collections, jobs, removal};
 use crate::store::*;
 
 #[async_trait]
@@ -28,7 +28,11 @@ impl Collections for SqliteStore {
 
     async fn update_collection(&self, id: &CollectionId, update: CollectionUpdate) -> Result<()> {
         let id = id.clone();
-        self.write(move |t, _| collections::update(t, &id, &update)).await
+        self.write(move |t, _| {
+            // Where it was not cleared yet, what is left goes on.
+            if collections::update(t, &id, &update)? { jobs::resume(t, &id) } else { Ok(()) }
+        })
+        .await
     }
 
     async fn touch_collections(&self, used: Vec<(CollectionId, i64)>) -> Result<()> {
