@@ -8,6 +8,7 @@ mod passages;
 mod report;
 mod retrieval;
 mod sources;
+mod status;
 mod whole;
 
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ use crate::selection::Selected;
 
 pub use grounded::Grounded;
 pub use passages::whole_tokens;
-pub use report::{RagStatus, Spent, status_header};
+pub use report::status_header;
+pub use status::{RagStatus, Spent};
 
 use manner::Manner;
 use retrieval::Retrieval;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{RagStatus, Spent};
+use super::status::{RagStatus, Spent};
 use crate::openai::{ChatRequest, Edits};
 use crate::prompt::{Passage, Passages, estimate_text};
 use crate::selection::Selected;

@@ -1,89 +1,18 @@
-//! What is said about an answer's grounding: status, sources, timings.
+//! What is said about an answer's grounding in its headers.
 
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::Grounded;
+use super::grounded::Grounded;
 use super::sources::{listed, named};
-use crate::collection::{By, Stage, Timings};
-
-/// How the grounding of an answer went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RagStatus {
-    /// Passages found, by words and meaning or because all fitted.
-    Hit,
-    /// Passages found by words alone.
-    Lexical,
-    /// Passages found by meaning alone, since the words could not be searched.
-    Dense,
-    /// Nothing relevant, or no question.
-    Empty,
-    /// No room for a passage in the model's window.
-    NoRoom,
-    /// Switched off for this request.
-    Off,
-    /// Retrieval broke, or the body cannot be read.
-    Error,
-}
-
-impl RagStatus {
-    /// Of passages that a search found.
-    pub fn of(by: By) -> Self {
-        match by {
-            By { words: false, .. } => Self::Dense,
-            By { meaning: false, .. } => Self::Lexical,
-            By { .. } => Self::Hit,
-        }
-    }
-
-    /// As in `X-RAG-Status`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Lexical => "lexical",
-            Self::Dense => "dense",
-            Self::Empty => "empty",
-            Self::NoRoom => "no_room",
-            Self::Off => "off",
-            Self::Error => "error",
-        }
-    }
-}
+use super::status::{RagStatus, milliseconds};
 
 /// Bytes of all headers that are added to an answer of a chat. With the request's id (150) and what a browser's page is
 /// told (400) they stay under 2 KiB: many proxies take 4 KiB for a whole head, upstream's own headers among them.
 pub const MOST_HEADER_BYTES: usize = 1_472;
 /// Of them, for the names of collections.
 const MOST_COLLECTION_BYTES: usize = 200;
-/// A stage's time is told up to about eleven days.
-const LONGEST_TOLD: Duration = Duration::from_secs(1_000_000);
-
-/// Where the time went before upstream was asked.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
-    pub search: Option<Timings>,
-    pub weave: Duration,
-}
-
-impl Spent {
-    /// Each stage that there was: weaving comes after the search.
-    pub fn stages(&self) -> Vec<Stage> {
-        let mut stages = self.search.map(|search| search.stages()).unwrap_or_default();
-        let after = stages.iter().map(Stage::end).max().unwrap_or_default();
-        stages.push(Stage { name: "weave", after, took: self.weave });
-        stages
-    }
-
-    /// The same as JSON, in milliseconds.
-    pub fn to_json(&self) -> serde_json::Value {
-        self.stages()
-            .into_iter()
-            .map(|stage| (stage.name.to_owned(), milliseconds(stage.took).into()))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    }
-}
 
 /// The status alone, where nothing else is known.
 pub fn status_header(status: RagStatus) -> Vec<(HeaderName, HeaderValue)> {
@@ -163,15 +92,12 @@ fn bytes_of(name: &str, value: usize) -> usize {
     name.len() + ": ".len() + value + "\r\n".len()
 }
 
-/// To the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.min(LONGEST_TOLD).as_secs_f64() * 1e6).round() / 1e3
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collection::Timings;
     use crate::prompt::Passage;
+    use crate::rag::status::Spent;
 
     /// As much as can be said of an answer.
     fn grounded(collections: usize, passages: Vec<Passage>) -> Grounded {

@@ -1,5 +1,7 @@
-//! The direction of imports: who may know whom in `src/`. A leaf knows nobody, so that it can be read, tested and
-//! replaced alone.
+//! The direction of imports: which room of `src/` may use which, and no two files one another. A leaf uses nothing, so
+//! that it can be read, tested and replaced alone.
+
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -184,4 +186,45 @@ fn one_line_knows_the_database_behind_the_store() {
     let opened =
         "app.rs: Self::open_with(config, |data| Ok(Arc::new(store::SqliteStore::open(data)?))).await";
     assert_eq!(found, [opened]);
+}
+
+#[test]
+fn no_file_uses_itself_through_others() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for root in ["src/lib.rs", "benches/figures/main.rs", "benches/start/main.rs", "benches/ttft/main.rs"] {
+        let read = files::Crate::read(&here.join(root));
+        assert!(read.len() > 5, "{root}: {} files", read.len());
+        let circles = files::circles(&read.edges());
+        assert!(circles.is_empty(), "{root}: the files of each group use one another: {circles:#?}");
+    }
+}
+
+#[test]
+fn a_circle_is_found_through_re_exports() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a source");
+    };
+    write("lib.rs", "mod a;\npub mod b;\n");
+    write("a.rs", "use crate::b::{Deep, c::{self, other}};\npub struct A;\nfn f() { c::g(Deep) }\n");
+    write("b/mod.rs", "mod c;\npub use c::*;\nmod d;\n#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n");
+    write("b/c.rs", "//! crate::a::A\npub struct Deep;\npub fn other() {}\n");
+    write("b/d.rs", "use super::Deep;\nfn f(_: Deep) {}\n");
+    let edges = |name: &str| {
+        let read = files::Crate::read(&folder.path().join("lib.rs"));
+        let path = folder.path().join(name);
+        let names = |used: &Path| used.strip_prefix(folder.path()).expect("below it").display().to_string();
+        let edges = read.edges();
+        (
+            edges[path.as_path()].iter().map(|used| names(used)).collect::<Vec<_>>(),
+            !files::circles(&edges).is_empty(),
+        )
+    };
+    assert_eq!(edges("a.rs"), (vec!["b/c.rs".to_owned()], false));
+    assert_eq!(edges("b/d.rs").0, ["b/c.rs"]);
+    assert!(edges("b/mod.rs").0.is_empty(), "what is re-exported is not used");
+    write("b/c.rs", "pub struct Deep;\npub fn other() -> crate::a::A { crate::a::A }\n");
+    assert!(edges("b/c.rs").1, "a uses c, and c uses a");
 }
