@@ -17,16 +17,6 @@ mod belonging;
 mod blobs;
 #[cfg(test)]
 mod conformance;
-#[cfg(test)]
-mod conformance_catalog;
-#[cfg(test)]
-mod conformance_files;
-#[cfg(test)]
-mod conformance_jobs;
-#[cfg(test)]
-mod conformance_removals;
-#[cfg(test)]
-mod conformance_versions;
 mod error;
 mod lock;
 mod records;
@@ -34,7 +24,7 @@ mod room;
 mod seam;
 mod sqlite;
 
-pub use blobs::{BlobReader, BlobWriter, Blobs, LocalBlob, StagedBlob};
+pub use blobs::{BlobReader, BlobWriter, Blobs, LocalBlob, Original, StagedBlob};
 pub use error::{OpenError, Result, StoreError};
 pub use lock::{DataLock, Holder};
 pub use records::*;
