@@ -11,6 +11,9 @@
 //! - **A place outlives its element**: a page may begin or end at what left the list within the last days.
 //! - **Reading back is one transaction**: what was deleted is absent, whatever an index still says.
 //!
+//! The shortest one is that of the tests, plain lists in memory (`tests/integration/memory`): it promises all but the first,
+//! and reads as what each call does. [`SqliteStore`] is the one of the program.
+//!
 //! This module is a leaf: it knows no other room of the crate.
 
 mod belonging;
