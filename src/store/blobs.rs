@@ -30,8 +30,8 @@ pub use self::staging::{BlobWriter, StagedBlob};
 
 /// The originals, with those that are being uploaded and those in the trash. Cheap to clone.
 ///
-/// [`Self::adopt`] and [`Self::remove`] are a store's own, and block: it calls them from its one writer, so that a removal
-/// never meets an addition of the same bytes.
+/// [`Self::adopt`], [`Self::remove`] and [`Self::discard`] are a store's own, and block: it calls them from its one writer,
+/// so that a removal never meets an addition of the same bytes.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     folder: PathBuf,
@@ -41,7 +41,7 @@ pub struct Blobs {
 
 /// A file among the originals.
 #[derive(Clone, Debug)]
-pub(super) struct Original {
+pub struct Original {
     pub sha256: String,
     pub bytes: u64,
     pub modified: SystemTime,
@@ -209,8 +209,8 @@ impl Blobs {
         Ok(folder)
     }
 
-    /// Moves an original that no record names to the trash.
-    pub(super) fn discard(&self, sha256: &str) -> Result<()> {
+    /// Moves an original that no record names to the trash. Blocks.
+    pub fn discard(&self, sha256: &str) -> Result<()> {
         self.trash.take(&self.path(sha256), sha256)
     }
 
@@ -228,8 +228,8 @@ impl Blobs {
         Ok(back)
     }
 
-    /// All originals. What has no name of theirs is not ours.
-    pub(super) fn all(&self) -> Result<Vec<Original>> {
+    /// All originals. What has no name of theirs is not ours. Blocks.
+    pub fn all(&self) -> Result<Vec<Original>> {
         let mut all = Vec::new();
         for folder in list(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
             for path in list(&folder)? {

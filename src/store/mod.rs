@@ -11,22 +11,15 @@
 //! - **A place outlives its element**: a page may begin or end at what left the list within the last days.
 //! - **Reading back is one transaction**: what was deleted is absent, whatever an index still says.
 //!
+//! The shortest one is that of the tests, plain lists in memory (`tests/integration/memory`): it promises all but the first,
+//! and reads as what each call does. [`SqliteStore`] is the one of the program.
+//!
 //! This module is a leaf: it knows no other room of the crate.
 
 mod belonging;
 mod blobs;
 #[cfg(test)]
 mod conformance;
-#[cfg(test)]
-mod conformance_catalog;
-#[cfg(test)]
-mod conformance_files;
-#[cfg(test)]
-mod conformance_jobs;
-#[cfg(test)]
-mod conformance_removals;
-#[cfg(test)]
-mod conformance_versions;
 mod error;
 mod lock;
 mod records;
@@ -34,7 +27,7 @@ mod room;
 mod seam;
 mod sqlite;
 
-pub use blobs::{BlobReader, BlobWriter, Blobs, LocalBlob, StagedBlob};
+pub use blobs::{BlobReader, BlobWriter, Blobs, LocalBlob, Original, StagedBlob};
 pub use error::{OpenError, Result, StoreError};
 pub use lock::{DataLock, Holder};
 pub use records::*;

@@ -35,7 +35,7 @@ pub trait Collections: Send + Sync {
     /// [`Self::clear_collection`].
     async fn delete_collection(&self, id: &CollectionId) -> Result<()>;
     /// Removes what a collection still holds that was deleted or is over its time, and blobs that nothing else needs: in
-    /// steps, between which others write.
+    /// steps, between which others write. Nothing happens where there is nothing, or the collection is in use.
     async fn clear_collection(&self, id: &CollectionId) -> Result<()>;
     /// Collections that were deleted, or are over their time, and still hold something. Most often there is none:
     /// [`Self::clear_collection`] follows each removal, unless the process died.
@@ -295,7 +295,7 @@ pub trait Housekeeping: Send + Sync {
     async fn forget_old(&self) -> Result<()>;
     /// Removes vectors of other fingerprints than this one, in collections where every chunk has one of it. Says how many.
     async fn forget_vectors_but(&self, fingerprint: &str) -> Result<usize>;
-    /// Ends writing: what comes later is refused with [`StoreError::Closed`]. Nothing that was acknowledged is lost where this
-    /// fails.
+    /// Ends writing: what comes later is refused with [`StoreError::Closed`], and reading goes on. Nothing that was
+    /// acknowledged is lost where this fails.
     async fn close(&self) -> Result<()>;
 }

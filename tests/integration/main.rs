@@ -35,6 +35,7 @@ mod keys;
 mod limits;
 mod logs;
 mod loops;
+mod memory;
 mod metrics;
 mod model_ids;
 mod model_lists;

@@ -167,6 +167,11 @@ impl World {
     /// Starts the server.
     pub async fn run(&mut self) {
         let app = self.open().await;
+        self.serve(app).await;
+    }
+
+    /// Starts the server of an app that was opened otherwise.
+    pub async fn serve(&mut self, app: Arc<App>) {
         self.local_key = app.keys.local().reveal().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         self.address = listener.local_addr().expect("an address");
@@ -200,8 +205,13 @@ impl World {
 
     /// Starts the server with these options.
     pub async fn run_with(&mut self, options: &str) {
-        self.options = options.to_owned();
+        self.set_options(options);
         self.run().await;
+    }
+
+    /// What the next start is with.
+    pub fn set_options(&mut self, options: &str) {
+        self.options = options.to_owned();
     }
 
     /// Makes a key by `/admin/keys`: its id, and the key.

@@ -10,10 +10,6 @@ type Result<T> = std::result::Result<T, OpenError>;
 #[tokio::test]
 async fn conforms() {
     crate::store::conformance::store(empty).await;
-    crate::store::conformance_catalog::store(empty).await;
-    crate::store::conformance_files::store(empty).await;
-    crate::store::conformance_jobs::store(empty).await;
-    crate::store::conformance_removals::store(empty).await;
 }
 
 /// With one statement for one document and for all, SQLite went through every chunk that there is.

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use super::conformance::{LONG, WORKER, add_named, new_collection, original, read};
 use super::*;
 
 fn soon() -> Instant {

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use super::conformance::{LONG, WORKER, delete_collection, new_collection, original, read};
 use super::*;
 
 pub(super) async fn store<S, F>(empty: impl Fn() -> F)
@@ -17,6 +16,7 @@ where
     attaching_is_all_or_nothing_and_may_be_repeated(&empty().await).await;
     batches_are_counted_and_cancelled(&empty().await).await;
     quotas_are_kept(&empty().await).await;
+    files_of_synced_folders_stay(&empty().await).await;
     what_is_over_its_time_is_told_and_removed(&empty().await).await;
 }
 
@@ -295,6 +295,18 @@ async fn quotas_are_kept(store: &dyn Store) {
     store.commit_chunks(documents[0].key, read(&["c", "d"]), most).await.expect("in their place");
     let more = store.commit_chunks(documents[1].key, read(&["e"]), most).await;
     assert!(matches!(more, Err(StoreError::Quota { what: "chunks", .. })));
+}
+
+async fn files_of_synced_folders_stay(store: &dyn Store) {
+    let synced = NewCollection { origin: Origin::Folder, ..new_collection("folder") };
+    let c = store.create_collection(synced).await.expect("a collection").id;
+    let document = add(store, &c, b"1").await.document;
+    let file = FileId(document.id.0.clone());
+    assert!(matches!(store.delete_file(&file).await, Err(StoreError::Synced)));
+    assert!(store.document(&c, &document.id).await.is_ok());
+    // The sync itself removes documents, and the file goes with its last one.
+    store.delete_document(&c, &document.id).await.expect("deleted");
+    assert!(matches!(store.delete_file(&file).await, Err(StoreError::UnknownFile(_))));
 }
 
 async fn what_is_over_its_time_is_told_and_removed(store: &dyn Store) {

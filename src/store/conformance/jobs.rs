@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::conformance::{LONG, WORKER, add, collection, read};
 use super::*;
 
 pub(super) async fn store<S, F>(empty: impl Fn() -> F)

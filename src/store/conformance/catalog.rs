@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use super::conformance::{delete_collection, new_collection};
 use super::*;
 
 pub(super) async fn store<S, F>(empty: impl Fn() -> F)

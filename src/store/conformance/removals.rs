@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use super::conformance::{LONG, WORKER, delete_collection, new_collection, original, read};
 use super::*;
 
 pub(super) async fn store<S, F>(empty: impl Fn() -> F)
