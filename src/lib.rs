@@ -24,13 +24,14 @@
 //! | [`prompt`] | passages into the text before the question, within a window | [`openai`] |
 //! | [`ingest`] | jobs, what comes in, synced folders | [`reading`], [`chunking`], [`collection`], [`embed`] |
 //! | [`collection`] | catalog, settings, hybrid search | [`store`], [`index`], [`embed`] |
-//! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
-//! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`telemetry`] | leaves: they do not know one another | |
 //! | [`chunking`] | a document into chunks, an outline, a language | [`reading`], [`store`]'s records |
+//! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
+//! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`reading`], [`telemetry`] | leaves: they do not know one another | |
 //! | [`reading`] | a file's bytes into text, in a child process with limits | |
 //! | [`json`], [`net`], [`tasks`], [`words`], [`system`] | below all, and used by all: JSON as text, sockets and silences, work beside the asynchronous threads, words and sentences, the time and random digits | |
 //!
-//! Imports run down this table and never up; a test in `tests/integration/imports.rs` holds it.
+//! Imports run down this table and never up, and no two files use one another; `tests/integration/imports.rs` holds it.
+//! `docs/ARCHITECTURE.md` tells the stories, and where to add things.
 //!
 //! # Words
 //! A *catalog* of *collections* (OpenAI: vector stores). A *blob* is bytes by their SHA-256; a *file* points to one; a
