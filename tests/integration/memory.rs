@@ -11,6 +11,7 @@ mod keys;
 mod pages;
 mod passages;
 mod program;
+mod queue;
 mod quotas;
 mod removals;
 mod state;
