@@ -26,6 +26,9 @@ pub struct SqliteStore {
 
 pub(super) struct Inner {
     writer: Mutex<Writer>,
+    /// Held while the log is brought into the database beside those who write, and taken before the writer: SQLite refuses a
+    /// second checkpoint at once, however long it was told to wait.
+    pub(super) checkpointing: Mutex<()>,
     pub(super) identity: String,
     /// Told when something was removed.
     pub(super) removed: Notify,
@@ -93,6 +96,7 @@ impl SqliteStore {
                     closed: false,
                 }),
                 readers: Mutex::new(Vec::new()),
+                checkpointing: Mutex::default(),
                 place: place(&database)?,
                 database,
                 blobs,
@@ -207,9 +211,9 @@ impl Inner {
     /// Ends writing, and brings all of the log (`-wal`) into the database's one file: what is under way beside it is
     /// refused with [`StoreError::Closed`]. Where that fails, the log is read at the next start.
     pub(super) fn close(&self) -> Result<()> {
-        let mut writer = self.writer()?;
-        writer.closed = true;
-        self.settle(&mut writer)
+        self.writer()?.closed = true;
+        let _alone = self.checkpointing.lock();
+        self.settle(&mut self.writer.lock())
     }
 
     /// The one writer, until the store is closed.

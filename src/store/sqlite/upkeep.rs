@@ -7,7 +7,7 @@ use rusqlite::{OpenFlags, Transaction, params};
 
 use super::connection::{checkpoint, connect, log_of};
 use super::database::Inner;
-use crate::store::Result;
+use crate::store::{Result, StoreError};
 
 /// Chunks that are deleted in one transaction: the writer is held for some hundredths of a second.
 pub(super) const CHUNKS_AT_ONCE: usize = 2_000;
@@ -38,9 +38,15 @@ pub(super) fn cut_log(inner: &Inner) -> Result<bool> {
     if std::fs::metadata(log_of(&inner.database)).map_or(0, |found| found.len()) == 0 {
         return Ok(true);
     }
+    let _alone = inner.checkpointing.lock();
     // Most of the work is done beside those who write.
     checkpoint(&connect(&inner.database, OpenFlags::default())?, "PASSIVE", PATIENCE)?;
-    Ok(checkpoint(&inner.writer()?.connection, "TRUNCATE", PATIENCE)?)
+    match inner.writer() {
+        Ok(writer) => Ok(checkpoint(&writer.connection, "TRUNCATE", PATIENCE)?),
+        // The stop does it.
+        Err(StoreError::Closed) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Forgets some batches that are done and were made before a time, and says whether there are more.

@@ -252,3 +252,23 @@ async fn the_writer_is_free_between_the_steps_of_a_large_deletion() -> Result<()
     assert!(written > 1, "{written}");
     Ok(())
 }
+
+/// A log that stayed would be read into whatever database is put back beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_in_the_middle_of_tidying_leaves_no_log() -> Result<()> {
+    for round in 0..40 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(folder.path())?;
+        store.create_collection(new_collection("")).await?;
+        let tidied = store.clone();
+        let tidying = tokio::spawn(async move { tidied.tidy().await });
+        tokio::time::sleep(Duration::from_micros(100 * round)).await;
+        store.close().await?;
+        let log = std::fs::metadata(folder.path().join("lastro.sqlite3-wal")).map_or(0, |log| log.len());
+        assert_eq!(log, 0, "round {round}");
+        // Whether it came first or not.
+        let tidied = tidying.await.expect("it ends");
+        assert!(matches!(tidied, Ok(_) | Err(StoreError::Closed)), "{tidied:?}");
+    }
+    Ok(())
+}
