@@ -15,10 +15,11 @@ mod secret;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::quota::Quota;
 use key::Key;
 
 pub use key::{Permit, Terms};
-pub use limits::{Limits, Quota, Refusal};
+pub use limits::{Limits, Refusal};
 pub use registry::Keys;
 pub use scope::{Scope, Scopes};
 pub use secret::{Hash, PREFIX, Secret};

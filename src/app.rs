@@ -277,8 +277,7 @@ struct Holders {
 
 impl WhoMayHold for Holders {
     fn of(&self, owner: Option<&str>) -> Quotas {
-        let key = owner.map(|owner| self.keys.quota(owner)).unwrap_or_default();
-        let owner = Quota { documents: key.documents, bytes: key.bytes, chunks: key.chunks };
+        let owner = owner.map(|owner| self.keys.quota(owner)).unwrap_or_default();
         Quotas { owner, collection: self.collection }
     }
 }

@@ -28,7 +28,7 @@
 //! | [`relay`] | what passes between client and upstream: headers, bodies, changes of protocol | [`upstream`] |
 //! | [`access`], [`openai`], [`upstream`], [`store`], [`embed`], [`index`], [`reading`], [`telemetry`] | leaves: they do not know one another | |
 //! | [`reading`] | a file's bytes into text, in a child process with limits | |
-//! | [`json`], [`net`], [`tasks`], [`words`], [`system`] | below all, and used by all: JSON as text, sockets and silences, work beside the asynchronous threads, words and sentences, the time and random digits | |
+//! | [`json`], [`net`], [`quota`], [`tasks`], [`words`], [`system`] | below all, and used by all: JSON as text, sockets and silences, how much may be stored, work beside the asynchronous threads, words and sentences, the time and random digits | |
 //!
 //! Imports run down this table and never up, and no two files use one another; `tests/integration/imports.rs` holds it.
 //! `docs/ARCHITECTURE.md` tells the stories, and where to add things.
@@ -65,6 +65,7 @@ pub mod json;
 pub mod net;
 pub mod openai;
 pub mod prompt;
+pub mod quota;
 pub mod rag;
 pub mod reading;
 pub mod relay;

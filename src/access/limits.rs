@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::quota::Quota;
+
 /// A key's limits, as they are stored. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -14,20 +16,9 @@ pub struct Limits {
     /// Requests at a time, streams among them.
     #[serde(default)]
     pub streams: Option<u32>,
+    /// Of its own documents.
     #[serde(default)]
     pub quota: Quota,
-}
-
-/// How much a key's own documents may come to. `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quota {
-    #[serde(default)]
-    pub documents: Option<u64>,
-    /// Of files.
-    #[serde(default)]
-    pub bytes: Option<u64>,
-    #[serde(default)]
-    pub chunks: Option<u64>,
 }
 
 /// A request that is over a key's limits.

@@ -9,7 +9,8 @@ use parking_lot::RwLock;
 
 use super::key::Key;
 use super::secret::{Hash, Secret, id_digits};
-use super::{Access, Quota, Terms};
+use super::{Access, Terms};
+use crate::quota::Quota;
 use crate::system::now;
 
 /// The keys in force.

@@ -7,9 +7,10 @@ use axum::extract::State;
 
 use super::ApiError;
 use super::params::{JsonBody, Path};
-use crate::access::{Limits, Quota};
+use crate::access::Limits;
 use crate::app::{App, ListedKey, Wanted, scopes};
 use crate::openai::{CreateKey, Deleted, GrantKey, KeyLimits, KeyObject, List};
+use crate::quota::Quota;
 use crate::system::now;
 
 pub async fn list(State(app): State<Arc<App>>) -> Result<Json<List<KeyObject>>, ApiError> {

@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Below the leaves.
     ("json", &[]),
     ("net", &[]),
+    ("quota", &[]),
     ("system", &[]),
     ("tasks", &[]),
     ("words", &[]),
@@ -79,7 +80,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["app", "config", "embed", "ingest", "openai", "prompt", "reading", "server", "store", "upstream"],
     ),
 ];
-const BELOW: &[&str] = &["json", "net", "system", "tasks", "words"];
+const BELOW: &[&str] = &["json", "net", "quota", "system", "tasks", "words"];
 const LEAVES: &[&str] = &["access", "embed", "index", "openai", "reading", "store", "telemetry", "upstream"];
 
 /// Rust files below a folder.

@@ -1,15 +1,8 @@
-//! How much may be stored.
+//! What of a quota is used.
 
 use crate::store::{Result, StoreError};
 
-/// How much may be stored. `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quota {
-    pub documents: Option<u64>,
-    /// Of files.
-    pub bytes: Option<u64>,
-    pub chunks: Option<u64>,
-}
+pub use crate::quota::Quota;
 
 /// What a quota counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
