@@ -95,6 +95,8 @@ pub async fn modify(
         expires_days: update.expires_days.map(|days| days.map(u32::from)),
     };
     app.catalog.change(&collection, change).await?;
+    // Documents of one that had expired may go on.
+    app.ingest.look();
     Ok(Json(object(&app, &collection).await?))
 }
 

@@ -265,7 +265,10 @@ impl Catalog {
             if let Err(error) = store.clear_collection(&collection.id).await {
                 tracing::warn!(%error, "what a deleted collection held stays until the next try");
             }
-            collection.indexes.discard().await
+            if let Err(error) = collection.indexes.discard().await {
+                tracing::warn!(%error, "the index of a deleted collection stays until the next start");
+            }
+            Ok(())
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! What a setting can be: how it is written, and what the program makes of it.
 
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::ParseIntError;
 use std::ops::RangeInclusive;
@@ -160,11 +161,10 @@ texts! {
 #[serde(transparent)]
 pub struct SyncedFolder(pub PathBuf);
 
-impl FromStr for SyncedFolder {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.into()))
+/// A path need not be UTF-8.
+impl From<OsString> for SyncedFolder {
+    fn from(path: OsString) -> Self {
+        Self(path.into())
     }
 }
 

@@ -217,6 +217,11 @@ impl Ingest {
         Ok(document)
     }
 
+    /// Lets a worker look for jobs that did not come through here.
+    pub fn look(&self) {
+        self.wake.notify_one();
+    }
+
     /// What is amiss with a document although nothing failed.
     pub fn warning(&self, document: &DocumentRecord) -> Option<Warning> {
         let lags = || document.chunks > 0 && self.catalog.lags(&document.collection);

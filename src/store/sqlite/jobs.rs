@@ -93,7 +93,8 @@ pub(super) fn release(t: &Transaction<'_>, worker: &str, now: i64) -> Result<()>
     Ok(())
 }
 
-/// Gives the documents of a collection that are in progress their jobs again, which end as its time is over.
+/// Gives the documents of a collection that are in progress, or owed vectors, their jobs again, which end as its time is
+/// over.
 pub(super) fn resume(t: &Transaction<'_>, collection: &CollectionId) -> Result<()> {
     t.execute(
         "INSERT INTO jobs (document, stage)
@@ -101,6 +102,13 @@ pub(super) fn resume(t: &Transaction<'_>, collection: &CollectionId) -> Result<(
          WHERE collection = ?1 AND status = 'in_progress'
          ON CONFLICT (document) DO NOTHING",
         [&collection.0],
+    )?;
+    t.execute(
+        "INSERT INTO jobs (document, stage, owed)
+         SELECT key, 'embed', 1 FROM documents
+         WHERE collection = ?1 AND status = 'completed' AND warning_code IS NOT NULL AND warning_code <> ?2
+         ON CONFLICT (document) DO NOTHING",
+        [&collection.0, Warning::EMBEDDING_CRASHED],
     )?;
     Ok(())
 }

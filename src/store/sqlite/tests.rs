@@ -1,8 +1,10 @@
+use std::time::Instant;
+
 use super::SqliteStore;
 use crate::store::conformance::{LONG, WORKER, new_collection, read};
 use crate::store::{
-    CollectionUpdate, Collections, Documents, Housekeeping, Jobs, NewDocument, OnConflict, OpenError, Quotas,
-    Stage, Store, StoreError,
+    CollectionUpdate, Collections, Documents, Housekeeping, Jobs, NewDocument, OnConflict, OpenError,
+    Passages, Quotas, Stage, Status, Store, StoreError,
 };
 
 type Result<T> = std::result::Result<T, OpenError>;
@@ -100,5 +102,46 @@ async fn a_collection_that_is_brought_back_before_it_is_cleared_goes_on_with_the
         taken.push((job.document.key, job.stage));
     }
     assert_eq!(taken, [(documents[0], Stage::Embed), (documents[1], Stage::Extract)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_that_waited_for_what_was_cleared_stands_by_itself() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
+    let store = SqliteStore::open(folder.path())?;
+    let collection = store.create_collection(new_collection("")).await?.id;
+    let mut documents = Vec::new();
+    for bytes in [b"1", b"2"] {
+        let new = NewDocument {
+            collection: collection.clone(),
+            filename: "a.txt".into(),
+            blob: store.blobs().stage(bytes).await?,
+            owner: None,
+            quotas: Quotas::default(),
+            on_conflict: OnConflict::Replace,
+        };
+        let document = store.add_document(new).await?.document;
+        store.commit_chunks(document.key, read(&["alpha"]), Quotas::default()).await?;
+        if documents.is_empty() {
+            store.complete_document(document.key, None, None).await?;
+        }
+        documents.push(document);
+    }
+    assert_eq!(documents[1].replaces, Some(documents[0].id.clone()));
+    let database = rusqlite::Connection::open(folder.path().join("lastro.sqlite3")).expect("the database");
+    database.execute_batch("UPDATE collections SET expired = 1").expect("its time is over");
+    let cleared = collection.clone();
+    assert!(
+        store.write(move |t, _| super::removal::clear_some(t, &cleared, 1)).await?,
+        "the first, and no more at a time"
+    );
+    let longer = CollectionUpdate { expires_days: Some(Some(9)), ..CollectionUpdate::default() };
+    store.update_collection(&collection, longer).await?;
+    store.complete_document(documents[1].key, None, None).await?;
+    let soon = Instant::now() + LONG;
+    let answers = store.find_document(&collection, "a.txt", soon).await?;
+    assert_eq!((answers.key, answers.status), (documents[1].key, Status::Completed));
+    let chunks = store.whole_documents(&collection, Some(&[documents[1].key]), usize::MAX, soon).await?;
+    assert_eq!(chunks.map(|chunks| chunks.len()), Some(1), "it is read back");
     Ok(())
 }
