@@ -48,6 +48,11 @@ impl Access {
         Self { key: self.key.clone(), within: Some(Arc::new(collections.into_iter().collect())) }
     }
 
+    /// The same wherever collections are named.
+    pub fn anywhere(&self) -> Self {
+        Self { key: self.key.clone(), within: None }
+    }
+
     /// The key that asks: what it makes is its own. None while there are no keys, and for the local key.
     pub fn owner(&self) -> Option<&str> {
         self.key.as_deref().and_then(Key::owner)

@@ -47,7 +47,10 @@ pub(super) async fn complete(
     let (selected, request) = match std::mem::replace(&mut asking.selection, Selection::Nothing) {
         Selection::Collections(selected, request) => (selected, request),
         Selection::Nothing => return asking.relay(&[]).await,
-        Selection::MissingDefault => return asking.relay(&status_header(RagStatus::Error)).await,
+        Selection::MissingDefault { off } => {
+            let status = if off { RagStatus::Off } else { RagStatus::Error };
+            return asking.relay(&status_header(status)).await;
+        }
     };
     let grounded = match asking.ground(&selected, request.as_deref()).await {
         Ok(grounded) => grounded,

@@ -41,7 +41,9 @@ pub async fn ungrounded(
     }
     let mut response = everything_else(State(app), request).await?;
     if is_chosen {
-        response.headers_mut().extend(status_header(RagStatus::Off));
+        for (name, value) in status_header(RagStatus::Off) {
+            response.headers_mut().entry(name).or_insert(value);
+        }
     }
     Ok(response)
 }

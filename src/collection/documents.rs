@@ -11,6 +11,8 @@ use crate::store::{
 impl Catalog {
     /// Which files exist for this caller.
     pub fn sight(&self, access: &Access) -> Sight {
+        // Files are their key's, whichever collection a path names.
+        let access = &access.anywhere();
         match access.owner() {
             Some(owner) if !access.may(Scope::Admin) => Sight::Of {
                 owner: owner.to_owned(),

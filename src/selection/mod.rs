@@ -42,7 +42,10 @@ pub enum Selection {
     /// No collection is chosen: it goes upstream as it came.
     Nothing,
     /// Nothing but a default is chosen, which does not exist: it goes upstream as it came, and its answer says so.
-    MissingDefault,
+    MissingDefault {
+        /// It was not to be grounded.
+        off: bool,
+    },
     /// Collections are chosen. Without a request, its body cannot be read: it goes upstream as it came all the same.
     Collections(Box<Selected>, Option<Box<ChatRequest>>),
 }
@@ -121,7 +124,7 @@ impl Selector<'_> {
             Outcome::Nothing => return Ok(Selection::Nothing),
             Outcome::MissingDefault(error) => {
                 tracing::error!(%error, "the default collection cannot be used");
-                return Ok(Selection::MissingDefault);
+                return Ok(Selection::MissingDefault { off: asked.off });
             }
         };
         let (rule, collections) = (chosen.rule, chosen.collections);

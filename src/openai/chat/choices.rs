@@ -49,7 +49,15 @@ impl Choices {
                     choices.model = name.filter(|name| name.contains('@'));
                 }
                 "tools" if choices.file_search.is_none() => {
-                    let tools: Vec<&RawValue> = serde_json::from_slice(value).unwrap_or_default();
+                    let tools: Vec<&RawValue> = match serde_json::from_slice(value) {
+                        Ok(tools) => tools,
+                        // Whether it is asked for cannot be told: better refused than passed over.
+                        Err(_) if is_list_with_tool(value) => {
+                            let message = "'tools' names file_search and cannot be read: it is not JSON";
+                            return Err(RequestError::value("tools", message));
+                        }
+                        Err(_) => Vec::new(),
+                    };
                     let mut tools = (0..).zip(tools);
                     if let Some((n, tool)) = tools.find(|(_, tool)| is_file_search(tool)) {
                         let read = FileSearch::parse(tool);
@@ -61,6 +69,11 @@ impl Choices {
         }
         Ok(choices)
     }
+}
+
+/// Whether a list that cannot be read speaks of our tool.
+fn is_list_with_tool(value: &[u8]) -> bool {
+    value.trim_ascii_start().starts_with(b"[") && memchr::memmem::find(value, TOOL).is_some()
 }
 
 /// A member of a JSON object.
@@ -155,6 +168,14 @@ mod tests {
         let broken = br#"{"tools":[{},{"type":"file_search"}],"x":NaN}"#;
         let error = Choices::in_unreadable(broken).expect_err("it names no collection");
         assert_eq!(error.param, "tools[1].vector_store_ids");
+        for broken in [
+            r#"{"tools":[{"type":"file_search","vector_store_ids":["c"],"max_num_results":NaN}]}"#,
+            r#"{"tools":[{"type":"file_search","vector_store_ids":["c"#,
+        ] {
+            let error =
+                Choices::in_unreadable(broken.as_bytes()).expect_err("it cannot be told what it asks for");
+            assert_eq!(error.param, "tools");
+        }
     }
 
     #[test]
