@@ -83,12 +83,18 @@ pub(super) fn release(t: &Transaction<'_>, worker: &str, now: i64) -> Result<()>
             (SELECT key FROM documents WHERE warning_code = ?1)",
         [Warning::EMBEDDING_CRASHED],
     )?;
+    take_up_owed(t, None)
+}
+
+/// Makes jobs of what completed documents with a warning are owed: those of one collection, or all.
+fn take_up_owed(t: &Transaction<'_>, collection: Option<&CollectionId>) -> Result<()> {
     t.execute(
         "INSERT INTO jobs (document, stage, owed)
          SELECT key, 'embed', 1 FROM documents
          WHERE warning_code IS NOT NULL AND warning_code <> ?1 AND status = 'completed'
+             AND (?2 IS NULL OR collection = ?2)
          ON CONFLICT (document) DO NOTHING",
-        [Warning::EMBEDDING_CRASHED],
+        params![Warning::EMBEDDING_CRASHED, collection.map(|collection| &collection.0)],
     )?;
     Ok(())
 }
@@ -103,14 +109,7 @@ pub(super) fn resume(t: &Transaction<'_>, collection: &CollectionId) -> Result<(
          ON CONFLICT (document) DO NOTHING",
         [&collection.0],
     )?;
-    t.execute(
-        "INSERT INTO jobs (document, stage, owed)
-         SELECT key, 'embed', 1 FROM documents
-         WHERE collection = ?1 AND status = 'completed' AND warning_code IS NOT NULL AND warning_code <> ?2
-         ON CONFLICT (document) DO NOTHING",
-        [&collection.0, Warning::EMBEDDING_CRASHED],
-    )?;
-    Ok(())
+    take_up_owed(t, Some(collection))
 }
 
 pub(super) fn put_back(t: &Transaction<'_>, worker: &str, document: DocumentKey) -> Result<()> {

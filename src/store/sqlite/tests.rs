@@ -3,8 +3,8 @@ use std::time::Instant;
 use super::SqliteStore;
 use crate::store::conformance::{LONG, WORKER, new_collection, read};
 use crate::store::{
-    CollectionUpdate, Collections, Documents, Housekeeping, Jobs, NewDocument, OnConflict, OpenError,
-    Passages, Quotas, Stage, Status, Store, StoreError,
+    CollectionId, CollectionUpdate, Collections, DocumentRecord, Documents, Housekeeping, Jobs, NewDocument,
+    OnConflict, OpenError, Passages, Quotas, Stage, Status, Store, StoreError,
 };
 
 type Result<T> = std::result::Result<T, OpenError>;
@@ -70,6 +70,24 @@ async fn a_closed_database_is_one_file_and_stays_so() -> Result<()> {
     Ok(())
 }
 
+/// Adds a document of always the same name.
+async fn add(
+    store: &SqliteStore,
+    collection: &CollectionId,
+    bytes: &[u8],
+    on_conflict: OnConflict,
+) -> Result<DocumentRecord> {
+    let new = NewDocument {
+        collection: collection.clone(),
+        filename: "a.txt".into(),
+        blob: store.blobs().stage(bytes).await?,
+        owner: None,
+        quotas: Quotas::default(),
+        on_conflict,
+    };
+    Ok(store.add_document(new).await?.document)
+}
+
 #[tokio::test]
 async fn a_collection_that_is_brought_back_before_it_is_cleared_goes_on_with_the_rest() -> Result<()> {
     let folder = tempfile::tempdir().map_err(StoreError::io("temporary folder"))?;
@@ -77,15 +95,7 @@ async fn a_collection_that_is_brought_back_before_it_is_cleared_goes_on_with_the
     let collection = store.create_collection(new_collection("")).await?.id;
     let mut documents = Vec::new();
     for bytes in [b"1", b"2"] {
-        let new = NewDocument {
-            collection: collection.clone(),
-            filename: "a.txt".into(),
-            blob: store.blobs().stage(bytes).await?,
-            owner: None,
-            quotas: Quotas::default(),
-            on_conflict: OnConflict::Keep,
-        };
-        documents.push(store.add_document(new).await?.document.key);
+        documents.push(add(&store, &collection, bytes, OnConflict::Keep).await?.key);
     }
     store.commit_chunks(documents[0], read(&["alpha"]), Quotas::default()).await?;
     // Nothing can be cleared.
@@ -112,15 +122,7 @@ async fn a_version_that_waited_for_what_was_cleared_stands_by_itself() -> Result
     let collection = store.create_collection(new_collection("")).await?.id;
     let mut documents = Vec::new();
     for bytes in [b"1", b"2"] {
-        let new = NewDocument {
-            collection: collection.clone(),
-            filename: "a.txt".into(),
-            blob: store.blobs().stage(bytes).await?,
-            owner: None,
-            quotas: Quotas::default(),
-            on_conflict: OnConflict::Replace,
-        };
-        let document = store.add_document(new).await?.document;
+        let document = add(&store, &collection, bytes, OnConflict::Replace).await?;
         store.commit_chunks(document.key, read(&["alpha"]), Quotas::default()).await?;
         if documents.is_empty() {
             store.complete_document(document.key, None, None).await?;
