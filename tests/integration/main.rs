@@ -17,6 +17,7 @@ mod documents;
 mod draining;
 mod embeddings;
 mod endings;
+mod evaluation;
 mod fields;
 mod file_search;
 mod filters;
