@@ -209,7 +209,7 @@ mod tests {
         let now = report(&[("new", 1.0), ("a", 0.5), ("b", 0.25), ("c", 1.0)]);
         let text = compare(&earlier, &now);
         assert!(text.contains("over the 3 questions of both"), "{text}");
-        assert!(text.contains("fused nDCG@10   0.6667  0.5833     -0.0833"), "{text}");
+        assert!(text.contains("0.6667  0.5833     -0.0833"), "{text}");
         assert!(text.contains("1 / 2"), "{text}");
         let worse: Vec<_> = text.lines().filter(|line| line.contains("rank 2")).collect();
         assert_eq!(worse.len(), 2, "{text}");

@@ -85,7 +85,8 @@ pub fn read_spreadsheet(path: &Path) -> Result<Dataset, EvaluationError> {
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let mut dataset = Dataset { name, ..Dataset::default() };
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for row in reader.records() {
+    // Row 1 names the columns.
+    for (number, row) in (2..).zip(reader.records()) {
         let row = match row {
             Ok(row) => row,
             Err(error) => {
@@ -93,7 +94,6 @@ pub fn read_spreadsheet(path: &Path) -> Result<Dataset, EvaluationError> {
                 continue;
             }
         };
-        let line = row.position().map_or(0, csv::Position::line);
         let field =
             |column: Column| columns.get(&column).and_then(|at| row.get(*at)).unwrap_or_default().trim();
         let text = one_line(field(Column::Question));
@@ -102,15 +102,15 @@ pub fn read_spreadsheet(path: &Path) -> Result<Dataset, EvaluationError> {
             continue;
         }
         if text.is_empty() {
-            dataset.oddities.add("rows without a question, left out", format!("line {line}"));
+            dataset.oddities.add("rows without a question, left out", format!("row {number}"));
             continue;
         }
         if expected.iter().all(|field| field.is_empty()) {
-            dataset.oddities.add("rows that say nothing of what should be found", format!("line {line}"));
+            dataset.oddities.add("rows that say nothing of what should be found", format!("row {number}"));
         }
         let at = *known.entry(text.clone()).or_insert_with(|| {
             let id = match field(Column::Id) {
-                "" => format!("line {line}"),
+                "" => format!("row {number}"),
                 id => id.to_owned(),
             };
             dataset.questions.push(Question { id, text, ..Question::default() });
@@ -194,7 +194,7 @@ mod tests {
         for bytes in [latin.as_ref(), table.as_bytes(), format!("\u{feff}{table}").as_bytes()] {
             let dataset = read(bytes).expect("a table");
             let first = &dataset.questions[0];
-            assert_eq!((first.text.as_str(), first.id.as_str()), ("Quando f\u{e9}rias; vencem?", "line 2"));
+            assert_eq!((first.text.as_str(), first.id.as_str()), ("Quando f\u{e9}rias; vencem?", "row 2"));
             assert_eq!(first.expected.documents, ["manual.pdf"]);
             assert_eq!(
                 (first.answers.as_slice(), first.expected.texts.len()),
