@@ -1,18 +1,20 @@
 //! Which hits go before the question, and in which passages: hits and their texts in, passages out, nothing asked.
 //!
-//! Hits are taken best first. What an earlier passage says already is left out; neighbours in a document become one
-//! passage; and a document, or a family of texts made after one pattern, does not fill all places while others have
-//! something to say.
+//! Hits are taken best first, as long as each adds something. What an earlier passage says already is left out;
+//! neighbours in a document become one passage; and a document, or a family of texts made after one pattern, does not
+//! fill all places while others have something to say.
 
 mod copies;
 mod reading;
+mod worth;
 
 use serde::Serialize;
 
 use crate::collection::Hit;
 use crate::store::{DocumentKey, NewChunk};
 use copies::{Copies, Likeness};
-use reading::Reading;
+use reading::{Asked, Said, Shingles, Words};
+use worth::{ENOUGH, LEAST, NEW, Rarity};
 
 /// Neighbouring chunks are shown as one passage up to this many bytes.
 pub(super) const LONGEST_JOINED: usize = 4_000;
@@ -103,56 +105,73 @@ pub(super) struct Choice {
 
 /// Chooses from hits, which come best first.
 pub(super) fn choose(question: &str, hits: &[Candidate<'_>], wanted: Wanted) -> Choice {
+    let asked = Asked::of(question);
+    let said: Vec<Said> = hits.iter().map(|hit| asked.said_by(&hit.chunk.text)).collect();
+    let rarity = Rarity::among(&said, asked.len());
+    let worth = worth::of(hits, &said, &rarity);
+    let enough = worth.iter().copied().fold(0.0, f32::max) * ENOUGH;
     let mut choosing = Choosing { hits, passages: Vec::new(), copies: Copies::default() };
     let mut considered = Considered { found: hits.len(), ..Considered::default() };
-    let asked = reading::stems(question);
-    let mut waiting: Vec<Waiting> = hits
+    let mut covered = Words::default();
+    let mut waiting: Vec<Waiting> = worth
         .iter()
         .enumerate()
-        .map(|(hit, one)| Waiting { hit, worth: one.score, is_crowded: false })
+        .map(|(hit, worth)| Waiting { hit, turn: *worth, is_crowded: false })
         .collect();
     while choosing.passages.len() < wanted.most()
-        && let Some(at) = best(&waiting)
+        && let Some(at) = next(&waiting)
     {
         let Waiting { hit, is_crowded, .. } = waiting[at];
-        let reading = Reading::of(&hits[hit].chunk.text, &asked);
-        let likeness = choosing.copies.likeness(&reading);
+        let adds = match wanted {
+            Wanted::Exactly(_) => true,
+            Wanted::AtMost(_) => {
+                let new = rarity.part(said[hit].all.without(covered));
+                worth[hit] >= enough || (worth[hit] >= enough * LEAST && new >= NEW)
+            }
+        };
+        if !adds {
+            considered.adds_little += 1;
+            waiting.remove(at);
+            continue;
+        }
+        let text = asked.shingles(&hits[hit].chunk.text);
+        let likeness = choosing.copies.likeness(&text);
         if let Likeness::Copy(of) = likeness {
             considered.copies += 1;
             waiting.remove(at);
-            choosing.renew(of, hit, reading);
+            choosing.renew(of, hit, text);
             continue;
         }
         let share = wanted.most().div_ceil(2);
-        if !is_crowded
-            && choosing.places_of(hits[hit].document).max(choosing.copies.of_family(likeness)) >= share
-        {
-            waiting[at].worth *= CROWDED;
-            waiting[at].is_crowded = true;
+        let places = choosing.places_of(hits[hit].document).max(choosing.copies.of_family(likeness));
+        if !is_crowded && places >= share {
+            waiting[at] = Waiting { hit, turn: worth[hit] * CROWDED, is_crowded: true };
             continue;
         }
         waiting.remove(at);
-        choosing.take(hit, reading, likeness);
+        covered = covered.and(said[hit].all);
+        choosing.take(hit, text, likeness);
     }
     let taken: usize = choosing.passages.iter().map(Vec::len).sum();
     considered.joined = taken - choosing.passages.len();
     considered.beyond = waiting.len();
-    let is_short = choosing.passages.len() < wanted.most() && waiting.is_empty();
+    let is_short = considered.adds_little == 0 && choosing.passages.len() < wanted.most();
     Choice { passages: choosing.passages, considered, is_short }
 }
 
 /// A hit that may still be taken.
 struct Waiting {
     hit: usize,
-    worth: f32,
+    /// Its worth, or less where its document or family has many places.
+    turn: f32,
     is_crowded: bool,
 }
 
 /// The place of the best; of equals the first.
-fn best(waiting: &[Waiting]) -> Option<usize> {
+fn next(waiting: &[Waiting]) -> Option<usize> {
     let mut best: Option<usize> = None;
     for (at, one) in waiting.iter().enumerate() {
-        if best.is_none_or(|best| one.worth > waiting[best].worth) {
+        if best.is_none_or(|best| one.turn > waiting[best].turn) {
             best = Some(at);
         }
     }
@@ -168,8 +187,8 @@ struct Choosing<'a> {
 
 impl Choosing<'_> {
     /// Takes a hit, into the passage of its neighbours where there are any.
-    fn take(&mut self, hit: usize, reading: Reading, likeness: Likeness) {
-        self.copies.add(hit, reading, likeness);
+    fn take(&mut self, hit: usize, text: Shingles, likeness: Likeness) {
+        self.copies.add(hit, text, likeness);
         let mut own = vec![hit];
         let mut place = None;
         for at in (0..self.passages.len()).rev() {
@@ -205,11 +224,11 @@ impl Choosing<'_> {
     }
 
     /// Shows a copy in place of the chosen hit that it is a copy of, if it is as good and newer.
-    fn renew(&mut self, old: usize, new: usize, reading: Reading) {
+    fn renew(&mut self, old: usize, new: usize, text: Shingles) {
         let (before, after) = (&self.hits[old], &self.hits[new]);
         let is_newer = after.document > before.document && after.score >= SAME_SCORE * before.score;
         if is_newer
-            && self.copies.replace(old, new, reading)
+            && self.copies.replace(old, new, text)
             && let Some(alone) = self.passages.iter_mut().find(|hits| **hits == [old])
         {
             *alone = vec![new];

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::reading::{Reading, Shingle};
+use super::reading::{Shingle, Shingles};
 
 /// A text of which this part is in the passages already is a copy of them,
 const COPY: f32 = 0.85;
@@ -39,24 +39,23 @@ struct Text {
 }
 
 impl Text {
-    /// The part of a reading that this text has.
-    fn part_of(&self, reading: &Reading) -> f32 {
-        part(&reading.shingles, |shingle| self.shingles.contains(&shingle.hash))
+    /// The part of another text that this one has.
+    fn part_of(&self, other: &Shingles) -> f32 {
+        part(&other.0, |shingle| self.shingles.contains(&shingle.hash))
     }
 }
 
 impl Copies {
     /// Compares a text with those that were chosen. Half of it may be in one of them and half in another: copies of a
     /// document are not always cut at the same places.
-    pub fn likeness(&self, reading: &Reading) -> Likeness {
-        let parts = self.texts.iter().map(|text| (text, text.part_of(reading)));
+    pub fn likeness(&self, text: &Shingles) -> Likeness {
+        let parts = self.texts.iter().map(|chosen| (chosen, chosen.part_of(text)));
         let Some((most_like, part_in_it)) = parts.max_by(|a, b| a.1.total_cmp(&b.1)) else {
             return Likeness::New;
         };
         let is_said = |shingle: &Shingle| self.said.contains(&shingle.hash);
-        let differs = reading.shingles.iter().filter(|shingle| !is_said(shingle));
-        let is_copy =
-            part(&reading.shingles, is_said) >= COPY && differs.clone().all(|shingle| !shingle.tells);
+        let differs = text.0.iter().filter(|shingle| !is_said(shingle));
+        let is_copy = part(&text.0, is_said) >= COPY && differs.clone().all(|shingle| !shingle.tells);
         match () {
             () if is_copy => Likeness::Copy(most_like.hit),
             () if part_in_it >= FAMILY => Likeness::Family(most_like.family),
@@ -73,7 +72,7 @@ impl Copies {
     }
 
     /// Adds a text that was chosen.
-    pub fn add(&mut self, hit: usize, reading: Reading, likeness: Likeness) {
+    pub fn add(&mut self, hit: usize, text: Shingles, likeness: Likeness) {
         let family = match likeness {
             Likeness::Family(family) => family,
             Likeness::New | Likeness::Copy(_) => {
@@ -81,20 +80,21 @@ impl Copies {
                 self.families
             }
         };
-        let shingles: HashSet<u64> = reading.shingles.iter().map(|shingle| shingle.hash).collect();
+        let shingles: HashSet<u64> = text.0.iter().map(|shingle| shingle.hash).collect();
         self.said.extend(&shingles);
         self.texts.push(Text { hit, family, shingles });
     }
 
     /// Puts a copy in a text's place, if it says all that the text says. Tells whether it does.
-    pub fn replace(&mut self, old: usize, new: usize, reading: Reading) -> bool {
-        let hashes: HashSet<u64> = reading.shingles.iter().map(|shingle| shingle.hash).collect();
-        let Some(at) = self.texts.iter().position(|text| text.hit == old && text.shingles.is_subset(&hashes))
+    pub fn replace(&mut self, old: usize, new: usize, text: Shingles) -> bool {
+        let hashes: HashSet<u64> = text.0.iter().map(|shingle| shingle.hash).collect();
+        let Some(at) =
+            self.texts.iter().position(|chosen| chosen.hit == old && chosen.shingles.is_subset(&hashes))
         else {
             return false;
         };
         let family = Likeness::Family(self.texts.remove(at).family);
-        self.add(new, reading, family);
+        self.add(new, text, family);
         true
     }
 }
@@ -107,7 +107,7 @@ fn part(shingles: &[Shingle], holds: impl Fn(&Shingle) -> bool) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reading::stems;
+    use super::super::reading::Asked;
     use super::*;
     use crate::words::beginning;
 
@@ -116,14 +116,14 @@ mod tests {
         ficando sujeita às normas internas da contratante e à legislação em vigor durante todo o prazo.";
 
     fn likeness(chosen: &[&str], text: &str, question: &str) -> Likeness {
-        let asked = stems(question);
+        let asked = Asked::of(question);
         let mut copies = Copies::default();
         for (hit, text) in chosen.iter().enumerate() {
-            let reading = Reading::of(text, &asked);
+            let reading = asked.shingles(text);
             let likeness = copies.likeness(&reading);
             copies.add(hit, reading, likeness);
         }
-        copies.likeness(&Reading::of(text, &asked))
+        copies.likeness(&asked.shingles(text))
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_copy_takes_a_place_if_it_says_all_that_was_said_there() {
-        let reading = |text| Reading::of(text, &HashSet::new());
+        let reading = |text| Asked::default().shingles(text);
         let mut copies = Copies::default();
         copies.add(0, reading(CONTRACT), Likeness::New);
         assert!(!copies.replace(0, 1, reading(beginning(CONTRACT, 200))));
@@ -168,10 +168,10 @@ mod tests {
 
     #[test]
     fn texts_of_one_pattern_are_counted() {
-        let asked = HashSet::new();
+        let asked = Asked::default();
         let mut copies = Copies::default();
         for n in 0..3 {
-            let reading = Reading::of(&CONTRACT.replace("900", &format!("{n}")), &asked);
+            let reading = asked.shingles(&CONTRACT.replace("900", &format!("{n}")));
             let likeness = copies.likeness(&reading);
             copies.add(n, reading, likeness);
         }

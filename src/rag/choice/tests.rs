@@ -67,7 +67,7 @@ fn neighbours_are_one_passage_in_the_order_of_the_document() {
     let last = piece(&text, at(5), end(5));
     let other = whole(&sentence(9));
     let hits = [(1, &third, 0.9), (2, &other, 0.8), (1, &first, 0.7), (1, &last, 0.6), (1, &second, 0.5)];
-    let choice = chosen(&hits, Wanted::AtMost(5));
+    let choice = chosen(&hits, Wanted::Exactly(5));
     // The second connects the first and the third, which is the best.
     assert_eq!(choice.passages, [vec![2, 4, 0], vec![1], vec![3]]);
     assert_eq!(choice.considered, Considered { found: 5, joined: 2, ..Considered::default() });
@@ -121,4 +121,58 @@ fn texts_of_one_pattern_leave_room_for_others() {
     let mut hits: Vec<_> = forms.iter().zip(1..).map(|(chunk, n)| (n, chunk, 0.9)).collect();
     hits.push((9, &other, 0.7));
     assert_eq!(chosen(&hits, Wanted::Exactly(4)).passages, [[0], [1], [6], [2]]);
+}
+
+fn asked(question: &str, hits: &[(&str, f32)], wanted: Wanted) -> Choice {
+    let chunks: Vec<NewChunk> = hits.iter().map(|(text, _)| whole(text)).collect();
+    let hits: Vec<_> = (1..)
+        .zip(&chunks)
+        .zip(hits)
+        .map(|((n, chunk), (_, score))| Candidate { document: n, chunk, score: *score })
+        .collect();
+    choose(question, &hits, wanted)
+}
+
+const ENROLMENT: &str = "A matrícula é feita em fevereiro. O prazo de matrícula é de dez dias.";
+const RENEWAL: &str = "A renovação da matrícula segue o calendário da secretaria.";
+const DIPLOMA: &str = "A segunda via do diploma custa noventa reais.";
+const LIBRARY: &str = "A biblioteca abre cedo e fecha tarde.";
+
+#[test]
+fn it_ends_where_the_next_adds_little() {
+    let hits = [(ENROLMENT, 0.9), (RENEWAL, 0.4), (DIPLOMA, 0.3), (LIBRARY, 0.3)];
+    let choice = asked("Qual é o prazo de matrícula?", &hits, Wanted::AtMost(8));
+    assert_eq!(choice.passages, [[0]]);
+    assert_eq!(choice.considered, Considered { found: 4, adds_little: 3, ..Considered::default() });
+    assert!(!choice.is_short);
+    // So many were asked for.
+    assert_eq!(asked("Qual é o prazo de matrícula?", &hits, Wanted::Exactly(3)).passages, [[0], [1], [2]]);
+    // None stands out.
+    let alike = [(ENROLMENT, 0.5), (RENEWAL, 0.5), (DIPLOMA, 0.45), (LIBRARY, 0.4)];
+    assert_eq!(asked("xyz?", &alike, Wanted::AtMost(8)).passages.len(), 4);
+}
+
+#[test]
+fn what_answers_another_part_of_the_question_is_kept() {
+    let hits = [(ENROLMENT, 0.9), (RENEWAL, 0.5), (DIPLOMA, 0.45), (LIBRARY, 0.42)];
+    let question = "Qual é o prazo de matrícula, e quanto custa a segunda via do diploma?";
+    assert_eq!(asked(question, &hits, Wanted::AtMost(8)).passages, [[0], [2]]);
+    // Far behind it is no answer, whatever words it has.
+    let far = [(ENROLMENT, 0.9), (DIPLOMA, 0.2)];
+    assert_eq!(asked(question, &far, Wanted::AtMost(8)).passages, [[0]]);
+}
+
+#[test]
+fn of_two_as_good_the_one_that_says_it_in_one_sentence_comes_first() {
+    let scattered = "O prazo é longo. Há recursos. A matrícula custa pouco. Isto é tudo.";
+    let choice = asked("prazo de matrícula", &[(scattered, 0.9), (ENROLMENT, 0.88)], Wanted::AtMost(8));
+    assert_eq!(choice.passages, [[1], [0]]);
+}
+
+#[test]
+fn nothing_breaks_on_scores_and_texts_that_say_nothing() {
+    for score in [0.0, -1.0, f32::NAN] {
+        let choice = asked("?", &[("", score), ("...", score)], Wanted::AtMost(8));
+        assert_eq!(choice.considered.found, 2, "{score}");
+    }
 }
