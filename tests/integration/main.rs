@@ -45,6 +45,7 @@ mod nginx;
 mod no_requests;
 mod openapi;
 mod outputs;
+mod passages;
 mod precedence;
 mod pressure;
 mod processors;
