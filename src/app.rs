@@ -106,8 +106,9 @@ impl App {
         let (lock, store) = tasks::blocking(open).await?;
         let keys = Arc::new(keys::open(store.as_ref(), &config.keys).await?);
         let indexes = config.data.join("indexes");
-        let catalog =
-            Arc::new(Catalog::open(store.clone(), embeddings.clone(), keys.clone(), indexes).await?);
+        let bounds = config.open.within_limits();
+        let catalog = Catalog::open(store.clone(), embeddings.clone(), keys.clone(), indexes, bounds).await?;
+        let catalog = Arc::new(catalog);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
         let quotas = Arc::new(Holders { keys: keys.clone(), collection: config.collection_quota });
         let ingest = Ingest::new(
@@ -137,7 +138,6 @@ impl App {
 
     /// What goes on beside requests, until dropped: opening indexes, the embedding model, syncing the folder, ingestion.
     pub async fn work(self: Arc<Self>) {
-        self.open_indexes().await;
         let models = async {
             match self.upstream.models(None, Instant::now() + FIRST_WAIT).await {
                 Ok(_) => {}
@@ -155,22 +155,24 @@ impl App {
                 self.sync_folder(root).await;
             }
         };
-        let indexes = self.catalog.catch_up(&self.config.ingest.pauses);
+        let lagging = self.catalog.catch_up(&self.config.ingest.pauses);
         tokio::join!(
+            self.open_indexes(),
             self.ingest.clone().run(),
             folder,
             models,
             self.expire(),
             self.keep_house(),
             self.purge(),
-            indexes
+            lagging,
+            self.catalog.close_idle()
         );
     }
 
     /// Words first: the first questions are answered by them. The model takes a core while it is loaded, so it waits for
-    /// them; not for long, since an index that has to be rebuilt takes its time.
+    /// them; not for long, since an index that has to be rebuilt takes its time. What the last process left comes last.
     async fn open_indexes(&self) {
-        let mut words = pin!(self.catalog.sync_all());
+        let mut words = pin!(self.catalog.open_recent());
         let opened = tokio::time::timeout(HEAD_START, words.as_mut()).await;
         if let Some(embeddings) = &self.embeddings {
             embeddings.load();
@@ -178,6 +180,7 @@ impl App {
         if opened.is_err() {
             words.await;
         }
+        self.catalog.mend().await;
     }
 
     async fn expire(&self) {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::access::Terms;
+use crate::collection::Bounds;
 use crate::embed::DeviceChoice;
 use crate::ingest::{IngestSettings, PAUSES};
 use crate::rag::RagSettings;
@@ -56,6 +57,8 @@ pub struct Config {
     pub ingest: IngestSettings,
     /// What any one collection may hold.
     pub collection_quota: Quota,
+    /// Whose indexes are open.
+    pub open: Bounds,
     /// Keys in force beside those that the store knows.
     pub keys: Vec<Terms>,
     pub telemetry: TelemetrySettings,
@@ -184,6 +187,7 @@ impl Config {
                 bytes: s.collection_mib,
                 chunks: s.collection_chunks,
             },
+            open: Bounds { open: s.open_collections, idle: s.close_collections_after },
             keys: s.keys.unwrap_or_default(),
             telemetry: TelemetrySettings {
                 log_requests: s.log_requests,

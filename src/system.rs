@@ -1,4 +1,4 @@
-//! What is asked of the operating system: the time, random digits, and what its errors mean.
+//! What is asked of the operating system: the time, random digits, a limit, and what its errors mean.
 
 use std::io::ErrorKind;
 use std::time::SystemTime;
@@ -29,4 +29,9 @@ pub fn random_hex(bytes: usize) -> Result<String, getrandom::Error> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random)?;
     Ok(hex::encode(random))
+}
+
+/// How many memory maps a process may have, where the system says so.
+pub fn most_maps() -> Option<u64> {
+    std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()
 }

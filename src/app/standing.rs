@@ -27,6 +27,7 @@ impl App {
             failed_documents: ended.failed,
             queued_texts: model.map_or(0, |model| model.waiting() as u64),
             collections: collections.collect(),
+            open_collections: self.catalog.open_collections() as u64,
             model_ready: model.map(|model| matches!(model.state(), State::Ready(_))),
             free_bytes: free_bytes(&self.config.data),
         })

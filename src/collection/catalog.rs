@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::RwLock;
 
 use super::lag::Lag;
+use super::opened::{Bounds, Opened};
 use super::runs::UnderWay;
 use super::{Collection, CollectionError, Settings, is_handle};
 use crate::access::{Access, Keys};
@@ -45,6 +47,12 @@ pub struct Catalog {
     keys: Arc<Keys>,
     pub(super) indexes: Arc<Path>,
     pub(super) open: Arc<RwLock<BTreeMap<CollectionId, Arc<Collection>>>>,
+    /// Those of them that have an open index.
+    pub(super) opened: Arc<Opened>,
+    /// One at a time compares an index with its checksums.
+    pub(super) checking: Arc<tokio::sync::Mutex<()>>,
+    /// Whether vectors of many collections are computed.
+    pub(super) refilling: Arc<AtomicBool>,
     /// One at a time creates or deletes: the store and what is open change together.
     changing: Arc<tokio::sync::Mutex<()>>,
     pub(super) under_way: UnderWay,
@@ -52,12 +60,13 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Knows all collections of the store. Their indexes are opened by [`Self::sync_all`] or at first use.
+    /// Knows all collections of the store. Their indexes are opened by [`Self::open_recent`] or at first use.
     pub async fn open(
         store: Arc<dyn Store>,
         embeddings: Option<Embeddings>,
         keys: Arc<Keys>,
         indexes: PathBuf,
+        bounds: Bounds,
     ) -> Result<Self, CollectionError> {
         let mut open = BTreeMap::new();
         for record in store.collections().await? {
@@ -70,6 +79,9 @@ impl Catalog {
             keys,
             indexes: indexes.into(),
             open,
+            opened: Arc::new(Opened::new(bounds)),
+            checking: Arc::default(),
+            refilling: Arc::default(),
             changing,
             under_way: UnderWay::default(),
             lag: Arc::default(),
@@ -251,7 +263,7 @@ impl Catalog {
     /// Removes a collection: from the store and the keys, then its indexes.
     pub async fn delete(&self, collection: &Arc<Collection>) -> Result<(), CollectionError> {
         let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
-        let keys = self.keys.clone();
+        let (keys, opened) = (self.keys.clone(), self.opened.clone());
         let collection = collection.clone();
         self.to_its_end(async move {
             {
@@ -268,6 +280,7 @@ impl Catalog {
             if let Err(error) = collection.indexes.discard().await {
                 tracing::warn!(%error, "the index of a deleted collection stays until the next start");
             }
+            opened.forget(&collection);
             Ok(())
         })
         .await
@@ -320,7 +333,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// The open collection of this id.
+    /// The collection of this id.
     pub fn by_id(&self, id: &CollectionId) -> Option<Arc<Collection>> {
         self.open.read().get(id).cloned()
     }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::CollectionError;
 use super::meaning::Meaning;
 use super::runs::Runs;
+use super::uses::Uses;
 use super::words::Words;
 use crate::index::LexicalIndex;
-use crate::store::{CollectionId, Revision, Store};
+use crate::store::{CollectionId, Revision, Store, StoreError};
 use crate::tasks::blocking;
 
 /// What finds the chunks of one collection. Each index follows the store in runs of its own: words take milliseconds where
@@ -21,6 +22,8 @@ pub(super) struct Indexes {
     pub words_runs: Runs,
     /// Runs that bring the vectors up to date.
     pub meaning_runs: Runs,
+    /// Who uses them, so that they are not closed meanwhile.
+    pub uses: Uses,
 }
 
 impl Indexes {
@@ -32,6 +35,7 @@ impl Indexes {
             meaning: Meaning::new(folder.join("vectors")),
             words_runs: Runs::default(),
             meaning_runs: Runs::default(),
+            uses: Uses::default(),
             folder,
         }
     }
@@ -47,20 +51,80 @@ impl Indexes {
         self.words.purge().await
     }
 
-    /// Lets the store forget the removals that both indexes have followed.
-    pub async fn forget_removals(&self, store: &dyn Store, id: &CollectionId) -> Result<(), CollectionError> {
+    /// Lets the store forget the removals that both indexes have followed. `with_vectors` says that there are vectors to
+    /// follow them.
+    pub async fn forget_removals(
+        &self,
+        store: &dyn Store,
+        id: &CollectionId,
+        with_vectors: bool,
+    ) -> Result<(), CollectionError> {
         let _nobody_follows = self.words_runs.pause().await;
         let _either = self.meaning_runs.pause().await;
-        // An index that is yet to be read begins with what there is then.
-        let Some(words) = self.words.revision() else { return Ok(()) };
-        let until = self.meaning.revision().map_or(words, |meaning| meaning.min(words));
+        self.forget_followed(store, id, with_vectors).await
+    }
+
+    async fn forget_followed(
+        &self,
+        store: &dyn Store,
+        id: &CollectionId,
+        with_vectors: bool,
+    ) -> Result<(), CollectionError> {
+        // What is not open may stand anywhere, and files that hold removed words are known by the removals.
+        let Some(words) = self.words.revision().filter(|_| !self.words.holds_removed()) else {
+            return Ok(());
+        };
+        let until = match self.meaning.revision() {
+            Some(meaning) => meaning.min(words),
+            None if with_vectors => return Ok(()),
+            None => words,
+        };
         Ok(store.forget_removals(id, until).await?)
+    }
+
+    /// Whether any is open.
+    pub fn are_open(&self) -> bool {
+        self.words.answering().is_some() || self.meaning.revision().is_some()
+    }
+
+    /// Closes both, unless somebody uses or changes them: then, or after an error, they stay open. What is closed holds no
+    /// words of removed chunks, and is opened by the next run.
+    pub async fn close(
+        &self,
+        store: &dyn Store,
+        id: &CollectionId,
+        with_vectors: bool,
+    ) -> Result<bool, CollectionError> {
+        let (Some(_nobody_follows), Some(_either)) =
+            (self.words_runs.try_pause(), self.meaning_runs.try_pause())
+        else {
+            return Ok(false);
+        };
+        if self.words.holds_removed() {
+            self.words.purge().await?;
+        }
+        match self.forget_followed(store, id, with_vectors).await {
+            // Removed meanwhile.
+            Err(CollectionError::Store(StoreError::NotFound(_))) => {}
+            forgotten => forgotten?,
+        }
+        let dense = {
+            let Some(_nobody_begins) = self.uses.nobody() else { return Ok(false) };
+            self.words.close();
+            self.meaning.take()
+        };
+        // Who opens it next waits for the pause, and finds it written.
+        if let Some(dense) = dense {
+            dense.index.close().await?;
+        }
+        Ok(true)
     }
 
     /// Deletes both for good, once nobody works on the words.
     pub async fn discard(&self) -> Result<(), CollectionError> {
         let _nobody_else = self.words_runs.pause().await;
         self.words.discard().await?;
+        drop(self.meaning.take());
         let folder = self.folder.clone();
         Ok(blocking(move || LexicalIndex::remove(&folder)).await?)
     }

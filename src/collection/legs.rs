@@ -131,8 +131,9 @@ async fn meaning(catalog: &Catalog, scopes: &[Scope], text: &str, deadline: Inst
     let Ok(model) = embeddings.info() else { return meaning };
     meaning.embed = Some(started.elapsed());
     let started = Instant::now();
-    for (scope, found) in scopes.iter().zip(&mut meaning.found) {
-        let Some(dense) = scope.collection.indexes.meaning.answering(&model) else { continue };
+    let vectors = catalog.all_vectors(scopes, &model).await;
+    for ((scope, dense), found) in scopes.iter().zip(vectors).zip(&mut meaning.found) {
+        let Some(dense) = dense else { continue };
         *found = Some(match dense.index.search(vector.clone(), DEPTH, filter(scope), deadline).await {
             Err(IndexError::Deadline) => Err(CollectionError::Deadline),
             searched => searched.map_err(CollectionError::from),

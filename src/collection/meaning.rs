@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::CollectionError;
 use crate::embed::ModelInfo;
@@ -27,18 +27,42 @@ pub(super) struct Dense {
 pub(super) struct Meaning {
     folder: PathBuf,
     answering: RwLock<Option<Dense>>,
+    /// Since when a question waits for vectors that are not in memory.
+    awaited: Mutex<Option<Instant>>,
 }
 
 impl Meaning {
     /// Nothing is open. The folder is for an index that outlives the process.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, answering: RwLock::default() }
+        Self { folder, answering: RwLock::default(), awaited: Mutex::default() }
     }
 
     /// The vectors, if they are of this model and there are any.
     pub fn answering(&self, model: &ModelInfo) -> Option<Dense> {
         let dense = self.answering.read().clone()?;
         (dense.model.fingerprint == model.fingerprint && !dense.index.is_empty()).then_some(dense)
+    }
+
+    /// Whether there is an index of this model, which may be empty.
+    pub fn is_open(&self, model: &ModelInfo) -> bool {
+        self.answering.read().as_ref().is_some_and(|dense| dense.model.fingerprint == model.fingerprint)
+    }
+
+    /// How much is left of a time that begins with the first who waits until the index is read: those who come later do not
+    /// begin anew.
+    pub fn rest_of(&self, patience: Duration) -> Duration {
+        let since = *self.awaited.lock().get_or_insert_with(Instant::now);
+        patience.saturating_sub(since.elapsed())
+    }
+
+    /// Nobody waits any more until the index is read.
+    pub fn was_read(&self) {
+        *self.awaited.lock() = None;
+    }
+
+    /// Takes the index out of memory, to be closed. The next [`Self::follow`] opens it again.
+    pub fn take(&self) -> Option<Dense> {
+        self.answering.write().take()
     }
 
     /// The revision at which the index stands, if there is one.
@@ -74,6 +98,7 @@ impl Meaning {
             dense.index.apply(batch, Instant::now() + APPLY_DEADLINE).await?;
         }
         *self.answering.write() = Some(dense);
+        self.was_read();
         Ok(())
     }
 

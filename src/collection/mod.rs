@@ -1,6 +1,7 @@
 //! Collections: a catalog of them, their settings, and the search within.
 
 mod catalog;
+mod closing;
 mod documents;
 mod entry;
 mod error;
@@ -10,17 +11,21 @@ mod indexes;
 mod lag;
 mod legs;
 mod meaning;
+mod opened;
+mod opening;
 mod runs;
 mod scope;
 mod search;
 mod settings;
 mod upkeep;
+mod uses;
 mod words;
 
 pub use catalog::{Catalog, Change, New};
 pub use entry::{Collection, Expiry, is_handle};
 pub use error::CollectionError;
 pub use indexed_text::with_headings;
+pub use opened::Bounds;
 pub use scope::Scope;
 pub use search::{By, Found, Hit, Query, Stage, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};

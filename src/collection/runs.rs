@@ -52,6 +52,11 @@ impl Runs {
     pub async fn pause(&self) -> OwnedMutexGuard<()> {
         self.turn.clone().lock_owned().await
     }
+
+    /// Keeps others from beginning. None where a run is under way.
+    pub fn try_pause(&self) -> Option<OwnedMutexGuard<()>> {
+        self.turn.clone().try_lock_owned().ok()
+    }
 }
 
 /// What is under way although whoever asked for it may have left.

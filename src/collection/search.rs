@@ -132,6 +132,7 @@ pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Re
     if scopes.iter().all(|scope| scope.documents.as_ref().is_some_and(|documents| documents.is_empty())) {
         return Ok(Found { hits: Vec::new(), by: By::BOTH, timings: Timings::default() });
     }
+    let _in_use: Vec<_> = scopes.iter().map(|scope| scope.collection.indexes.uses.begin()).collect();
     let (found, complete) = search_once(catalog, scopes, query).await?;
     if complete {
         return Ok(found);

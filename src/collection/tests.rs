@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
+mod many;
+
 use super::*;
 use crate::access::{Access, Keys};
 use crate::embed::{EmbedError, Embeddings, Languages, ModelInfo};
@@ -140,7 +142,10 @@ impl World {
 
 async fn catalog_of(store: &Arc<dyn Store>, data: &Path, question: Question) -> Catalog {
     let keys = Arc::new(Keys::new([], false).expect("keys"));
-    Catalog::open(store.clone(), played(question), keys, data.join("indexes")).await.expect("a catalog")
+    let bounds = Bounds { open: 8, idle: MINUTE };
+    Catalog::open(store.clone(), played(question), keys, data.join("indexes"), bounds)
+        .await
+        .expect("a catalog")
 }
 
 fn chunk(text: &str) -> NewChunk {

@@ -1,17 +1,14 @@
 //! The upkeep of all indexes: that they follow the store, and that what was removed goes.
 
-use std::fs;
 use std::future::Future;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::runs::Runs;
 use super::{Catalog, Collection, CollectionError};
 use crate::embed::Embeddings;
-use crate::index::{IndexError, LexicalIndex};
 use crate::store::{CollectionId, Store, StoreError};
-use crate::tasks::{blocking, to_its_end};
+use crate::tasks::to_its_end;
 
 /// At a stop, for what is still under way. What it would have finished is made up for at the next start.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(5);
@@ -30,15 +27,21 @@ impl Catalog {
 
     /// The same with the words alone, for who cannot wait until the vectors are read.
     pub(super) async fn sync_words(&self, collection: &Collection) -> Result<(), CollectionError> {
+        let catalog = self.clone();
         let follow = |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
             let record = store.collection(&collection.id).await?;
             collection.describe(&record)?;
-            collection.indexes.words.follow(&*store, &record).await
+            let was_open = collection.indexes.words.answering().is_some();
+            let followed = collection.indexes.words.follow(&*store, &record).await;
+            if !was_open {
+                catalog.check_later(&collection);
+            }
+            followed
         };
         self.run(collection, |collection| &collection.indexes.words_runs, follow).await
     }
 
-    async fn sync_meaning(&self, collection: &Collection) -> Result<(), CollectionError> {
+    pub(super) async fn sync_meaning(&self, collection: &Collection) -> Result<(), CollectionError> {
         let Some(Ok(model)) = self.embeddings.as_ref().map(Embeddings::info) else { return Ok(()) };
         let follow = move |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
             collection.indexes.meaning.follow(&*store, &collection.id, model).await
@@ -58,25 +61,15 @@ impl Catalog {
     {
         let Some(collection) = self.by_id(&collection.id) else { return Ok(()) };
         let (store, worked_on) = (self.store.clone(), collection.clone());
-        let under_way = self.under_way.begin();
+        let (catalog, under_way) = (self.clone(), self.under_way.begin());
         let work = move || async move {
             let _under_way = under_way;
-            unless_deleted(work(worked_on, store).await)
+            let _in_use = worked_on.indexes.uses.begin();
+            let done = unless_deleted(work(worked_on.clone(), store).await);
+            catalog.note_open(&worked_on);
+            done
         };
         runs(&collection).run(work).await.map_err(CollectionError::Lagging)
-    }
-
-    /// Brings all collections up to the store; one that fails is logged and does not stop the rest.
-    pub async fn sync_all(&self) {
-        if let Err(error) = self.remove_strangers().await {
-            tracing::warn!(%error, "indexes of deleted collections stay for now");
-        }
-        let all: Vec<_> = self.open.read().values().cloned().collect();
-        for collection in all {
-            if let Err(error) = self.sync(&collection).await {
-                tracing::error!(%error, collection = collection.label(), "collection could not be indexed");
-            }
-        }
     }
 
     /// Whether the indexes of a collection are known to lag: what was stored or removed last may not be found, or looked
@@ -108,11 +101,13 @@ impl Catalog {
         }
     }
 
-    /// Writes files anew that hold words of removed chunks, one collection after the other. Says whether there were any.
+    /// Writes files anew that hold words of removed chunks, one collection after the other: those of open ones, since none
+    /// is closed that holds some. Says whether there were any.
     pub async fn purge(&self) -> bool {
-        let all: Vec<_> = self.open.read().values().cloned().collect();
         let mut purged = false;
-        for collection in all.into_iter().filter(|collection| collection.indexes.words.holds_removed()) {
+        for collection in
+            self.opened.all().into_iter().filter(|collection| collection.indexes.words.holds_removed())
+        {
             purged = true;
             let label = collection.label();
             if let Err(error) = self.to_its_end(async move { collection.indexes.purge().await }).await {
@@ -140,9 +135,10 @@ impl Catalog {
 
     /// Lets the store forget removals that all indexes of a collection have followed.
     pub async fn forget_removals(&self) -> Result<(), CollectionError> {
-        let all: Vec<_> = self.open.read().values().cloned().collect();
-        for collection in all {
-            unless_deleted(collection.indexes.forget_removals(&*self.store, &collection.id).await)?;
+        let with_vectors = self.embeddings.is_some();
+        for collection in self.opened.all() {
+            let indexes = &collection.indexes;
+            unless_deleted(indexes.forget_removals(&*self.store, &collection.id, with_vectors).await)?;
         }
         Ok(())
     }
@@ -155,35 +151,11 @@ impl Catalog {
         }
         self.follow_removals().await;
         self.purge().await;
-        let all: Vec<_> = self.open.read().values().cloned().collect();
-        for collection in all {
+        for collection in self.opened.all() {
             if let Err(error) = collection.indexes.meaning.close().await {
                 tracing::warn!(%error, collection = collection.label(), "vectors are indexed anew at the next start");
             }
         }
-    }
-
-    /// Removes indexes of collections that are no more: those of a process that ended while it deleted one.
-    async fn remove_strangers(&self) -> Result<(), CollectionError> {
-        let indexes = self.indexes.clone();
-        let names = blocking(move || {
-            let entries = match fs::read_dir(&*indexes) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-                read => read?,
-            };
-            let names = entries.map(|entry| Ok(entry?.file_name().into_string().unwrap_or_default()));
-            names.collect::<Result<Vec<_>, IndexError>>()
-        })
-        .await?;
-        // Whoever makes a collection lets it be found before its index is made.
-        let strangers =
-            names.into_iter().filter(|name| is_id(name) && self.by_id(&CollectionId(name.clone())).is_none());
-        for name in strangers {
-            let folder = self.indexes.join(&name);
-            blocking(move || LexicalIndex::remove(&folder)).await?;
-            tracing::info!(collection = name, "the index of a deleted collection was removed");
-        }
-        Ok(())
     }
 
     /// Runs steps that belong together even if whoever asked for them leaves half-way.
@@ -198,11 +170,6 @@ impl Catalog {
         };
         to_its_end(steps).await
     }
-}
-
-/// What the folder of a collection's indexes is called.
-fn is_id(name: &str) -> bool {
-    name.starts_with("vs_")
 }
 
 /// A collection may be deleted while somebody is on the way to it.

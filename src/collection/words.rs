@@ -71,6 +71,16 @@ impl Words {
         self.answering.read().as_ref().map(|answering| answering.index.clone())
     }
 
+    /// The index, where its files are still to be compared with their checksums.
+    pub fn unchecked(&self) -> Option<Arc<LexicalIndex>> {
+        self.answering().filter(|index| index.is_unchecked())
+    }
+
+    /// Takes the index out of memory. The next [`Self::follow`] opens it again.
+    pub fn close(&self) {
+        *self.answering.write() = None;
+    }
+
     /// Where the index that answers stands.
     pub fn revision(&self) -> Option<Revision> {
         self.answering.read().as_ref().map(|answering| answering.revision)
@@ -119,7 +129,7 @@ impl Words {
         }
         let current = self.answering.read().clone();
         let found = match current {
-            None if trust < Trust::None => self.open(store, record).await?,
+            None if trust < Trust::None => self.open(store, record, trust).await?,
             current => current,
         };
         match found {
@@ -156,15 +166,20 @@ impl Words {
         &self,
         store: &dyn Store,
         record: &CollectionRecord,
+        trust: Trust,
     ) -> Result<Option<Answering>, CollectionError> {
         let (folder, identity) = (self.folder.clone(), store.identity().to_owned());
         let clear = !self.cleared.swap(true, Ordering::Relaxed);
+        let all = trust == Trust::Checked;
         let (oldest, newest) = (record.removals_since, record.revision);
         let opened = blocking(move || {
             if clear {
                 LexicalIndex::clear_leftovers(&folder)?;
             }
             let Some(index) = LexicalIndex::open(&folder, &identity)? else { return Ok(None) };
+            if all && index.is_unchecked() {
+                index.check()?;
+            }
             let revision = index.revision()?;
             // Ahead of the store, it belongs to another past; far behind, it holds what nobody knows to have been removed.
             Ok::<_, IndexError>(

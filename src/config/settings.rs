@@ -150,6 +150,17 @@ settings! {
     /// A document with too many fails and says so.
     collection_chunks: Most, or "no limit", as "1000000";
 
+    /// Collections whose indexes are open at a time.
+    ///
+    /// One that is asked while it is closed is opened by that, which takes a millisecond or two for a hundred passages; the
+    /// one that was used least lately is closed for it. Fewer are open where the system's `vm.max_map_count` allows no more.
+    open_collections: Count = 512;
+
+    /// Seconds after which the indexes of a collection are closed that nobody used.
+    ///
+    /// The memory that its vectors take is free then.
+    close_collections_after: Seconds = 3600;
+
     /// Seconds that reading one file may take.
     parse_timeout: Seconds = 60;
 

@@ -22,6 +22,7 @@ use tantivy::{Index, IndexReader, ReloadPolicy, Score, SegmentReader, Term};
 use super::filter::Filter;
 use super::{IndexError, Scored, analysis};
 
+pub use folder::Glance;
 pub use statistics::Statistics;
 pub use writing::{LexicalBatch, LexicalRow};
 
@@ -53,6 +54,8 @@ pub struct LexicalIndex {
     folded: TextAnalyzer,
     /// Whether a commit may be there that searches do not see.
     unseen: AtomicBool,
+    /// Whether its files are still to be compared with their checksums.
+    unchecked: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -71,8 +74,8 @@ impl LexicalIndex {
         index.tokenizers().register("folded", folded.clone());
         let (_, fields) = schema();
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let unseen = AtomicBool::new(false);
-        Ok(Self { folder, language, index, reader, fields, stemmed, folded, unseen })
+        let (unseen, unchecked) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { folder, language, index, reader, fields, stemmed, folded, unseen, unchecked })
     }
 
     /// The language that its words were cut for.

@@ -207,6 +207,9 @@ pub trait Indexing: Send + Sync {
         since: ChunkMark,
         most_bytes: usize,
     ) -> Result<ChunkChanges>;
+    /// The revision of the last change of chunks in each collection that had one: of those that it has now, and of removals
+    /// that are still told.
+    async fn chunk_revisions(&self) -> Result<Vec<(CollectionId, Revision)>>;
     /// What happened to the vectors of one fingerprint after `since`, in the order of revisions. Where that is more than
     /// `most` vectors, it is the first revisions that hold so many, each of them whole, and the next call has the rest.
     async fn vector_changes(

@@ -36,6 +36,7 @@ mod keys;
 mod limits;
 mod logs;
 mod loops;
+mod many_collections;
 mod memory;
 mod metrics;
 mod model_ids;

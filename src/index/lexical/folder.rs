@@ -3,7 +3,10 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tantivy::Index;
 
 use super::super::IndexError;
@@ -15,6 +18,8 @@ const FORMAT: u32 = 2;
 const MARKER: &str = "format";
 /// Bytes that a small index takes while it is written.
 const ROOM: usize = 1 << 20;
+/// Bytes of files that are compared with their checksums whenever an index is opened: it takes milliseconds.
+const CHECKED_AT_ONCE: u64 = 16 << 20;
 
 /// What an index is made for.
 fn marker(store: &str, language: Option<&str>) -> String {
@@ -27,26 +32,68 @@ fn language_of(text: &str, store: &str) -> Option<Option<String>> {
     Some((language != "-").then(|| language.to_owned()))
 }
 
+/// What the folder of an index says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// Up to which changes were written. Those that changed no word may not be.
+    pub revision: u64,
+    /// Whether files hold words of removed chunks.
+    pub holds_removed: bool,
+}
+
+/// The part of tantivy's `meta.json` that a [`Glance`] needs.
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(default)]
+    payload: Option<String>,
+    segments: Vec<Segment>,
+}
+
+#[derive(Deserialize)]
+struct Segment {
+    #[serde(default)]
+    deletes: Option<IgnoredAny>,
+}
+
 impl LexicalIndex {
+    /// What the folder of an index says of it, which is not opened. None where there is none, or one of another format or
+    /// made from another store.
+    pub fn glance(folder: &Path, store: &str) -> Result<Option<Glance>, IndexError> {
+        let read = |name: &str| match fs::read(folder.join(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        };
+        let (Some(text), Some(meta)) = (read(MARKER)?, read("meta.json")?) else { return Ok(None) };
+        if language_of(&String::from_utf8_lossy(&text), store).is_none() {
+            return Ok(None);
+        }
+        let meta: Meta = serde_json::from_slice(&meta).map_err(|e| IndexError::Damaged(e.to_string()))?;
+        Ok(Some(Glance {
+            revision: meta.payload.and_then(|payload| payload.parse().ok()).unwrap_or(0),
+            holds_removed: meta.segments.iter().any(|segment| segment.deletes.is_some()),
+        }))
+    }
+
     /// Where a collection's index lies under the folder of all indexes.
     pub fn folder(indexes: &Path, collection: &str) -> PathBuf {
         indexes.join(collection).join("lexical")
     }
 
-    /// Opens the index in a folder, and compares its files with their checksums. None where there is none, or one of
-    /// another format or made from another store, which says nothing about this one.
+    /// Opens the index in a folder. Small files are compared with their checksums, large ones by [`Self::check`]: an index
+    /// opens in the same time whatever its size. None where there is none, or one of another format or made from another
+    /// store, which says nothing about this one.
     pub fn open(folder: &Path, store: &str) -> Result<Option<Self>, IndexError> {
         let text = match fs::read(folder.join(MARKER)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             read => read?,
         };
         let Some(language) = language_of(&String::from_utf8_lossy(&text), store) else { return Ok(None) };
-        let index = Index::open_in_dir(folder)?;
-        let damaged = index.validate_checksum()?;
-        if let Some(path) = damaged.iter().next() {
-            return Err(IndexError::Damaged(format!("checksum of {}", path.display())));
+        let opened = Self::with(folder.to_owned(), Index::open_in_dir(folder)?, language)?;
+        if Self::size(folder)? <= CHECKED_AT_ONCE {
+            opened.check()?;
+        } else {
+            opened.unchecked.store(true, Ordering::Relaxed);
         }
-        let opened = Self::with(folder.to_owned(), index, language)?;
         // What a process left that ended while it wrote. Where that cannot be noted now, the index answers all the same.
         match opened.collect_garbage() {
             Err(IndexError::Io(error)) => {
@@ -55,6 +102,21 @@ impl LexicalIndex {
             collected => collected?,
         }
         Ok(Some(opened))
+    }
+
+    /// Whether it was opened without [`Self::check`].
+    pub fn is_unchecked(&self) -> bool {
+        self.unchecked.load(Ordering::Relaxed)
+    }
+
+    /// Compares all files with their checksums, which reads them.
+    pub fn check(&self) -> Result<(), IndexError> {
+        let damaged = self.index.validate_checksum()?;
+        if let Some(path) = damaged.iter().next() {
+            return Err(IndexError::Damaged(format!("checksum of {}", path.display())));
+        }
+        self.unchecked.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Begins an empty index beside a folder. It takes the folder's place by [`Self::take_place`], and until then what

@@ -131,7 +131,8 @@ impl Ingest {
     /// Embeds documents from before the model was configured. Then dense search is complete.
     pub(in crate::ingest) async fn embed_the_rest(&self) {
         let (Some(model), Some(embeddings)) = (self.model().await, &self.embeddings) else { return };
-        self.catalog.sync_all().await;
+        self.catalog.sync_open().await;
+        let refill = self.catalog.refill();
         let mut pauses = self.settings.pauses.iter();
         let mut pause = Duration::ZERO;
         loop {
@@ -139,7 +140,8 @@ impl Ingest {
                 Ok(Embedded { chunks: 0, .. }) => return,
                 Ok(Embedded { chunks, .. }) => {
                     tracing::info!(chunks, model = model.name, "embedded what had no vector of this model");
-                    return self.catalog.sync_all().await;
+                    drop(refill);
+                    return self.catalog.sync_open().await;
                 }
                 Err(error) => {
                     pause = pauses.next().copied().unwrap_or(pause).max(Duration::from_millis(1));

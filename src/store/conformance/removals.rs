@@ -77,6 +77,21 @@ async fn removals_are_told_until_they_are_forgotten(store: &dyn Store) {
     let now = store.collection(&c).await.expect("one");
     assert!(now.removals_since > before.revision && now.removals_since <= between.revision);
     assert_eq!(removed(now.removals_since).await, 2, "the later ones are told");
+    let last = async || {
+        let all = store.chunk_revisions().await.expect("revisions");
+        all.into_iter().find(|(id, _)| *id == c).map(|(_, revision)| revision)
+    };
+    assert_eq!(last().await, Some(now.revision), "the last removal is told");
+    store.forget_removals(&c, now.revision).await.expect("forgotten");
+    assert_eq!(last().await, None, "there is no chunk, and none is told to be gone");
+    let three = document(store, &c, b"3").await;
+    let at = store.collection(&c).await.expect("one").revision;
+    assert_eq!(last().await, Some(at));
+    let chunks = store.chunks_without_vector("f", Some(three.key), 0, 1).await.expect("chunks");
+    let vectors = chunks.iter().map(|chunk| (chunk.id, vec![1.0])).collect();
+    store.commit_vectors("f", vectors).await.expect("vectors");
+    assert!(store.collection(&c).await.expect("one").revision > at);
+    assert_eq!(last().await, Some(at), "vectors change no chunk");
 }
 
 async fn a_collection_over_its_time_is_empty_and_may_be_used_again(store: &dyn Store) {

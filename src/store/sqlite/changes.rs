@@ -127,6 +127,25 @@ pub(super) fn replaced_vectors(t: &Transaction<'_>, kept: &str) -> Result<Vec<(S
     Ok(replaced)
 }
 
+/// The last revision of chunks that are there or were removed, where there is one.
+pub(super) fn chunk_revisions(t: &Transaction<'_>) -> Result<Vec<(CollectionId, Revision)>> {
+    let mut statement = t.prepare_cached(
+        "SELECT id, max(coalesce((SELECT max(revision) FROM chunks WHERE collection = collections.id), 0),
+             coalesce((SELECT max(revision) FROM removals WHERE collection = collections.id), 0)) AS last
+         FROM collections WHERE doomed = 0 AND last > 0 ORDER BY last_active_at DESC, rowid DESC",
+    )?;
+    let rows =
+        statement.query_map([], |row| Ok((CollectionId(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whether removals up to a revision are told.
+pub(super) fn are_removals(t: &Transaction<'_>, collection: &CollectionId, until: Revision) -> Result<bool> {
+    let mut statement =
+        t.prepare_cached("SELECT 1 FROM removals WHERE collection = ?1 AND revision <= ?2 LIMIT 1")?;
+    Ok(statement.exists(params![collection.0, until as i64])?)
+}
+
 /// Forgets some removals up to a revision, and says whether there are more.
 pub(super) fn forget_some_removals(
     t: &Transaction<'_>,

@@ -22,6 +22,8 @@ pub struct Standing {
     pub failed_documents: u64,
     pub queued_texts: u64,
     pub collections: Vec<CollectionSize>,
+    /// Collections whose indexes are open.
+    pub open_collections: u64,
     /// Whether the embedding model is there, where one is configured.
     pub model_ready: Option<bool>,
     /// Bytes of the data folder's file system.
@@ -54,6 +56,8 @@ metrics! {
         queued_texts: IntGauge = "lastro_embedding_queue_texts";
         /// Collections that there are.
         collections: IntGauge = "lastro_collections";
+        /// Collections whose indexes are open.
+        open_collections: IntGauge = "lastro_open_collections";
         /// Documents of the largest collections.
         documents: IntGaugeVec = "lastro_collection_documents" by ["collection"];
         /// Chunks of the largest collections.
@@ -88,6 +92,7 @@ impl Gauges {
         self.queued_documents.set(now.queued_documents as i64);
         self.queued_texts.set(now.queued_texts as i64);
         self.collections.set(now.collections.len() as i64);
+        self.open_collections.set(now.open_collections as i64);
         maybe(&self.model_ready, now.model_ready.map(i64::from));
         let gauges = [&self.documents, &self.chunks, &self.bytes];
         gauges.iter().for_each(|gauge| gauge.reset());

@@ -56,6 +56,17 @@ impl Indexing for MemoryStore {
         self.read(|state| state.chunk_changes(collection, since, most_bytes))
     }
 
+    async fn chunk_revisions(&self) -> Result<Vec<(CollectionId, Revision)>> {
+        self.read(|state| {
+            let last = |id: &CollectionId| {
+                let chunks = state.told(id).into_iter().map(|(_, chunk)| chunk.revision);
+                let removals = state.removals.iter().filter(|r| r.collection == *id).map(|r| r.revision);
+                Some((id.clone(), chunks.chain(removals).max()?))
+            };
+            Ok(state.collections.iter().filter_map(|collection| last(&collection.record.id)).collect())
+        })
+    }
+
     async fn vector_changes(
         &self,
         collection: &CollectionId,

@@ -42,6 +42,10 @@ impl Indexing for SqliteStore {
         self.read(move |t| changes::of_chunks(t, &collection, since, most_bytes)).await
     }
 
+    async fn chunk_revisions(&self) -> Result<Vec<(CollectionId, Revision)>> {
+        self.read(changes::chunk_revisions).await
+    }
+
     async fn vector_changes(
         &self,
         collection: &CollectionId,
@@ -54,6 +58,11 @@ impl Indexing for SqliteStore {
     }
 
     async fn forget_removals(&self, collection: &CollectionId, until: Revision) -> Result<()> {
+        // Most often there is nothing, and nobody who writes is to wait for that.
+        let asked = collection.clone();
+        if !self.read(move |t| changes::are_removals(t, &asked, until)).await? {
+            return Ok(());
+        }
         loop {
             let collection = collection.clone();
             let some = move |t: &Transaction<'_>| {

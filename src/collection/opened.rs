@@ -1,0 +1,108 @@
+//! Which collections have their indexes open, and which of them are closed: the ones that were used least lately.
+//!
+//! An index costs maps, descriptors and memory, a closed one its files alone. So a bounded number is open, and what nobody
+//! has used for a while is closed. What somebody is just now searching or changing stays open.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::Collection;
+use crate::store::CollectionId;
+use crate::system::most_maps;
+
+/// Maps that an open collection may take: tantivy maps about six files a segment, and merges at eight segments.
+const MAPS: u64 = 64;
+
+/// How many collections may be open, and for how long without being used.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub open: usize,
+    pub idle: Duration,
+}
+
+impl Bounds {
+    /// The same, with no more collections open than the system's limit of maps allows.
+    pub fn within_limits(self) -> Self {
+        let most = most_maps().map_or(usize::MAX, |maps| (maps / MAPS) as usize);
+        if most < self.open {
+            tracing::warn!(
+                wanted = self.open,
+                open = most,
+                "the system's vm.max_map_count allows fewer open collections"
+            );
+        }
+        Self { open: self.open.min(most).max(1), ..self }
+    }
+}
+
+/// The collections with an open index.
+pub(super) struct Opened {
+    bounds: Bounds,
+    collections: Mutex<HashMap<CollectionId, Arc<Collection>>>,
+}
+
+impl Opened {
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, collections: Mutex::default() }
+    }
+
+    /// How many may be open.
+    pub fn most(&self) -> usize {
+        self.bounds.open
+    }
+
+    /// How long one may stay open without being used.
+    pub fn idle(&self) -> Duration {
+        self.bounds.idle
+    }
+
+    /// Notes that an index may have been opened.
+    pub fn note(&self, collection: &Arc<Collection>) {
+        if collection.indexes.are_open() {
+            self.collections.lock().insert(collection.id.clone(), collection.clone());
+        }
+    }
+
+    /// Notes that a collection was closed, unless it was opened again.
+    pub fn forget(&self, collection: &Collection) {
+        let mut collections = self.collections.lock();
+        if !collection.indexes.are_open() {
+            collections.remove(&collection.id);
+        }
+    }
+
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.collections.lock().len()
+    }
+
+    /// Those that are open.
+    pub fn all(&self) -> Vec<Arc<Collection>> {
+        self.collections.lock().values().cloned().collect()
+    }
+
+    /// What has to be closed for the bound, least recently used first, of what nobody uses.
+    pub fn too_many(&self) -> Vec<Arc<Collection>> {
+        let collections = self.collections.lock();
+        let excess = collections.len().saturating_sub(self.bounds.open);
+        if excess == 0 {
+            return Vec::new();
+        }
+        let mut idle: Vec<_> =
+            collections.values().filter_map(|c| Some((c.indexes.uses.idle_since()?, c))).collect();
+        idle.sort_by_key(|(since, _)| *since);
+        idle.into_iter().take(excess).map(|(_, collection)| collection.clone()).collect()
+    }
+
+    /// Those that nobody has used for the time after which they are closed.
+    pub fn idle_ones(&self) -> Vec<Arc<Collection>> {
+        let is_idle = |collection: &Arc<Collection>| {
+            let since = collection.indexes.uses.idle_since();
+            since.is_some_and(|since| since.is_none_or(|since| since.elapsed() >= self.bounds.idle))
+        };
+        self.collections.lock().values().filter(|c| is_idle(c)).cloned().collect()
+    }
+}
