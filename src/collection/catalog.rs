@@ -51,6 +51,8 @@ pub struct Catalog {
     pub(super) opened: Arc<Opened>,
     /// One at a time compares an index with its checksums.
     pub(super) checking: Arc<tokio::sync::Mutex<()>>,
+    /// Whether all that the last process left was brought up.
+    pub(super) mended: Arc<AtomicBool>,
     /// Whether vectors of many collections are computed.
     pub(super) refilling: Arc<AtomicBool>,
     /// One at a time creates or deletes: the store and what is open change together.
@@ -81,6 +83,7 @@ impl Catalog {
             open,
             opened: Arc::new(Opened::new(bounds)),
             checking: Arc::default(),
+            mended: Arc::default(),
             refilling: Arc::default(),
             changing,
             under_way: UnderWay::default(),

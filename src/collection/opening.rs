@@ -52,6 +52,7 @@ impl Catalog {
                 self.close_one(&collection).await;
             }
         }
+        self.mended.store(true, Ordering::Relaxed);
     }
 
     /// Brings what is open up to the store.

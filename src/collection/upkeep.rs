@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::runs::Runs;
@@ -150,6 +151,10 @@ impl Catalog {
             return;
         }
         self.follow_removals().await;
+        let is_mended = self.mended.load(Ordering::Relaxed);
+        if !is_mended && tokio::time::timeout(PATIENCE_AT_STOP, self.mend()).await.is_err() {
+            tracing::info!("what the process before this one left is brought up at the next start");
+        }
         self.purge().await;
         for collection in self.opened.all() {
             if let Err(error) = collection.indexes.meaning.close().await {
