@@ -51,7 +51,8 @@ impl Indexes {
         self.words.purge().await
     }
 
-    /// Lets the store forget the removals that both indexes have followed. `with_vectors` says that there are vectors to
+    /// Lets the store forget the removals that both indexes have followed, once no file holds words of them: a start finds
+    /// such a file by the removals. `with_vectors` says that there are vectors to
     /// follow them.
     pub async fn forget_removals(
         &self,
@@ -61,6 +62,7 @@ impl Indexes {
     ) -> Result<(), CollectionError> {
         let _nobody_follows = self.words_runs.pause().await;
         let _either = self.meaning_runs.pause().await;
+        self.words.purge().await?;
         self.forget_followed(store, id, with_vectors).await
     }
 
@@ -100,9 +102,7 @@ impl Indexes {
         else {
             return Ok(false);
         };
-        if self.words.holds_removed() {
-            self.words.purge().await?;
-        }
+        self.words.purge().await?;
         match self.forget_followed(store, id, with_vectors).await {
             // Removed meanwhile.
             Err(CollectionError::Store(StoreError::NotFound(_))) => {}
