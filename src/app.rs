@@ -66,6 +66,7 @@ pub struct App {
     changing_keys: tokio::sync::Mutex<()>,
     store: Arc<dyn Store>,
     storage: storage::StorageCheck,
+    looked: Mutex<Option<standing::Looked>>,
     lock: Mutex<DataLock>,
     opened: SystemTime,
 }
@@ -131,6 +132,7 @@ impl App {
             changing_keys: tokio::sync::Mutex::default(),
             store,
             storage: storage::StorageCheck::default(),
+            looked: Mutex::default(),
             lock: Mutex::new(lock),
             opened,
         }))

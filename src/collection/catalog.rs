@@ -1,19 +1,22 @@
 //! All collections of the data folder, behind the caller's [`Access`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use parking_lot::RwLock;
 
+use super::known::Known;
 use super::lag::Lag;
 use super::opened::{Bounds, Opened};
 use super::runs::UnderWay;
 use super::{Collection, CollectionError, Settings, is_handle};
 use crate::access::{Access, Keys};
 use crate::embed::Embeddings;
-use crate::store::{CollectionId, CollectionUpdate, NewCollection, Origin, Store, StoreError};
+use crate::store::{
+    CollectionId, CollectionRecord, CollectionUpdate, NewCollection, Origin, Store, StoreError,
+};
 
 /// A collection to be made.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +49,7 @@ pub struct Catalog {
     /// Told of collections that are gone.
     keys: Arc<Keys>,
     pub(super) indexes: Arc<Path>,
-    pub(super) open: Arc<RwLock<BTreeMap<CollectionId, Arc<Collection>>>>,
+    pub(super) known: Arc<RwLock<Known>>,
     /// Those of them that have an open index.
     pub(super) opened: Arc<Opened>,
     /// One at a time compares an index with its checksums.
@@ -70,17 +73,17 @@ impl Catalog {
         indexes: PathBuf,
         bounds: Bounds,
     ) -> Result<Self, CollectionError> {
-        let mut open = BTreeMap::new();
+        let mut known = Known::default();
         for record in store.collections().await? {
-            open.insert(record.id.clone(), Arc::new(Collection::new(&record, &indexes)?));
+            known.add(Arc::new(Collection::new(&record, &indexes)?));
         }
-        let (open, changing) = (Arc::new(RwLock::new(open)), Arc::default());
+        let (known, changing) = (Arc::new(RwLock::new(known)), Arc::default());
         Ok(Self {
             store,
             embeddings,
             keys,
             indexes: indexes.into(),
-            open,
+            known,
             opened: Arc::new(Opened::new(bounds)),
             checking: Arc::default(),
             mended: Arc::default(),
@@ -102,9 +105,7 @@ impl Catalog {
 
     /// What this caller sees, oldest first.
     pub fn list(&self, access: &Access) -> Vec<Arc<Collection>> {
-        let mut seen: Vec<_> = self.open.read().values().filter(|c| access.sees(&c.id.0)).cloned().collect();
-        seen.sort_by_key(|collection| collection.number);
-        seen
+        self.known.read().all().filter(|c| access.sees(&c.id.0)).cloned().collect()
     }
 
     /// The number of a collection that this caller saw and that was removed within the last days.
@@ -116,12 +117,12 @@ impl Catalog {
     /// A collection by id or name. Unknown and forbidden are the same. Of several with one name it is the caller's own,
     /// or else the folder's, so that nobody else's naming changes what a name means; otherwise it is not clear.
     pub fn find(&self, access: &Access, id_or_name: &str) -> Result<Arc<Collection>, CollectionError> {
-        let open = self.open.read();
+        let known = self.known.read();
         let seen = |c: &&Arc<Collection>| access.sees(&c.id.0);
-        if let Some(found) = open.get(&CollectionId(id_or_name.to_owned())).filter(seen) {
+        if let Some(found) = known.get(&CollectionId(id_or_name.to_owned())).filter(seen) {
             return Ok(found.clone());
         }
-        let named: Vec<_> = open.values().filter(|c| c.name_is(id_or_name)).filter(seen).collect();
+        let named: Vec<_> = known.named(id_or_name).filter(seen).collect();
         if named.is_empty() {
             return Err(CollectionError::Unknown(id_or_name.to_owned()));
         }
@@ -166,7 +167,7 @@ impl Catalog {
 
     /// The collection that is kept equal to a folder of this name.
     pub fn of_folder(&self, name: &str) -> Option<Arc<Collection>> {
-        self.open.read().values().find(|c| c.origin == Origin::Folder && c.name_is(name)).cloned()
+        self.known.read().named(name).find(|c| c.origin == Origin::Folder).cloned()
     }
 
     /// Adds a collection.
@@ -209,14 +210,14 @@ impl Catalog {
             expires_days: new.expires_days,
             owner: access.owner().map(str::to_owned),
         };
-        let (store, open, indexes) = (self.store.clone(), self.open.clone(), self.indexes.clone());
+        let (store, known, indexes) = (self.store.clone(), self.known.clone(), self.indexes.clone());
         let access = access.clone();
         self.to_its_end(async move {
             let record = store.create_collection(new).await?;
             let collection = Arc::new(Collection::new(&record, &indexes)?);
             // Before anybody can find it.
             access.granted(&record.id.0);
-            open.write().insert(record.id, collection.clone());
+            known.write().add(collection.clone());
             Ok(collection)
         })
         .await
@@ -232,7 +233,21 @@ impl Catalog {
             ..CollectionUpdate::default()
         };
         self.store.update_collection(&collection.id, update).await?;
-        collection.describe(&self.store.collection(&collection.id).await?)
+        self.refresh(collection).await?;
+        Ok(())
+    }
+
+    /// Takes over what the store says of a collection now. One at a time does this: what was read first does not take the
+    /// place of what was read later.
+    pub(super) async fn refresh(&self, collection: &Collection) -> Result<CollectionRecord, CollectionError> {
+        let _one_at_a_time = collection.describing.lock().await;
+        let record = self.store.collection(&collection.id).await?;
+        if collection.name_is(&record.name) {
+            collection.describe(&record)?;
+        } else {
+            self.known.write().describe(collection, &record)?;
+        }
+        Ok(record)
     }
 
     /// Replaces a collection's settings, and its language where they name one.
@@ -265,7 +280,7 @@ impl Catalog {
 
     /// Removes a collection: from the store and the keys, then its indexes.
     pub async fn delete(&self, collection: &Arc<Collection>) -> Result<(), CollectionError> {
-        let (store, open, changing) = (self.store.clone(), self.open.clone(), self.changing.clone());
+        let (store, known, changing) = (self.store.clone(), self.known.clone(), self.changing.clone());
         let (keys, opened) = (self.keys.clone(), self.opened.clone());
         let collection = collection.clone();
         self.to_its_end(async move {
@@ -274,7 +289,7 @@ impl Catalog {
                 store.delete_collection(&collection.id).await?;
                 // First: a default that nobody finds is taken for an error.
                 keys.forget(&collection.id.0);
-                open.write().remove(&collection.id);
+                known.write().remove(&collection.id);
             }
             // It is gone, and stays so. What it held goes while others are made.
             if let Err(error) = store.clear_collection(&collection.id).await {
@@ -300,7 +315,7 @@ impl Catalog {
 
     /// Writes down when collections were used.
     pub async fn write_uses(&self) -> Result<(), CollectionError> {
-        let all: Vec<_> = self.open.read().values().cloned().collect();
+        let all: Vec<_> = self.known.read().all().cloned().collect();
         let used: Vec<_> = all.iter().filter_map(|c| Some((c.id.clone(), c.take_use()?))).collect();
         if used.is_empty() {
             return Ok(());
@@ -338,6 +353,6 @@ impl Catalog {
 
     /// The collection of this id.
     pub fn by_id(&self, id: &CollectionId) -> Option<Arc<Collection>> {
-        self.open.read().get(id).cloned()
+        self.known.read().get(id).cloned()
     }
 }

@@ -26,6 +26,8 @@ pub struct Collection {
     used: AtomicI64,
     written_use: AtomicI64,
     described: RwLock<Described>,
+    /// One at a time reads what the store says of it and takes that over.
+    pub(super) describing: tokio::sync::Mutex<()>,
     pub(super) indexes: Indexes,
 }
 
@@ -75,6 +77,7 @@ impl Collection {
             used: AtomicI64::new(record.last_active_at),
             written_use: AtomicI64::new(record.last_active_at),
             described: RwLock::new(Described::of(record)?),
+            describing: tokio::sync::Mutex::default(),
             indexes: Indexes::new(indexes, &record.id),
         })
     }

@@ -8,6 +8,7 @@ mod error;
 mod fusion;
 mod indexed_text;
 mod indexes;
+mod known;
 mod lag;
 mod legs;
 mod meaning;

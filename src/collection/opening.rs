@@ -27,7 +27,7 @@ const FOLDERS: usize = 256;
 impl Catalog {
     /// Opens the collections that were used last.
     pub async fn open_recent(&self) {
-        let mut all: Vec<_> = self.open.read().values().cloned().collect();
+        let mut all: Vec<_> = self.known.read().all().cloned().collect();
         all.sort_by_key(|collection| Reverse((collection.last_active_at(), collection.number)));
         all.truncate(self.opened.most().min(AT_START));
         for collection in all {

@@ -30,8 +30,7 @@ impl Catalog {
     pub(super) async fn sync_words(&self, collection: &Collection) -> Result<(), CollectionError> {
         let catalog = self.clone();
         let follow = |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
-            let record = store.collection(&collection.id).await?;
-            collection.describe(&record)?;
+            let record = catalog.refresh(&collection).await?;
             let was_open = collection.indexes.words.answering().is_some();
             let followed = collection.indexes.words.follow(&*store, &record).await;
             if !was_open {

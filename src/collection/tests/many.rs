@@ -216,3 +216,27 @@ async fn a_deleted_collection_is_open_no_more() {
     assert_eq!(many.world.catalog.open_collections(), 1);
     assert!(!many.all[0].indexes.are_open());
 }
+
+#[tokio::test]
+async fn a_name_is_found_from_its_change_on() {
+    let many = Many::new(3, Question::NoModel).await;
+    let (catalog, everything) = (&many.world.catalog, Access::everything());
+    let found = |name: &str| catalog.find(&everything, name).map(|found| found.id.clone());
+    let rename = async |number: usize, name: &str| {
+        let change = Change { name: Some(name.to_owned()), ..Change::default() };
+        catalog.change(&many.all[number], change).await.expect("changed");
+    };
+    rename(0, "manual of old").await;
+    assert!(matches!(found("c0"), Err(CollectionError::Unknown(_))));
+    assert_eq!(found("manual of old").expect("found"), many.all[0].id);
+    // What is not told of a name in between does not bring the old one back.
+    catalog.sync(&many.all[0]).await.expect("synced");
+    assert_eq!(found("manual of old").expect("found"), many.all[0].id);
+    rename(1, "c2").await;
+    assert!(matches!(found("c2"), Err(CollectionError::Ambiguous { ids, .. }) if ids.len() == 2));
+    catalog.delete(&many.all[2]).await.expect("deleted");
+    assert_eq!(found("c2").expect("found"), many.all[1].id);
+    rename(0, "c0").await;
+    let listed: Vec<String> = catalog.list(&everything).iter().map(|collection| collection.name()).collect();
+    assert_eq!(listed, ["manual", "c0", "c2"]);
+}
