@@ -1,6 +1,6 @@
 # Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA, STREAMLIT_PORT (scripts/demo explains them).
 .DEFAULT_GOAL := help
-.PHONY: help demo streamlit stop build test test-vllm test-schema test-browser test-image lint lint-deploy bench-figures bench-start bench-ttft clean-tools
+.PHONY: help demo streamlit stop build test test-vllm test-schema test-browser test-image lint lint-deploy bench-figures bench-retrieval bench-start bench-ttft clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,12 @@ lint: ## Check the formatting, and let clippy warn of nothing
 
 bench-figures: ## Measure start, memory, ingestion and search
 	cargo bench --locked --bench figures
+
+# Texts of your own: LASTRO_BENCH_TEXTS=folder,... A million chunks: ARGUMENTS="--chunks 1000000 --only hybrid".
+bench-retrieval: ## Measure searches of up to 100,000 chunks, the indexes beside peers, and 10,000 collections
+	@scripts/prerequisites
+	-python3 scripts/install minilm retrieval
+	cargo bench --locked --bench retrieval -- --json target/retrieval.json $(ARGUMENTS)
 
 # The document chat in Python needs the torch of `scripts/vllm-cpu`; without it, it is reported as absent.
 bench-start: ## Measure the start, up to the first grounded token, beside Python

@@ -17,6 +17,7 @@ mod process;
 #[allow(dead_code, reason = "each benchmark uses its part")]
 #[path = "../shared/questions.rs"]
 mod questions;
+#[path = "../shared/report.rs"]
 mod report;
 mod search;
 mod start;

@@ -12,8 +12,11 @@ use crate::questions::Questions;
 /// To be raised when the documents change.
 const EDITION: u32 = 1;
 
-/// Where benchmarks keep what they can use again.
+/// Where benchmarks keep what they can use again: in the build's folder, or where LASTRO_BENCH_DATA says.
 pub fn folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("LASTRO_BENCH_DATA") {
+        return folder.into();
+    }
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
     temporary.parent().unwrap_or(temporary).join("bench-data")
 }

@@ -1,6 +1,6 @@
 //! Figures, as a table for people and as JSON.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -33,7 +33,13 @@ pub struct Figure {
 pub struct Report {
     pub lastro: &'static str,
     pub machine: String,
+    /// What was measured with.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub about: String,
     pub figures: Vec<Figure>,
+    /// Where it is written after each figure: a run that is cut off leaves those that it came to.
+    #[serde(skip)]
+    pub kept: Option<PathBuf>,
 }
 
 /// A value with its unit.
@@ -44,7 +50,12 @@ pub fn value(what: &'static str, value: f64, unit: &'static str) -> Value {
 impl Report {
     /// A report without figures.
     pub fn new() -> Self {
-        Self { lastro: env!("CARGO_PKG_VERSION"), machine: machine(), figures: Vec::new() }
+        Self {
+            lastro: env!("CARGO_PKG_VERSION"),
+            machine: machine(),
+            about: String::new(),
+            figures: Vec::new(),
+        }
     }
 
     /// Adds a figure and prints its line.
@@ -66,6 +77,9 @@ impl Report {
         let figure = Figure { group, name, values, not_measured, note: note.into() };
         println!("  {:<44} {}", figure.name, figure.line());
         self.figures.push(figure);
+        if let Some(Err(error)) = self.kept.as_deref().map(|path| self.write(path)) {
+            eprintln!("{error}");
+        }
     }
 
     /// Writes the report as JSON.
