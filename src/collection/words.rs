@@ -228,9 +228,9 @@ impl Words {
         self.answering().is_some_and(|index| index.holds_removed())
     }
 
-    /// Writes those files anew.
+    /// Writes those files anew, where there are some.
     pub async fn purge(&self) -> Result<(), CollectionError> {
-        match self.answering() {
+        match self.answering().filter(|index| index.holds_removed()) {
             Some(index) => Ok(blocking(move || index.purge()).await?),
             None => Ok(()),
         }
