@@ -157,7 +157,7 @@ async fn complete(
         for (chunk, cosine) in without_cosine[number].iter().zip(&mut cosines) {
             scope.candidates.entry(*chunk).or_default().cosine = *cosine;
         }
-        scope.background = Background::of(&cosines.flatten().copied().collect::<Vec<_>>());
+        scope.background = Background::of(cosines.flatten().copied().collect());
     }
 }
 

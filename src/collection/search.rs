@@ -33,7 +33,7 @@ pub struct Hit {
     /// Which of the scopes.
     pub scope: usize,
     pub chunk: ChunkRecord,
-    /// 0 to 1, comparable within one answer only.
+    /// 0 to 1, on one scale for all questions and collections: `docs/guide/file-search.md` says what it means.
     pub score: f32,
     /// BM25.
     pub lexical: Option<f32>,
@@ -99,7 +99,7 @@ struct Ranked {
     timings: Timings,
 }
 
-/// Searches the scopes together: their hits are pooled and normalised once.
+/// Searches the scopes together: words and meaning are measured alike in all of them, and their hits are one ranking.
 pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
     if scopes.iter().all(Scope::is_empty) {
         return Ok(Found { hits: Vec::new(), by: By::BOTH, timings: Timings::default() });
@@ -172,21 +172,26 @@ async fn rank(
 ) -> Result<Ranked, CollectionError> {
     let answer = legs::ask(catalog, scopes, text, query.deadline).await;
     let timings = Timings { embed: answer.embed, lexical: answer.lexical, dense: answer.dense };
+    // Where there are vectors anywhere, a collection without them is measured by the same rule.
+    let compared = answer.scopes.iter().flatten().any(|answered| answered.by.meaning);
+    let model = answer.model.as_deref().filter(|_| compared);
     let (mut ranking, mut all_by) = (Vec::new(), By { words: true, meaning: false });
     for (number, (scope, answered)) in scopes.iter().zip(answer.scopes).enumerate() {
         let answered = answered?;
         let by = answered.by;
         all_by = By { words: all_by.words && by.words, meaning: all_by.meaning || by.meaning };
-        let (collection, model) = (&scope.collection, answer.model.as_deref().filter(|_| by.meaning));
-        let (settings, language) = (collection.settings(), collection.language());
-        let asked = model.map(|model| Asked { model, floor: settings.floor, language: language.as_deref() });
+        let (settings, language) = (scope.collection.settings(), scope.collection.language());
+        let language = language.as_deref();
         let weight = match model {
             None => 0.0,
+            Some(_) if !by.words => 1.0,
             Some(model) => query
                 .dense_weight
                 .or(settings.dense_weight)
-                .unwrap_or_else(|| fusion::default_dense_weight(model.speaks(language.as_deref()))),
+                .unwrap_or_else(|| fusion::dense_weight(model, language, answered.known)),
         };
+        let asked =
+            model.filter(|_| by.meaning).map(|model| Asked { model, floor: settings.floor, language });
         let fused = answered.candidates.iter().map(|(chunk, candidate)| {
             ((number, *chunk), fusion::fuse(candidate, answered.background, weight))
         });

@@ -22,6 +22,9 @@ pub(in crate::collection) struct Found {
     pub sample: Vec<u64>,
 }
 
+/// An index, and what it answered.
+type Asked<T> = (Arc<LexicalIndex>, T);
+
 /// What words found everywhere.
 pub(in crate::collection) struct Answer {
     /// In each scope.
@@ -115,7 +118,7 @@ fn find(
     Ok((index.matches(text, depth, filter, statistics)?, index.sample(SAMPLE)?))
 }
 
-fn found(searched: Option<(Arc<LexicalIndex>, (Matches, Vec<u64>))>) -> Found {
+fn found(searched: Option<Asked<(Matches, Vec<u64>)>>) -> Found {
     let (index, (matches, sample)) = searched.map_or_else(Default::default, |(i, found)| (Some(i), found));
     Found { index, matches, sample }
 }
@@ -127,7 +130,7 @@ async fn ask<T: Send + 'static>(
     scope: &Scope,
     deadline: Instant,
     question: impl Fn(&LexicalIndex) -> Result<T, IndexError> + Clone + Send + 'static,
-) -> Result<Option<(Arc<LexicalIndex>, T)>, CollectionError> {
+) -> Result<Option<Asked<T>>, CollectionError> {
     let attempts = async {
         let collection = &scope.collection;
         let mut next = Some(Trust::Checked);
