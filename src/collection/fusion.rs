@@ -1,78 +1,164 @@
-//! Two rankings into one: a weighted sum of normalised scores.
+//! Two rankings into one: a weighted sum of what both legs say of each chunk, on scales that mean the same for every
+//! question and collection.
 //!
-//! Not reciprocal rank fusion: where one ranking is weak (an English model on Portuguese text), ranks drag
-//! the strong one down, while scores with a weight that fits the model do not.
+//! Not reciprocal rank fusion, and not scores divided by the best one: where one leg has nothing good (a question in
+//! another language than the documents, a model that does not know it), its best is still its best, and drags the other
+//! leg down. On absolute scales a weak best is weak.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use super::background::Background;
+use super::legs::Candidate;
+use crate::embed::{Languages, ModelInfo};
 
-/// Weight of meaning where the model speaks the collection's language.
-const DENSE_WEIGHT: f32 = 0.5;
-/// And where it does not: enough to break ties.
-const DENSE_WEIGHT_FOREIGN: f32 = 0.2;
+// How the constants were found: chunks of lastro's own cutting, words in two fields as they are indexed, both models, every
+// candidate scored by both legs. nDCG@10 of the better leg alone, and of the sum with these constants:
+//
+// | documents, question | e5 leg | e5 fused | MiniLM leg | MiniLM fused |
+// |---|---|---|---|---|
+// | FaQuAD (pt, pt) | .922 | .944 | .922 | .929 |
+// | SQuAD sample (pt, pt) | .823 | .877 | | |
+// | Cranfield (en, en) | .378 | .408 | | |
+// | XQuAD (en, en) | .972 | .986 | .967 | .980 |
+// | XQuAD (es, es) | .966 | .981 | .966 | .970 |
+// | XQuAD (en, es) | .943 | .944 | .495 | .556 |
+// | XQuAD (en, de) | .921 | .928 | .510 | .591 |
+// | XQuAD (es, en) | .943 | .944 | .707 | .751 |
+//
+// The scales do most of it: with scores divided by the best of each leg, e5 on XQuAD (en, es) has .794. A model of fifteen
+// features of question and rankings (agreement, spread, best score, length), fitted with one set left out in turn, was no
+// better on what was left out (1.039 of the better leg on the mean, some sets .007 under it) than these three weights (1.038,
+// none under it). All of them are flat: .05 more or less costs at most .003.
 
-/// The default weight of meaning against words.
-pub(super) fn default_dense_weight(speaks: bool) -> f32 {
-    if speaks { DENSE_WEIGHT } else { DENSE_WEIGHT_FOREIGN }
+/// Weight of meaning where the model knows the language of documents and question.
+const WEIGHT: f32 = 0.55;
+/// Where it knows them, and they differ: the words of the question that the documents have are names.
+const WEIGHT_ACROSS: f32 = 0.7;
+/// Where it does not know one of them: what is left of meaning is spelling.
+const WEIGHT_FOREIGN: f32 = 0.3;
+/// Deviations above the background at which meaning has three quarters of all that it can say.
+const HIGH_ABOVE: f32 = 7.0;
+
+/// What meaning says of a chunk whose vector nobody asked, as a share of what words say: the mean over the candidates of all
+/// sets above, .4 to .9 by set. More would favour a collection without vectors over one with them.
+const UNSEEN: f32 = 0.6;
+
+/// The weight of meaning against words for a question over documents of a language. The question's own language is not
+/// looked for: `known`, the share of the question that the documents' words are, tells whether it is theirs.
+pub(super) fn dense_weight(model: &ModelInfo, language: Option<&str>, known: f32) -> f32 {
+    let another = match &model.languages {
+        _ if !model.speaks(language) => return WEIGHT_FOREIGN,
+        Languages::Only(languages) if languages.len() == 1 => WEIGHT_FOREIGN,
+        Languages::Only(_) | Languages::Multilingual => WEIGHT_ACROSS,
+    };
+    another + (WEIGHT - another) * known
 }
 
-/// What both rankings say of one chunk.
+/// What both legs say of one chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Fused {
+    /// 0 to 1.
     pub score: f32,
+    /// BM25.
     pub lexical: Option<f32>,
+    /// The share of the question's words that the chunk has, each weighed by its rarity: 0 to 1.
+    pub coverage: Option<f32>,
+    /// Cosine.
     pub dense: Option<f32>,
+    /// By how many deviations the cosine lies above those of any chunk of the collection.
+    pub above: Option<f32>,
 }
 
-/// Fuses two rankings pooled over all collections of a request, each normalised once over the pool:
-/// BM25 by its maximum (its least is 0), cosines by their range. Best first; equal scores keep the order of `Key`.
-pub(super) fn fuse<Key: Copy + Eq + Hash + Ord>(
-    lexical: &[(Key, f32)],
-    dense: &[(Key, f32)],
-    dense_weight: impl Fn(&Key) -> f32,
-) -> Vec<(Key, Fused)> {
-    let mut fused: HashMap<Key, Fused> = HashMap::new();
-    let highest = lexical.iter().map(|(_, s)| *s).fold(0.0, f32::max);
-    for (key, score) in lexical {
-        let entry = fused.entry(*key).or_default();
-        entry.lexical = Some(*score);
-        if highest > 0.0 {
-            entry.score += (1.0 - dense_weight(key)) * score / highest;
-        }
+/// Fuses what the legs say of a chunk.
+pub(super) fn fuse(candidate: &Candidate, background: Option<Background>, dense_weight: f32) -> Fused {
+    let words = candidate.words.map_or(0.0, |words| 0.5 * (words.coverage + words.share.min(1.0)));
+    let above = candidate.cosine.zip(background).map(|(cosine, background)| background.above(cosine));
+    let meaning = match (above, candidate.cosine) {
+        (Some(above), _) => (above / HIGH_ABOVE).max(0.0).tanh(),
+        (None, Some(cosine)) => cosine.clamp(0.0, 1.0),
+        (None, None) => UNSEEN * words,
+    };
+    Fused {
+        score: (1.0 - dense_weight) * words + dense_weight * meaning,
+        lexical: candidate.words.map(|words| words.score),
+        coverage: candidate.words.map(|words| words.coverage),
+        dense: candidate.cosine,
+        above,
     }
-    let (least, most) =
-        dense.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, m), (_, s)| (l.min(*s), m.max(*s)));
-    let range = most - least;
-    for (key, score) in dense {
-        let entry = fused.entry(*key).or_default();
-        entry.dense = Some(*score);
-        entry.score += dense_weight(key) * if range > 0.0 { (score - least) / range } else { 1.0 };
-    }
-    let mut ranking: Vec<_> = fused.into_iter().collect();
-    ranking.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
-    ranking
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Match;
 
-    fn order(lexical: &[(u64, f32)], dense: &[(u64, f32)], weight: f32) -> Vec<u64> {
-        fuse(lexical, dense, |_| weight).into_iter().map(|(key, _)| key).collect()
+    const BACKGROUND: Background = Background { middle: 0.7, spread: 0.05 };
+
+    fn words(score: f32, coverage: f32) -> Option<Match> {
+        Some(Match { chunk: 1, score, share: coverage, coverage })
+    }
+
+    fn score(words: Option<Match>, cosine: Option<f32>, weight: f32) -> f32 {
+        fuse(&Candidate { words, cosine }, Some(BACKGROUND), weight).score
     }
 
     #[test]
-    fn a_chunk_that_both_rankings_like_comes_first() {
-        assert_eq!(order(&[(1, 9.0), (2, 8.5)], &[(3, 0.9), (2, 0.85), (4, 0.1)], 0.5), [2, 1, 3, 4]);
+    fn a_weak_best_is_weak_and_scores_are_of_0_to_1() {
+        // One common word of the question, against a cosine far above what the collection says to anything.
+        assert!(score(words(9.0, 0.1), Some(0.7), 0.5) < score(None, Some(0.95), 0.5));
+        assert!(score(words(0.9, 0.9), Some(0.7), 0.5) > score(None, Some(0.75), 0.5));
+        for cosine in [None, Some(-1.0), Some(0.7), Some(1.0)] {
+            for found in [None, words(0.0, 0.0), words(99.0, 1.0)] {
+                for weight in [0.0, 0.5, 1.0] {
+                    for background in [None, Some(BACKGROUND)] {
+                        let fused = fuse(&Candidate { words: found, cosine }, background, weight);
+                        assert!((0.0..=1.0).contains(&fused.score), "{fused:?}");
+                    }
+                }
+            }
+        }
+        let all = Match { share: 3.0, ..words(9.0, 1.0).expect("a match") };
+        assert_eq!(score(Some(all), None, 0.0), 1.0, "words that are repeated are no more than all");
     }
 
     #[test]
-    fn the_weight_decides_and_missing_rankings_are_no_trouble() {
-        let (lexical, dense) = ([(1, 9.0), (2, 1.0)], [(2, 0.9), (1, 0.2)]);
-        assert_eq!(order(&lexical, &dense, 0.1), [1, 2]);
-        assert_eq!(order(&lexical, &dense, 0.9), [2, 1]);
-        assert_eq!(order(&lexical, &[], 0.5), [1, 2]);
-        assert_eq!(order(&[], &[(7, 0.3)], 0.5), [7]);
-        assert!(order(&[], &[], 0.5).is_empty());
+    fn the_weight_decides_which_leg_is_believed() {
+        let (by_words, by_meaning) = ((words(9.0, 0.9), Some(0.7)), (words(1.0, 0.2), Some(0.9)));
+        let first =
+            |weight| score(by_words.0, by_words.1, weight) > score(by_meaning.0, by_meaning.1, weight);
+        assert!(first(0.1) && !first(0.9));
+    }
+
+    #[test]
+    fn a_chunk_without_a_vector_is_between_those_that_meaning_praises_and_blames() {
+        let bare = score(words(9.0, 0.5), None, 0.5);
+        assert_eq!(score(words(9.0, 0.5), None, 0.0), 0.5);
+        assert!(
+            score(words(9.0, 0.5), Some(0.95), 0.5) > bare && score(words(9.0, 0.5), Some(0.7), 0.5) < bare
+        );
+    }
+
+    #[test]
+    fn the_weight_knows_the_languages() {
+        let model = |languages| ModelInfo {
+            name: "m".into(),
+            fingerprint: "f".into(),
+            dimensions: 2,
+            window: 9,
+            max_tokens: 9,
+            languages,
+            floor: 0.0,
+            device: "cpu".into(),
+        };
+        let english = model(Languages::Only(vec!["en".into()]));
+        let all = model(Languages::Multilingual);
+        for (model, language, known, expected) in [
+            (&english, Some("en"), 1.0, WEIGHT),
+            (&english, None, 1.0, WEIGHT),
+            (&english, Some("en"), 0.0, WEIGHT_FOREIGN),
+            (&english, Some("pt"), 1.0, WEIGHT_FOREIGN),
+            (&all, Some("pt"), 1.0, WEIGHT),
+            (&all, Some("pt"), 0.0, WEIGHT_ACROSS),
+        ] {
+            assert!((dense_weight(model, language, known) - expected).abs() < 1e-6, "{language:?} {known}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Collections: a catalog of them, their settings, and the search within.
 
+mod background;
 mod catalog;
 mod closing;
 mod documents;
@@ -14,6 +15,7 @@ mod legs;
 mod meaning;
 mod opened;
 mod opening;
+mod relevance;
 mod runs;
 mod scope;
 mod search;
@@ -26,9 +28,10 @@ pub use catalog::{Catalog, Change, New};
 pub use entry::{Collection, Expiry, is_handle};
 pub use error::CollectionError;
 pub use indexed_text::with_headings;
+pub use legs::By;
 pub use opened::Bounds;
 pub use scope::Scope;
-pub use search::{By, Found, Hit, Query, Stage, Timings, search};
+pub use search::{Found, Hit, Query, Stage, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
 #[cfg(test)]

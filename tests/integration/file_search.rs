@@ -214,16 +214,27 @@ async fn max_num_results_is_the_number_of_passages_and_the_header_wins() {
     for (more, headers, hits) in [
         (json!({"max_num_results": 3}), &[][..], "3"),
         (json!({"max_num_results": 3}), &[("X-RAG-K", "2")], "2"),
-        // BM25 alone: the best hit has the score 1, and none has more.
         (json!({"max_num_results": 9, "ranking_options": {"score_threshold": 0}}), &[], "9"),
     ] {
         let reply = world.post(CHAT, headers, body(more.clone())).await;
         assert_eq!(reply.header("x-rag-hits"), Some(hits), "{more} {}", reply.text());
     }
     // A threshold is held against every passage, also where the whole document would fit.
-    let reply = world.post(CHAT, &[], body(json!({"ranking_options": {"score_threshold": 1}}))).await;
-    let id = reply.header("x-rag-trace-id").expect("a trace").to_owned();
-    let trace = world.get(&format!("/v1/rag/traces/{id}")).await.json();
-    let passages = trace["passages"].as_array().expect("passages");
-    assert!(!passages.is_empty() && passages.iter().all(|passage| passage["score"] == 1.0), "{trace}");
+    let scores = async |threshold: f64| -> Vec<f64> {
+        let more = json!({"max_num_results": 9, "ranking_options": {"score_threshold": threshold}});
+        let reply = world.post(CHAT, &[], body(more)).await;
+        let id = reply.header("x-rag-trace-id").expect("a trace").to_owned();
+        let trace = world.get(&format!("/v1/rag/traces/{id}")).await.json();
+        let passages = trace["passages"].as_array().expect("passages").clone();
+        passages.iter().map(|passage| passage["score"].as_f64().expect("a score")).collect()
+    };
+    let all = scores(0.0).await;
+    let (best, least) = all.iter().fold((0.0f64, 1.0f64), |(best, least), s| (best.max(*s), least.min(*s)));
+    assert!(all.len() == 9 && best > least, "{all:?}");
+    let threshold = (best + least) / 2.0;
+    let above = scores(threshold).await;
+    assert!(
+        !above.is_empty() && above.len() < 9 && above.iter().all(|score| *score >= threshold),
+        "{above:?}"
+    );
 }

@@ -151,8 +151,8 @@ async fn several_queries_find_what_each_of_them_finds() {
     let reply = search(&world, json!({"query": ["run", "mats", "nothing"], "max_num_results": 50})).await;
     let scores: Vec<f64> =
         reply.json()["data"].as_array().expect("a list").iter().filter_map(|i| i["score"].as_f64()).collect();
-    // Each query's best has the score 1, and no chunk comes twice.
-    assert_eq!(scores, [1.0, 1.0]);
+    // Each query's best has all of its words, and no chunk comes twice.
+    assert!(scores.len() == 2 && scores.iter().all(|score| *score > 0.8), "{scores:?}");
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn thresholds_and_weights_decide_what_is_found() {
     assert_eq!(found(&world, by(0.0, 1.0)).await, named("three"));
     assert_eq!(found(&world, by(2.0, 2.0)).await, all);
     let mut strict = by(0.0, 5.0);
-    strict["ranking_options"]["score_threshold"] = json!(1.0);
+    strict["ranking_options"]["score_threshold"] = json!(0.8);
     assert_eq!(found(&world, strict).await, named("three"));
     let reply = search(&world, json!({"query": "mats", "ranking_options": {"score_threshold": 0.4}})).await;
     let items = reply.json()["data"].as_array().expect("a list").clone();
