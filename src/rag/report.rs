@@ -109,6 +109,7 @@ mod tests {
         Grounded {
             body: bytes::Bytes::new(),
             status: RagStatus::Lexical,
+            reason: None,
             passages: passages.into(),
             query: None,
             collections: (0..collections).map(|n| format!("{n:064}")).collect(),

@@ -62,6 +62,7 @@ mod routes;
 mod second_turns;
 mod selection;
 mod settings;
+mod small_talk;
 mod smuggling;
 mod spans;
 mod spellings;
