@@ -1,61 +1,169 @@
-//! The two legs of a search, words and meaning, side by side: where one fails or is late, the other answers.
+//! The two legs of a search, words and meaning, side by side: where one fails or is late, the other answers. Where both
+//! answer, each says of what the other one found how good that is.
 
+mod dense;
+mod lexical;
+
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-
-use super::words::Trust;
+use super::background::Background;
 use super::{Catalog, CollectionError, Scope};
-use crate::embed::{EmbedError, ModelInfo};
-use crate::index::{Filter, IndexError, Scored};
-use crate::tasks::blocking;
+use crate::embed::ModelInfo;
+use crate::index::Match;
+use crate::store::ChunkId;
 
 /// How deep each ranking is read before fusing.
 const DEPTH: usize = 100;
 
-/// What one leg found in one scope.
-pub(super) type Ranking = Result<Vec<Scored>, CollectionError>;
-
-/// What meaning found.
-pub(super) struct Meaning {
-    /// What embedded the question; none where there is no model, or it is not ready, or it failed.
-    pub model: Option<Arc<ModelInfo>>,
-    /// In each scope; none where it has no vectors of this model.
-    pub found: Vec<Option<Ranking>>,
-    pub embed: Option<Duration>,
-    pub dense: Option<Duration>,
+/// Which legs answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct By {
+    /// False when meaning alone answered, somewhere.
+    pub words: bool,
+    /// False when words alone answered.
+    pub meaning: bool,
 }
 
-/// Both legs. One that is missing was late.
-pub(super) struct Legs {
-    pub words: Option<Vec<Ranking>>,
-    pub words_took: Duration,
-    pub meaning: Option<Meaning>,
+impl By {
+    pub(super) const BOTH: Self = Self { words: true, meaning: true };
+}
+
+/// A chunk that a leg found, with what each leg says of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Candidate {
+    /// None where the words did not answer, or it has none of the question's.
+    pub words: Option<Match>,
+    /// Its cosine; none where meaning did not answer, or it has no vector yet.
+    pub cosine: Option<f32>,
+}
+
+/// What was found in one scope.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub by: By,
+    pub candidates: BTreeMap<ChunkId, Candidate>,
+    /// The share of the question that occurs in the indexes at all.
+    pub known: f32,
+    /// None where meaning did not answer.
+    pub background: Option<Background>,
+}
+
+/// What was found everywhere.
+pub(super) struct Answer {
+    /// In each scope.
+    pub scopes: Vec<Result<Answered, CollectionError>>,
+    /// What embedded the question.
+    pub model: Option<Arc<ModelInfo>>,
+    pub embed: Option<Duration>,
+    pub lexical: Duration,
+    pub dense: Option<Duration>,
 }
 
 /// Asks both legs. Each has half of the time for itself; after that it is not waited for if the other one has answered.
 /// That no words were found is no answer while meaning may still find something.
-pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadline: Instant) -> Legs {
+pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadline: Instant) -> Answer {
     let started = Instant::now();
-    let patience = started + deadline.saturating_duration_since(started) / 2;
     let mut words_took = None;
     let words = async {
-        let found = join_all(scopes.iter().map(|scope| words(catalog, scope, text, deadline))).await;
+        let found = lexical::search(catalog, scopes, text, DEPTH, deadline).await;
         words_took = Some(started.elapsed());
         found
     };
-    let all_meaning = |meaning: &Meaning| meaning.found.iter().all(|f| matches!(f, Some(Ok(_))));
-    let meaning = meaning(catalog, scopes, text, deadline);
-    let (words, meaning) = either(words, |found| is_enough(found), meaning, all_meaning, patience).await;
-    Legs { words, words_took: words_took.unwrap_or_else(|| started.elapsed()), meaning }
+    let meaning = dense::search(catalog, scopes, text, DEPTH, deadline);
+    let (words, meaning) =
+        either(words, |found| found.is_enough(), meaning, |found| found.is_enough(), half_way(deadline))
+            .await;
+    let lexical = words_took.unwrap_or_else(|| started.elapsed());
+    let (embed, dense) = meaning.as_ref().map_or((None, None), |meaning| (meaning.embed, meaning.dense));
+    let began = Instant::now();
+    let mut asked = (0..scopes.len())
+        .map(|scope| Answered::of(scope, words.as_ref(), meaning.as_ref()))
+        .collect::<Vec<_>>();
+    if let (Some(words), Some(meaning)) = (&words, &meaning) {
+        complete(&mut asked, words, meaning, text, half_way(deadline)).await;
+    }
+    let dense = dense.map(|dense| dense + began.elapsed());
+    let model = meaning.as_ref().and_then(|meaning| meaning.model().cloned());
+    let words = words.map(|words| words.found).unwrap_or_default();
+    let meaning = meaning.map(|meaning| meaning.found).unwrap_or_default();
+    let mut failed =
+        (words.into_iter().map(Result::err), meaning.into_iter().map(|found| found?.scored.err()));
+    let scopes = scopes.iter().zip(asked).map(|(scope, asked)| {
+        let (words, meaning) = (failed.0.next().flatten(), failed.1.next().flatten());
+        if !asked.by.words && !asked.by.meaning {
+            return Err(words.unwrap_or(CollectionError::Deadline));
+        }
+        for (leg, failed) in [("words", words), ("meaning", meaning)] {
+            let Some(error) = failed else { continue };
+            tracing::warn!(%error, leg, collection = scope.collection.label(), "the other leg answers alone");
+        }
+        Ok(asked)
+    });
+    Answer { scopes: scopes.collect(), model, embed, lexical, dense }
 }
 
-/// Whether the words answered everywhere, and found something.
-fn is_enough(found: &[Ranking]) -> bool {
-    found.iter().all(Result::is_ok) && found.iter().flatten().any(|found| !found.is_empty())
+impl Answered {
+    /// What both legs found in a scope. A chunk that one of them found has nothing from the other yet.
+    fn of(scope: usize, words: Option<&lexical::Answer>, meaning: Option<&dense::Answer>) -> Self {
+        let words = words.and_then(|words| words.found[scope].as_ref().ok());
+        let meaning = meaning.and_then(|meaning| meaning.found[scope].as_ref()?.scored.as_ref().ok());
+        let by = By { words: words.is_some(), meaning: meaning.is_some() };
+        let mut candidates: BTreeMap<ChunkId, Candidate> = BTreeMap::new();
+        for found in words.into_iter().flat_map(|words| &words.matches.found) {
+            candidates.entry(found.chunk).or_default().words = Some(*found);
+        }
+        for found in meaning.into_iter().flatten() {
+            candidates.entry(found.chunk).or_default().cosine = Some(found.score);
+        }
+        let known = words.map_or(0.0, |words| words.matches.known);
+        Self { by, candidates, known, background: None }
+    }
+}
+
+/// Asks each leg what it says of the chunks that the other one found, and how alike the question is to any chunk.
+async fn complete(
+    scopes: &mut [Answered],
+    words: &lexical::Answer,
+    meaning: &dense::Answer,
+    text: &str,
+    deadline: Instant,
+) {
+    let lack = |scope: &Answered, lacks: fn(&Candidate) -> bool| -> Vec<ChunkId> {
+        let lacking =
+            scope.candidates.iter().filter(|(_, candidate)| scope.by == By::BOTH && lacks(candidate));
+        lacking.map(|(chunk, _)| *chunk).collect()
+    };
+    let without_words: Vec<_> = scopes.iter().map(|scope| lack(scope, |c| c.words.is_none())).collect();
+    let without_cosine: Vec<_> = scopes.iter().map(|scope| lack(scope, |c| c.cosine.is_none())).collect();
+    let to_compare = scopes.iter().zip(&words.found).zip(&without_cosine).map(|((scope, found), lacking)| {
+        let sample =
+            found.as_ref().ok().filter(|_| scope.by == By::BOTH).map(|found| found.sample.as_slice());
+        [lacking.as_slice(), sample.unwrap_or_default()].concat()
+    });
+    let to_compare = to_compare.collect();
+    let (matches, cosines) = tokio::join!(
+        lexical::score(words, text, without_words, deadline),
+        dense::score(meaning, to_compare, deadline)
+    );
+    for (number, scope) in scopes.iter_mut().enumerate() {
+        for found in matches[number].iter().flatten() {
+            scope.candidates.entry(found.chunk).or_default().words = Some(*found);
+        }
+        let mut cosines = cosines[number].iter();
+        for (chunk, cosine) in without_cosine[number].iter().zip(&mut cosines) {
+            scope.candidates.entry(*chunk).or_default().cosine = *cosine;
+        }
+        scope.background = Background::of(&cosines.flatten().copied().collect::<Vec<_>>());
+    }
+}
+
+fn half_way(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / 2
 }
 
 /// Both outcomes, or after `patience` what is there once one of them is enough.
@@ -83,70 +191,6 @@ async fn either<A, B>(
     }
 }
 
-/// Searches the words of one scope. An index that is not open is opened; one that breaks is mended, and searched again.
-async fn words(catalog: &Catalog, scope: &Scope, text: &str, deadline: Instant) -> Ranking {
-    let attempts = async {
-        let collection = &scope.collection;
-        let mut next = Some(Trust::Checked);
-        loop {
-            if collection.indexes.words.answering().is_none()
-                && let Err(error) = catalog.sync_words(collection).await
-                // Otherwise it lags, and answers.
-                && collection.indexes.words.answering().is_none()
-            {
-                return Err(error);
-            }
-            // None: it was deleted meanwhile.
-            let Some(index) = collection.indexes.words.answering() else { return Ok(Vec::new()) };
-            let (text, filter, searched) = (text.to_owned(), filter(scope), index.clone());
-            match (blocking(move || searched.search(&text, DEPTH, &filter)).await, next) {
-                (Err(IndexError::Damaged(error)), Some(trust)) => {
-                    tracing::warn!(error, collection = collection.label(), "lexical index broke in a search");
-                    collection.indexes.words.distrust(&index, trust);
-                    next = trust.less();
-                }
-                (found, _) => return Ok(found?),
-            }
-        }
-    };
-    tokio::time::timeout_at(deadline.into(), attempts).await.unwrap_or(Err(CollectionError::Deadline))
-}
-
-/// Embeds the question, and searches the vectors of all scopes.
-async fn meaning(catalog: &Catalog, scopes: &[Scope], text: &str, deadline: Instant) -> Meaning {
-    let started = Instant::now();
-    let mut meaning =
-        Meaning { model: None, found: scopes.iter().map(|_| None).collect(), embed: None, dense: None };
-    let Some(embeddings) = catalog.embeddings() else { return meaning };
-    let embedded = tokio::time::timeout_at(deadline.into(), embeddings.embed_query(text)).await;
-    let vector: Arc<[f32]> = match embedded {
-        Ok(Ok(vector)) => vector.into(),
-        Ok(Err(EmbedError::NotReady | EmbedError::NoModel(_))) => return meaning,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "words alone answer");
-            return meaning;
-        }
-        Err(_) => return meaning,
-    };
-    let Ok(model) = embeddings.info() else { return meaning };
-    meaning.embed = Some(started.elapsed());
-    let started = Instant::now();
-    for (scope, found) in scopes.iter().zip(&mut meaning.found) {
-        let Some(dense) = scope.collection.indexes.meaning.answering(&model) else { continue };
-        *found = Some(match dense.index.search(vector.clone(), DEPTH, filter(scope), deadline).await {
-            Err(IndexError::Deadline) => Err(CollectionError::Deadline),
-            searched => searched.map_err(CollectionError::from),
-        });
-    }
-    meaning.dense = Some(started.elapsed());
-    meaning.model = Some(model);
-    meaning
-}
-
-fn filter(scope: &Scope) -> Filter {
-    scope.documents.clone().map_or(Filter::Everything, Filter::Documents)
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
@@ -158,18 +202,6 @@ mod tests {
         second: impl Future<Output = bool>,
     ) -> (Option<bool>, Option<bool>) {
         either(first, |enough| *enough, second, |enough| *enough, Instant::now()).await
-    }
-
-    #[test]
-    fn no_words_are_no_answer() {
-        let found = || Ok(vec![Scored { chunk: 1, score: 1.0 }]);
-        for (found, enough) in [
-            (vec![Ok(Vec::new())], false),
-            (vec![Ok(Vec::new()), found()], true),
-            (vec![found(), Err(CollectionError::Deadline)], false),
-        ] {
-            assert_eq!(is_enough(&found), enough);
-        }
     }
 
     #[tokio::test]

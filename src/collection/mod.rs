@@ -1,5 +1,6 @@
 //! Collections: a catalog of them, their settings, and the search within.
 
+mod background;
 mod catalog;
 mod documents;
 mod entry;
@@ -10,6 +11,7 @@ mod indexes;
 mod lag;
 mod legs;
 mod meaning;
+mod relevance;
 mod runs;
 mod scope;
 mod search;
@@ -21,8 +23,9 @@ pub use catalog::{Catalog, Change, New};
 pub use entry::{Collection, Expiry, is_handle};
 pub use error::CollectionError;
 pub use indexed_text::with_headings;
+pub use legs::By;
 pub use scope::Scope;
-pub use search::{By, Found, Hit, Query, Stage, Timings, search};
+pub use search::{Found, Hit, Query, Stage, Timings, search};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
 #[cfg(test)]

@@ -6,14 +6,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 
 use super::fusion::{self, Fused};
-use super::legs::{self, Legs, Ranking};
-use super::{Catalog, Collection, CollectionError, Scope};
-use crate::embed::ModelInfo;
-use crate::index::Scored;
+use super::legs::{self, By};
+use super::relevance::{Asked, is_relevant};
+use super::{Catalog, CollectionError, Scope};
 use crate::store::{ChunkId, ChunkRecord};
-
-/// A chunk with the question's words may be this much less alike in meaning than the floor.
-const WORDS_MARGIN: f32 = 0.05;
 
 /// What to search for.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +37,8 @@ pub struct Hit {
     pub score: f32,
     /// BM25.
     pub lexical: Option<f32>,
+    /// The share of the question's words that it has, each weighed by its rarity: 0 to 1.
+    pub coverage: Option<f32>,
     /// Cosine.
     pub dense: Option<f32>,
 }
@@ -92,19 +90,6 @@ pub struct Found {
     pub timings: Timings,
 }
 
-/// Which legs answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct By {
-    /// False when meaning alone answered, somewhere.
-    pub words: bool,
-    /// False when words alone answered.
-    pub meaning: bool,
-}
-
-impl By {
-    const BOTH: Self = Self { words: true, meaning: true };
-}
-
 type Key = (usize, ChunkId);
 
 /// One text's ranking, best first.
@@ -116,7 +101,7 @@ struct Ranked {
 
 /// Searches the scopes together: their hits are pooled and normalised once.
 pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
-    if scopes.iter().all(|scope| scope.documents.as_ref().is_some_and(|documents| documents.is_empty())) {
+    if scopes.iter().all(Scope::is_empty) {
         return Ok(Found { hits: Vec::new(), by: By::BOTH, timings: Timings::default() });
     }
     let (found, complete) = search_once(catalog, scopes, query).await?;
@@ -185,59 +170,37 @@ async fn rank(
     query: Query<'_>,
     text: &str,
 ) -> Result<Ranked, CollectionError> {
-    let Legs { words, words_took, meaning } = legs::ask(catalog, scopes, text, query.deadline).await;
-    let mut timings = Timings { lexical: words_took, ..Timings::default() };
-    let mut model = None;
-    let mut words = words.unwrap_or_default().into_iter();
-    let mut vectors = Vec::new().into_iter();
-    if let Some(meaning) = meaning {
-        (timings.embed, timings.dense) = (meaning.embed, meaning.dense);
-        (model, vectors) = (meaning.model, meaning.found.into_iter());
+    let answer = legs::ask(catalog, scopes, text, query.deadline).await;
+    let timings = Timings { embed: answer.embed, lexical: answer.lexical, dense: answer.dense };
+    let (mut ranking, mut all_by) = (Vec::new(), By { words: true, meaning: false });
+    for (number, (scope, answered)) in scopes.iter().zip(answer.scopes).enumerate() {
+        let answered = answered?;
+        let by = answered.by;
+        all_by = By { words: all_by.words && by.words, meaning: all_by.meaning || by.meaning };
+        let (collection, model) = (&scope.collection, answer.model.as_deref().filter(|_| by.meaning));
+        let (settings, language) = (collection.settings(), collection.language());
+        let asked = model.map(|model| Asked { model, floor: settings.floor, language: language.as_deref() });
+        let weight = match model {
+            None => 0.0,
+            Some(model) => query
+                .dense_weight
+                .or(settings.dense_weight)
+                .unwrap_or_else(|| fusion::default_dense_weight(model.speaks(language.as_deref()))),
+        };
+        let fused = answered.candidates.iter().map(|(chunk, candidate)| {
+            ((number, *chunk), fusion::fuse(candidate, answered.background, weight))
+        });
+        // Where nothing but words can find, all that they find is shown; and what has no weight is left out, unless nothing
+        // else could find there.
+        ranking.extend(fused.filter(|(_, fused)| {
+            asked.as_ref().is_none_or(|asked| {
+                (!by.words || weighs(query.dense_weight, fused))
+                    && (!query.floor || is_relevant(asked, fused))
+            })
+        }));
     }
-    let (mut lexical, mut dense) = (Vec::new(), Vec::new());
-    let mut answered = Vec::with_capacity(scopes.len());
-    for (number, scope) in scopes.iter().enumerate() {
-        let words = words.next().unwrap_or(Err(CollectionError::Deadline));
-        let meaning = vectors.next().flatten();
-        let by = By { words: words.is_ok(), meaning: matches!(meaning, Some(Ok(_))) };
-        for (leg, failed) in [("words", words.as_ref().err()), ("meaning", failure(&meaning))] {
-            let Some(error) = failed.filter(|_| by.words || by.meaning) else { continue };
-            tracing::warn!(%error, leg, collection = scope.collection.label(), "the other leg answers alone");
-        }
-        let keyed = |found: Vec<Scored>| found.into_iter().map(move |s| ((number, s.chunk), s.score));
-        match (words, meaning) {
-            (Err(error), None | Some(Err(_))) => return Err(error),
-            (words, meaning) => {
-                lexical.extend(words.into_iter().flat_map(keyed));
-                dense.extend(meaning.into_iter().flatten().flat_map(keyed));
-            }
-        }
-        answered.push(by);
-    }
-    let weight = |key: &Key| match model.as_ref().filter(|_| answered[key.0].meaning) {
-        None => 0.0,
-        Some(model) => query.dense_weight.unwrap_or_else(|| {
-            let collection = &scopes[key.0].collection;
-            let default = fusion::default_dense_weight(model.speaks(collection.language().as_deref()));
-            collection.settings().dense_weight.unwrap_or(default)
-        }),
-    };
-    let mut ranking = fusion::fuse(&lexical, &dense, weight);
-    ranking.retain(|(key, fused)| match model.as_ref().filter(|_| answered[key.0].meaning) {
-        // Nothing but words can find there.
-        None => true,
-        Some(model) => {
-            // What has no weight is left out, unless nothing else could find there.
-            (!answered[key.0].words || weighs(query.dense_weight, fused))
-                && (!query.floor || is_relevant(&scopes[key.0].collection, model, fused))
-        }
-    });
-    let by = By { words: answered.iter().all(|by| by.words), meaning: answered.iter().any(|by| by.meaning) };
-    Ok(Ranked { ranking, by, timings })
-}
-
-fn failure(meaning: &Option<Ranking>) -> Option<&CollectionError> {
-    meaning.as_ref().and_then(|found| found.as_ref().err())
+    ranking.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
+    Ok(Ranked { ranking, by: all_by, timings })
 }
 
 /// Whether a ranking that has any weight found it.
@@ -246,17 +209,6 @@ fn weighs(dense_weight: Option<f32>, fused: &Fused) -> bool {
         Some(weight) if weight <= 0.0 => fused.lexical.is_some(),
         Some(weight) if weight >= 1.0 => fused.dense.is_some(),
         _ => true,
-    }
-}
-
-fn is_relevant(collection: &Collection, model: &ModelInfo, fused: &Fused) -> bool {
-    let floor = collection.settings().floor.unwrap_or(model.floor);
-    let speaks = model.speaks(collection.language().as_deref());
-    match (fused.lexical, fused.dense) {
-        (Some(_), Some(dense)) => !speaks || dense >= floor - WORDS_MARGIN,
-        (Some(_), None) => true,
-        (None, Some(dense)) => dense >= floor,
-        (None, None) => false,
     }
 }
 
@@ -282,7 +234,8 @@ async fn read_back(
     }
     let hits = ranking.iter().filter_map(|(key, fused)| {
         let chunk = chunks.remove(key)?;
-        Some(Hit { scope: key.0, chunk, score: fused.score, lexical: fused.lexical, dense: fused.dense })
+        let Fused { score, lexical, coverage, dense, .. } = *fused;
+        Some(Hit { scope: key.0, chunk, score, lexical, coverage, dense })
     });
     Ok(hits.collect())
 }

@@ -1,5 +1,7 @@
 //! Indexing and search over a real store, with an embedder that can be late or broken.
 
+mod ranking;
+
 use std::fs;
 use std::future::{pending, ready};
 use std::path::{Path, PathBuf};
@@ -85,10 +87,14 @@ impl World {
     }
 
     async fn add(&self, texts: &[&str]) -> DocumentRecord {
+        self.add_to(&self.collection, texts).await
+    }
+
+    async fn add_to(&self, collection: &Collection, texts: &[&str]) -> DocumentRecord {
         let bytes = texts.join("\n");
         let blob = self.store.blobs().stage(bytes.as_bytes()).await.expect("staged");
         let new = NewDocument {
-            collection: self.collection.id.clone(),
+            collection: collection.id.clone(),
             filename: "a.txt".into(),
             blob,
             owner: None,
@@ -104,8 +110,12 @@ impl World {
     }
 
     async fn embed(&self, document: DocumentKey) {
-        let chunks = self.store.chunks_without_vector("f", Some(document), 0, 100).await.expect("chunks");
-        let vectors = chunks.iter().map(|chunk| (chunk.id, vec![1.0, 0.0])).collect();
+        self.embed_as(document, &[1.0, 0.0]).await;
+    }
+
+    async fn embed_as(&self, document: DocumentKey, vector: &[f32]) {
+        let chunks = self.store.chunks_without_vector("f", Some(document), 0, 1_000).await.expect("chunks");
+        let vectors = chunks.iter().map(|chunk| (chunk.id, vector.to_vec())).collect();
         self.store.commit_vectors("f", vectors).await.expect("committed");
     }
 

@@ -1,5 +1,6 @@
 //! BM25 over a collection's chunks, by tantivy.
 
+mod coverage;
 mod errors;
 mod folder;
 mod statistics;
@@ -17,11 +18,12 @@ use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
 };
 use tantivy::tokenizer::TextAnalyzer;
-use tantivy::{Index, IndexReader, ReloadPolicy, Score, SegmentReader, Term};
+use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Score, Searcher, SegmentReader, Term};
 
 use super::filter::Filter;
 use super::{IndexError, Scored, analysis};
 
+pub use coverage::{Match, Matches};
 pub use statistics::Statistics;
 pub use writing::{LexicalBatch, LexicalRow};
 
@@ -93,59 +95,35 @@ impl LexicalIndex {
 
     /// The `k` best chunks that the filter admits, best first.
     pub fn search(&self, question: &str, k: usize, filter: &Filter) -> Result<Vec<Scored>, IndexError> {
-        self.best(question, k, self.admitted(filter), None)
-    }
-
-    /// As [`Self::search`], with scores by these statistics of the same question.
-    pub fn search_pooled(
-        &self,
-        question: &str,
-        k: usize,
-        filter: &Filter,
-        statistics: &Statistics,
-    ) -> Result<Vec<Scored>, IndexError> {
-        self.best(question, k, self.admitted(filter), Some(statistics))
-    }
-
-    /// The score of each of these chunks, in their order, by its own statistics or by others of the same question; `None`
-    /// for one that is not there, or has no word of the question.
-    pub fn score(
-        &self,
-        question: &str,
-        chunks: &[u64],
-        statistics: Option<&Statistics>,
-    ) -> Result<Vec<Option<f32>>, IndexError> {
-        let terms = chunks.iter().map(|chunk| Term::from_field_u64(self.fields.chunk, *chunk));
-        let among: Box<dyn Query> = Box::new(TermSetQuery::new(terms));
-        let found = self.best(question, chunks.len(), Some(among), statistics)?;
-        let scores: HashMap<u64, f32> = found.iter().map(|found| (found.chunk, found.score)).collect();
-        Ok(chunks.iter().map(|chunk| scores.get(chunk).copied()).collect())
+        let terms = self.terms(question);
+        let found = self.best(&self.reader.searcher(), &terms, k, self.admitted(filter), None)?;
+        Ok(found.into_iter().map(|(scored, _)| scored).collect())
     }
 
     /// What decides the scores of a question here, for [`Statistics::pooled`].
     pub fn statistics(&self, question: &str) -> Result<Statistics, IndexError> {
-        let terms: Vec<Term> = self.terms(question).into_iter().map(|(term, _)| term).collect();
+        let terms: Vec<Term> = self.terms(question).into_iter().map(|asked| asked.term).collect();
         let fields = [self.fields.stemmed, self.fields.folded];
         Ok(Statistics::of(&self.reader.searcher(), &fields, &terms)?)
     }
 
-    /// The `k` best chunks, among some or all.
+    /// The `k` best chunks, among some or all, and where the searcher finds them.
     fn best(
         &self,
-        question: &str,
+        searcher: &Searcher,
+        terms: &[AskedTerm],
         k: usize,
         among: Option<Box<dyn Query>>,
         statistics: Option<&Statistics>,
-    ) -> Result<Vec<Scored>, IndexError> {
-        let terms = self.terms(question);
+    ) -> Result<Vec<(Scored, DocAddress)>, IndexError> {
         if terms.is_empty() || k == 0 {
             return Ok(Vec::new());
         }
-        let clause = |(term, boost)| -> (Occur, Box<dyn Query>) {
-            let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
-            (Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost)))
+        let clause = |asked: &AskedTerm| -> (Occur, Box<dyn Query>) {
+            let query = TermQuery::new(asked.term.clone(), IndexRecordOption::WithFreqs);
+            (Occur::Should, Box::new(BoostQuery::new(Box::new(query), asked.boost)))
         };
-        let words = BooleanQuery::new(terms.into_iter().map(clause).collect());
+        let words = BooleanQuery::new(terms.iter().map(clause).collect());
         let query: Box<dyn Query> = match among {
             None => Box::new(words),
             Some(among) => {
@@ -153,7 +131,6 @@ impl LexicalIndex {
                 Box::new(BooleanQuery::intersection(vec![Box::new(words), Box::new(admitted)]))
             }
         };
-        let searcher = self.reader.searcher();
         // Every match is scored: with a dozen terms in two fields and this depth, pruning by block maxima costs
         // several times what it saves (1.05 ms against 0.29 ms over 10,000 chunks).
         let every_match = TopDocs::with_limit(k).tweak_score(|_: &SegmentReader| |_, score: Score| score);
@@ -172,10 +149,10 @@ impl LexicalIndex {
         for (score, address) in found {
             let column = columns.get(address.segment_ord as usize);
             if let Some(chunk) = column.and_then(|column| column.first(address.doc_id)) {
-                scored.push(Scored { chunk, score });
+                scored.push((Scored { chunk, score }, address));
             }
         }
-        scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
+        scored.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
         Ok(scored)
     }
 
@@ -206,21 +183,57 @@ impl LexicalIndex {
         }
     }
 
-    /// The terms of a question, each with what its score is multiplied by.
-    fn terms(&self, question: &str) -> Vec<(Term, Score)> {
+    /// The terms of a question.
+    fn terms(&self, question: &str) -> Vec<AskedTerm> {
+        let mut words = Words::default();
         let mut all = Vec::new();
         for (field, analyzer, boost) in
             [(self.fields.stemmed, &self.stemmed, 1.0), (self.fields.folded, &self.folded, FOLDED_BOOST)]
         {
-            let mut terms = Vec::new();
+            let mut terms: Vec<(String, usize)> = Vec::new();
             analyzer.clone().token_stream(question).process(&mut |token| {
-                if terms.len() < MOST_QUERY_TERMS && !terms.contains(&token.text) {
-                    terms.push(token.text.clone());
+                let word = words.at(token.offset_from, &token.text);
+                if terms.len() < MOST_QUERY_TERMS && !terms.iter().any(|(text, _)| *text == token.text) {
+                    terms.push((token.text.clone(), word));
                 }
             });
-            all.extend(terms.iter().map(|term| (Term::from_field_text(field, term), boost)));
+            all.extend(terms.iter().map(|(text, word)| AskedTerm {
+                term: Term::from_field_text(field, text),
+                boost,
+                word: *word,
+            }));
         }
         all
+    }
+}
+
+/// A term of a question.
+struct AskedTerm {
+    term: Term,
+    /// What its score is multiplied by.
+    boost: Score,
+    /// The word of the question that it stands for, by number. Several terms may stand for one.
+    word: usize,
+}
+
+/// The words of a question: each has a number, whichever field reads it, and however often it is asked.
+#[derive(Default)]
+struct Words {
+    /// By where it stands.
+    places: HashMap<usize, usize>,
+    /// By what the first field makes of it.
+    texts: HashMap<String, usize>,
+}
+
+impl Words {
+    fn at(&mut self, place: usize, text: &str) -> usize {
+        if let Some(word) = self.places.get(&place) {
+            return *word;
+        }
+        let next = self.texts.len();
+        let word = *self.texts.entry(text.to_owned()).or_insert(next);
+        self.places.insert(place, word);
+        word
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinError;
 
 pub use choice::{open_vectors, remove_vectors};
 pub use filter::Filter;
-pub use lexical::{LexicalBatch, LexicalIndex, LexicalRow, Statistics};
+pub use lexical::{LexicalBatch, LexicalIndex, LexicalRow, Match, Matches, Statistics};
 pub use vectors::{VectorBatch, VectorIndex, VectorRow, Vectors};
 
 /// Why an index could not answer.

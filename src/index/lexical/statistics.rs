@@ -47,6 +47,20 @@ impl Statistics {
     }
 }
 
+impl Statistics {
+    /// How much a term says: BM25's idf, 0 or more.
+    pub(super) fn rarity(&self, term: &Term) -> f32 {
+        let chunks = self.chunks as f32;
+        let with = self.with_term.get(term).copied().unwrap_or_default().min(self.chunks) as f32;
+        (1.0 + (chunks - with + 0.5) / (with + 0.5)).ln()
+    }
+
+    /// Whether any chunk holds it.
+    pub(super) fn knows(&self, term: &Term) -> bool {
+        self.with_term.get(term).is_some_and(|chunks| *chunks > 0)
+    }
+}
+
 impl Bm25StatisticsProvider for Statistics {
     fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
         Ok(self.words.get(&field.field_id()).copied().unwrap_or_default())

@@ -278,24 +278,79 @@ fn filters_of_every_kind_admit_the_same_as_elsewhere() -> Outcome {
 }
 
 #[test]
-fn given_chunks_score_as_they_do_in_a_search() -> Outcome {
+fn given_chunks_match_as_they_do_in_a_search() -> Outcome {
     let folder = tempfile::tempdir()?;
     let index = begun(&folder.path().join("lexical"), Some("en"))?;
     index.apply(&batch(1, library()))?;
     let question = "the valve of the ballast";
-    let searched = index.search(question, 100, &Filter::Everything)?;
+    let statistics = index.statistics(question)?;
+    let searched = index.matches(question, 100, &Filter::Everything, &statistics)?.found;
+    let by_score: Vec<_> = searched.iter().map(|m| Scored { chunk: m.chunk, score: m.score }).collect();
+    assert_eq!(by_score, index.search(question, 100, &Filter::Everything)?);
     let chunks = [4, 1, 44, 4_000, 22, 4];
-    let scores = index.score(question, &chunks, None)?;
-    let expected =
-        chunks.map(|chunk| searched.iter().find(|found| found.chunk == chunk).map(|found| found.score));
-    assert_eq!(scores, expected);
-    assert!(scores[0].is_some() && scores[1].is_none() && scores[3].is_none());
-    assert_eq!(index.score("", &chunks, None)?, [None; 6]);
-    Ok(index.score(question, &[], None).map(|scores| assert!(scores.is_empty()))?)
+    let matches = index.matches_of(question, &chunks, &statistics)?;
+    let expected = chunks.map(|chunk| searched.iter().find(|found| found.chunk == chunk).copied());
+    assert_eq!(matches, expected);
+    assert!(matches[0].is_some() && matches[1].is_none() && matches[3].is_none());
+    assert_eq!(index.matches_of("", &chunks, &statistics)?, [None; 6]);
+    assert!(index.matches_of(question, &[], &statistics)?.is_empty());
+    Ok(())
 }
 
 #[test]
-fn two_halves_with_pooled_statistics_score_as_the_whole() -> Outcome {
+fn a_chunk_covers_the_words_that_it_has_by_their_rarity() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("pt"))?;
+    let texts = [
+        (1, "A declaração da bomba"),
+        (2, "Declaracoes sem acento"),
+        (3, "A bomba e outra bomba"),
+        (4, "Nada disso"),
+    ];
+    // Chunks of several segments, some removed.
+    for (chunk, text) in texts {
+        index.apply(&batch(chunk, vec![row(chunk, 1, text), row(chunk + 10, 1, "A bomba de antes")]))?;
+        index.apply(&removal(chunk, &[chunk + 10]))?;
+    }
+    let matches = |question: &str| -> Result<Matches, IndexError> {
+        index.matches(question, 10, &Filter::Everything, &index.statistics(question)?)
+    };
+    let of =
+        |matches: &Matches, chunk: u64| matches.found.iter().find(|m| m.chunk == chunk).map(|m| m.coverage);
+    let all = matches("declarações da bomba")?;
+    assert_eq!((all.known, of(&all, 1), of(&all, 4)), (1.0, Some(1.0), None));
+    let (rare, common) = (of(&all, 2).unwrap_or(0.0), of(&all, 3).unwrap_or(0.0));
+    assert!(rare > common && common > 0.0 && (rare + common - 1.0).abs() < 1e-5, "{all:?}");
+    // Asked twice, and in another form, it is one word; a form that only one field knows counts too.
+    assert_eq!(of(&matches("declaração, declarações: a bomba")?, 1), Some(1.0));
+    assert_eq!(of(&matches("declaracoes")?, 2), Some(1.0));
+    // What occurs nowhere cannot be covered, and is missed.
+    let partly = matches("bomba submarina")?;
+    assert!(partly.known < 0.6 && of(&partly, 3) == Some(partly.known), "{partly:?}");
+    let nothing = matches("xyz")?;
+    assert_eq!((nothing.known, nothing.found.len()), (0.0, 0));
+    assert_eq!(matches("de a ?")?, Matches::default());
+    Ok(())
+}
+
+#[test]
+fn a_sample_is_of_what_is_there() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("en"))?;
+    assert!(index.sample(10)?.is_empty());
+    index.apply(&batch(1, library()))?;
+    index.apply(&removal(2, &(1..=20).collect::<Vec<_>>()))?;
+    let sample = index.sample(9)?;
+    assert!(sample.len() <= 9 && sample.len() >= 5, "{sample:?}");
+    let distinct: BTreeSet<_> = sample.iter().copied().collect();
+    assert!(distinct.len() == sample.len() && distinct.iter().all(|chunk| (21..=60).contains(chunk)));
+    assert_eq!(index.sample(1_000)?.len(), 40);
+    assert!(index.sample(0)?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn two_halves_with_pooled_statistics_match_as_the_whole() -> Outcome {
     let folder = tempfile::tempdir()?;
     let index = |name: &str, rows: Vec<LexicalRow>| -> Result<LexicalIndex, IndexError> {
         let index = begun(&folder.path().join(name), Some("en"))?;
@@ -305,21 +360,23 @@ fn two_halves_with_pooled_statistics_score_as_the_whole() -> Outcome {
     let (left, right): (Vec<_>, Vec<_>) = library().into_iter().partition(|row| row.chunk <= 13);
     let (whole, halves) = (index("whole", library())?, [index("left", left)?, index("right", right)?]);
     for question in ["valve tower", "the ballast of a pump", "nothing of it", "written"] {
-        let expected = whole.search(question, 100, &Filter::Everything)?;
-        let statistics =
-            halves.iter().map(|half| half.statistics(question)).collect::<Result<Vec<_>, _>>()?;
-        let pooled = Statistics::pooled(statistics);
-        assert_eq!(pooled, whole.statistics(question)?);
+        let statistics = whole.statistics(question)?;
+        let expected = whole.matches(question, 100, &Filter::Everything, &statistics)?;
+        let counted = halves.iter().map(|half| half.statistics(question)).collect::<Result<Vec<_>, _>>()?;
+        let pooled = Statistics::pooled(counted);
+        assert_eq!(pooled, statistics);
         let mut found = Vec::new();
         for half in &halves {
-            found.extend(half.search_pooled(question, 100, &Filter::Everything, &pooled)?);
+            let matches = half.matches(question, 100, &Filter::Everything, &pooled)?;
+            assert_eq!(matches.known, expected.known);
+            found.extend(matches.found);
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
-        assert_eq!(found, expected, "{question}");
-        if let Some(best) = expected.first() {
-            let scores = halves.each_ref().map(|half| half.score(question, &[best.chunk], Some(&pooled)));
-            let scores = scores.into_iter().collect::<Result<Vec<_>, _>>()?;
-            assert!(scores.concat().contains(&Some(best.score)), "{question}: {scores:?}");
+        assert_eq!(found, expected.found, "{question}");
+        if let Some(best) = found.first() {
+            let matches = halves.each_ref().map(|half| half.matches_of(question, &[best.chunk], &pooled));
+            let matches = matches.into_iter().collect::<Result<Vec<_>, _>>()?;
+            assert!(matches.concat().contains(&Some(*best)), "{question}: {matches:?}");
         }
     }
     Ok(())
