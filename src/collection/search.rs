@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::fusion::{self, Fused};
 use super::legs::{self, By};
-use super::relevance::{Asked, is_relevant};
+use super::relevance::{Asked, Judge, keep_relevant};
 use super::{Catalog, CollectionError, Scope};
 use crate::store::{ChunkId, ChunkRecord};
 
@@ -19,7 +19,7 @@ pub struct Query<'a> {
     /// At most so many hits.
     pub limit: usize,
     pub deadline: Instant,
-    /// Whether hits under the floor are left out.
+    /// Whether hits that are not about the question are left out.
     pub floor: bool,
     /// Least score of a hit, 0 to 1.
     pub threshold: Option<f32>,
@@ -179,7 +179,11 @@ async fn rank(
         all_by = By { words: all_by.words && by.words, meaning: all_by.meaning || by.meaning };
         let (collection, model) = (&scope.collection, answer.model.as_deref().filter(|_| by.meaning));
         let (settings, language) = (collection.settings(), collection.language());
-        let asked = model.map(|model| Asked { model, floor: settings.floor, language: language.as_deref() });
+        let judge = query.floor.then(|| {
+            let (floor, language) = (settings.floor, language.as_deref());
+            let (known, chunks) = (answered.known, answered.chunks);
+            Judge::of(&Asked { question: text, model, floor, language, known, chunks })
+        });
         let weight = match model {
             None => 0.0,
             Some(model) => query
@@ -188,17 +192,15 @@ async fn rank(
                 .unwrap_or_else(|| fusion::default_dense_weight(model.speaks(language.as_deref()))),
         };
         let fused = answered.candidates.iter().map(|(chunk, candidate)| {
-            ((number, *chunk), fusion::fuse(candidate, answered.background, weight))
+            let margin = judge.as_ref().map_or(0.0, |judge| judge.margin(candidate));
+            (((number, *chunk), fusion::fuse(candidate, answered.background, weight)), margin)
         });
-        // Where nothing but words can find, all that they find is shown; and what has no weight is left out, unless nothing
-        // else could find there.
-        ranking.extend(fused.filter(|(_, fused)| {
-            asked.as_ref().is_none_or(|asked| {
-                (!by.words || weighs(query.dense_weight, fused))
-                    && (!query.floor || is_relevant(asked, fused))
-            })
-        }));
+        // What has no weight is left out, unless nothing else could find there.
+        let only_one_can = model.is_none() || !by.words;
+        ranking.extend(fused.filter(|((_, fused), _)| only_one_can || weighs(query.dense_weight, fused)));
     }
+    keep_relevant(&mut ranking, |(_, margin)| *margin);
+    let mut ranking: Vec<(Key, Fused)> = ranking.into_iter().map(|(ranked, _)| ranked).collect();
     ranking.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
     Ok(Ranked { ranking, by: all_by, timings })
 }

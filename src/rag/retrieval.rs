@@ -54,10 +54,11 @@ impl<'a> Retrieval<'a> {
         let (text, question) = (self.search_text(), self.request.question());
         let texts = [text.as_str()];
         let threshold = self.ranking.score_threshold;
-        let query = Query { limit, floor: true, threshold, ..self.query(&texts) };
+        let of_the_whole = intent::is_about_the_whole(question);
+        let query = Query { limit, floor: !of_the_whole, threshold, ..self.query(&texts) };
         let searched = search(self.catalog, &self.scopes, query).await?;
         let mut found = Vec::new();
-        if intent::is_about_the_whole(question) {
+        if of_the_whole {
             // "Summarize it": the document that was spoken of.
             let meant = searched.hits.first().filter(|_| text != question);
             found = self.outlines(meant).await?;

@@ -52,6 +52,7 @@ mod readiness;
 mod receiving;
 mod refusals;
 mod relay;
+mod relevance;
 mod request_ids;
 mod requests;
 mod responses;
