@@ -12,10 +12,11 @@
 //!
 //! | room | what it is | it uses |
 //! |---|---|---|
-//! | [`commands`] | `serve`; `ingest`, `ask`, `search`, `keys`: clients of a server; `doctor`, `healthcheck`, `settings` | [`app`], [`server`] |
+//! | [`commands`] | `serve`; `ingest`, `ask`, `search`, `keys`: clients of a server; `doctor`, `healthcheck`, `settings`; `eval` | [`app`], [`server`], [`evaluation`] |
 //! | [`server`] | the listening side: connections, limits, what every request passes, the end | [`api`] |
 //! | [`api`] | routes and handlers; errors to status and body | everything below |
 //! | [`app`] | the components, opened and joined | everything below |
+//! | [`evaluation`] | datasets, measures, reports: how well questions find what they should | [`app`] and below, but for [`api`] |
 //! | [`config`] | flags, variables, `lastro.toml`; a part for each component | the components' settings |
 //! | [`rag`] | select, search, weave | [`selection`], [`collection`], [`prompt`], [`store`], [`trace`] |
 //! | [`selection`] | which collections and documents: ordered rules | [`collection`], [`openai`] |
@@ -59,6 +60,7 @@ pub mod collection;
 pub mod commands;
 pub mod config;
 pub mod embed;
+pub mod evaluation;
 pub mod index;
 pub mod ingest;
 pub mod json;

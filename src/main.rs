@@ -7,7 +7,7 @@ use std::process::{ExitCode, Termination};
 
 use clap::builder::Resettable;
 use clap::{Command as Grammar, CommandFactory, FromArgMatches, Parser, Subcommand};
-use lastro::commands::{CommandError, Examination, KeysCommand};
+use lastro::commands::{CommandError, EvalArguments, Examination, KeysCommand};
 use lastro::config::{Config, Options};
 use lastro::telemetry::Log;
 use lastro::{commands, reading, telemetry};
@@ -63,6 +63,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure how well the questions of a dataset, or your own, find what they should
+    Eval(EvalArguments),
     /// Ask the server at --listen whether it answers: for containers
     Healthcheck,
     /// Print every setting, explained: a lastro.toml to begin with
@@ -114,6 +116,10 @@ fn run(Cli { config: file, options, command }: Cli) -> Result<ExitCode, CommandE
         Command::Doctor { ask, json } => {
             let config = Config::load(options, file);
             block_on(commands::doctor(config, Config::file(file), Examination { ask, json }))
+        }
+        Command::Eval(arguments) => {
+            let data_is_named = options.data.is_some();
+            started(options, file, ASKING, |config| commands::eval(config, arguments, data_is_named))
         }
         Command::Healthcheck => commands::healthcheck(Config::listen(options, file)).map(Termination::report),
         Command::Settings { markdown } => commands::settings(markdown).map(Termination::report),

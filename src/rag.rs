@@ -1,5 +1,6 @@
 //! The product's story: a chat and what it is about become a grounded request. Select, search, weave.
 
+mod choice;
 mod followup;
 mod grounded;
 mod intent;
@@ -19,11 +20,13 @@ use crate::openai::ChatRequest;
 use crate::prompt::{Budget, Window, nothing_found};
 use crate::selection::Selected;
 
+pub use choice::Considered;
 pub use grounded::Grounded;
 pub use passages::whole_tokens;
 pub use report::status_header;
 pub use status::{RagStatus, Spent};
 
+use choice::Wanted;
 use manner::Manner;
 use retrieval::Retrieval;
 use small_talk::is_small_talk;
@@ -119,9 +122,11 @@ impl Grounding<'_> {
         }
 
         // Search.
-        let found = retrieval.best(selected.passages.unwrap_or(manner.passages(&self.settings))).await?;
+        let most = Wanted::AtMost(manner.passages(&self.settings));
+        let found = retrieval.best(selected.passages.map_or(most, Wanted::Exactly)).await?;
         grounded.query = Some(found.query);
         grounded.spent.search = Some(found.timings);
+        let mut considered = found.considered;
 
         // Weave.
         let started = Instant::now();
@@ -137,15 +142,21 @@ impl Grounding<'_> {
                     }
                 }
             }
+            grounded.considered = Some(considered);
             return Ok(grounded);
         }
         match budget.fit(&found.passages, &template).await {
-            None => grounded.status = RagStatus::NoRoom,
+            None => {
+                grounded.status = RagStatus::NoRoom;
+                considered.no_room = found.passages.len();
+            }
             Some(woven) => {
                 grounded.status = RagStatus::of(found.by);
+                considered.no_room = found.passages.len() - woven.passages.len();
                 grounded.write(request, selected, &woven.text, woven.passages);
             }
         }
+        grounded.considered = Some(considered);
         grounded.spent.weave = started.elapsed();
         Ok(grounded)
     }

@@ -32,6 +32,8 @@ pub struct Trace {
     /// What was searched for, where something was.
     pub query: Option<String>,
     pub passages: Passages,
+    /// How many hits the passages were chosen from, and what became of the others; null where there was no choice.
+    pub considered: serde_json::Value,
     pub timings: serde_json::Value,
     /// Ids of the collections, for the wall: a caller that does not see all of them does not see the trace.
     #[serde(skip)]
@@ -209,6 +211,7 @@ mod tests {
             question: "é".repeat(question / 2),
             query: None,
             passages: Passages::default(),
+            considered: serde_json::Value::Null,
             timings: serde_json::Value::Null,
             collection_ids: vec![],
             owner: Some(owner.to_owned()),

@@ -15,6 +15,7 @@ use super::watch::Watched;
 use crate::app::App;
 use crate::openai::ModelApi;
 use crate::prompt::Passages;
+use crate::rag::Considered;
 use crate::selection::Selection;
 
 /// A chat as it would go to the model.
@@ -30,6 +31,7 @@ pub struct Preview {
     query: Option<String>,
     request: Box<RawValue>,
     passages: Passages,
+    considered: Option<Considered>,
     timings: serde_json::Value,
 }
 
@@ -56,6 +58,7 @@ pub async fn preview(
         status: grounded.status.name(),
         reason: grounded.reason,
         passages: grounded.passages,
+        considered: grounded.considered,
         timings: grounded.spent.to_json(),
         collections: grounded.collections,
         query: grounded.query,

@@ -68,6 +68,19 @@ impl Stage {
 }
 
 impl Timings {
+    /// Of two searches, one after the other.
+    pub fn and(self, next: Self) -> Self {
+        let both = |one: Option<Duration>, next: Option<Duration>| match (one, next) {
+            (Some(one), Some(next)) => Some(one + next),
+            (one, next) => one.or(next),
+        };
+        Self {
+            embed: both(self.embed, next.embed),
+            lexical: self.lexical + next.lexical,
+            dense: both(self.dense, next.dense),
+        }
+    }
+
     /// Each stage that there was. The question is embedded while words are looked up, and vectors are compared once it is.
     pub fn stages(&self) -> Vec<Stage> {
         let (began, embedded) = (Duration::ZERO, self.embed.unwrap_or_default());

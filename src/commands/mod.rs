@@ -4,6 +4,7 @@
 mod ask;
 mod connection;
 mod doctor;
+mod eval;
 mod events;
 mod healthcheck;
 mod ingest;
@@ -16,6 +17,7 @@ mod settings;
 
 pub use ask::ask;
 pub use doctor::{Examination, doctor};
+pub use eval::{EvalArguments, eval};
 pub use healthcheck::healthcheck;
 pub use ingest::ingest;
 pub use keys::{KeysCommand, keys};
@@ -35,6 +37,8 @@ pub enum CommandError {
     Exposed(#[from] crate::app::Exposed),
     #[error(transparent)]
     App(#[from] crate::app::AppError),
+    #[error(transparent)]
+    Evaluation(#[from] crate::evaluation::EvaluationError),
     #[error("the server could not be asked: {}", crate::net::root_cause(.0))]
     Http(#[from] reqwest::Error),
     /// The server said no; this is its message.

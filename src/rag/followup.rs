@@ -11,7 +11,9 @@ use std::borrow::Cow;
 
 use crate::openai::{Role, Turn};
 use crate::words::{beginning, is_without_spaces, one_line};
-use words::{Word, words};
+use words::Word;
+
+pub(super) use words::words;
 
 /// Longer questions say what they are about, in bytes.
 const LONGEST: usize = 240;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::choice::Considered;
 use super::status::{RagStatus, Spent};
 use crate::openai::{ChatRequest, Edits};
 use crate::prompt::{Passage, Passages, estimate_text};
@@ -21,6 +22,8 @@ pub struct Grounded {
     pub passages: Passages,
     /// What was searched for: the question, with what it leans on. None where there was no search.
     pub query: Option<String>,
+    /// What the passages were chosen from. None where there was no choice, as where all goes in whole.
+    pub considered: Option<Considered>,
     pub collections: Vec<String>,
     pub(super) collection_ids: Vec<String>,
     /// Tokens of what was put before the question, by estimate.
@@ -40,6 +43,7 @@ impl Grounded {
             reason: None,
             passages: Passages::default(),
             query: None,
+            considered: None,
             collections: selected.labels(),
             collection_ids: selected.scopes.iter().map(|s| s.collection.id.0.clone()).collect(),
             added_tokens: 0,
@@ -84,6 +88,7 @@ impl Grounded {
             question: question.to_owned(),
             query: self.query.clone(),
             passages: self.passages.clone(),
+            considered: serde_json::json!(self.considered),
             timings: self.spent.to_json(),
             collection_ids: self.collection_ids.clone(),
             owner: owner.map(str::to_owned),

@@ -2,22 +2,44 @@
 
 use std::collections::HashMap;
 
+use super::choice::LONGEST_JOINED;
 use crate::collection::{Hit, Scope};
 use crate::prompt::{Passage, estimate_passage};
 use crate::store::{ChunkId, ChunkRecord, NewChunk, OutlineRecord};
 
-/// Consecutive chunks of one page are shown as one passage up to this many bytes.
-const LONGEST_STITCHED: usize = 4_000;
 /// Headings listed of one document.
 const MOST_HEADINGS: usize = 40;
 
-/// A hit as a passage.
-pub(super) fn from_hit(scopes: &[Scope], hit: &Hit) -> Passage {
-    let mut passage = from_chunk(&scopes[hit.scope], &hit.chunk);
-    passage.score = Some(hit.score);
-    passage.lexical = hit.lexical;
-    passage.dense = hit.dense;
-    passage
+/// Hits that follow one another in a document as one passage, with the scores of the best.
+pub(super) fn from_hits(scopes: &[Scope], hits: &[&Hit]) -> Option<Passage> {
+    let (first, rest) = hits.split_first()?;
+    let mut passage = from_chunk(&scopes[first.scope], &first.chunk);
+    let (mut best, mut end) = (*first, first.chunk.chunk.end);
+    for hit in rest {
+        let chunk = &hit.chunk.chunk;
+        passage.text.push_str(between(end, chunk));
+        passage.text.push_str(chunk.text_after(end));
+        passage.chunks.push(hit.chunk.id);
+        end = end.max(chunk.end);
+        let shared =
+            passage.headings.iter().zip(&chunk.headings).take_while(|(one, next)| one == next).count();
+        passage.headings.truncate(shared);
+        passage.last_page = chunk.last_page.or(passage.last_page).filter(|last| Some(*last) != passage.page);
+        if hit.score > best.score {
+            best = hit;
+        }
+    }
+    (passage.score, passage.lexical, passage.dense) = (Some(best.score), best.lexical, best.dense);
+    Some(passage)
+}
+
+/// What stands between a text that ends there and the chunk after it: nothing where that repeats or goes on with it.
+fn between(end: u64, chunk: &NewChunk) -> &'static str {
+    match chunk.start.checked_sub(end) {
+        None | Some(0) => "",
+        Some(1) => "\n",
+        Some(_) => "\n\n",
+    }
 }
 
 fn from_chunk(scope: &Scope, record: &ChunkRecord) -> Passage {
@@ -77,10 +99,8 @@ fn stitched<C>(
         let continues =
             before.is_some_and(|before| before.last_page == chunk.page && before.headings == chunk.headings);
         match passages.last_mut() {
-            Some(passage) if continues && passage.text.len() + text.len() <= LONGEST_STITCHED => {
-                if text.len() == chunk.text.len() {
-                    passage.text.push_str("\n\n");
-                }
+            Some(passage) if continues && passage.text.len() + text.len() <= LONGEST_JOINED => {
+                passage.text.push_str(between(before.map_or(0, |before| before.end), chunk));
                 passage.text.push_str(text);
                 passage.chunks.extend(id_of(one));
                 passage.last_page = chunk.last_page.filter(|last| Some(*last) != passage.page);

@@ -34,6 +34,14 @@ impl Grounded {
         head.add("x-rag-collection", &collections.text);
         head.add_count("x-rag-collections-left-out", collections.left_out);
         head.add("x-rag-hits", &self.passages.len().to_string());
+        if let Some(considered) = &self.considered {
+            head.add("x-rag-found", &considered.found.to_string());
+            let left_out = considered.left_out().into_iter().filter(|(_, count)| *count > 0);
+            let left_out: Vec<String> = left_out.map(|(why, count)| format!("{why}={count}")).collect();
+            if !left_out.is_empty() {
+                head.add("x-rag-left-out", &left_out.join(", "));
+            }
+        }
         if let Some(trace) = trace {
             head.add("x-rag-trace-id", trace);
         }
@@ -97,6 +105,7 @@ mod tests {
     use super::*;
     use crate::collection::Timings;
     use crate::prompt::Passage;
+    use crate::rag::choice::Considered;
     use crate::rag::status::Spent;
 
     /// As much as can be said of an answer.
@@ -112,6 +121,14 @@ mod tests {
             reason: None,
             passages: passages.into(),
             query: None,
+            considered: Some(Considered {
+                found: usize::MAX,
+                joined: usize::MAX,
+                copies: usize::MAX,
+                adds_little: usize::MAX,
+                beyond: usize::MAX,
+                no_room: usize::MAX,
+            }),
             collections: (0..collections).map(|n| format!("{n:064}")).collect(),
             collection_ids: Vec::new(),
             added_tokens: 0,

@@ -4,14 +4,17 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
+use super::choice::{self, Candidate, Choice, Considered, Wanted};
 use super::{followup, intent, passages};
-use crate::collection::{By, Catalog, CollectionError, Hit, Query, Scope, Timings, search};
+use crate::collection::{By, Catalog, CollectionError, Found, Hit, Query, Scope, Timings, search};
 use crate::openai::{ChatRequest, Ranking};
 use crate::prompt::Passage;
 use crate::selection::{Selected, matching};
 
 /// Documents whose outlines go into one prompt.
 const MOST_OUTLINES: usize = 8;
+/// Hits that are looked at where many are copies of one another.
+const MOST_CANDIDATES: usize = 100;
 
 /// The retrieval of one request.
 pub(super) struct Retrieval<'a> {
@@ -30,6 +33,8 @@ pub(super) struct BestPassages {
     pub query: String,
     pub by: By,
     pub timings: Timings,
+    /// Hits and outlines.
+    pub considered: Considered,
 }
 
 impl<'a> Retrieval<'a> {
@@ -49,22 +54,50 @@ impl<'a> Retrieval<'a> {
         Ok(Self { catalog, request, ranking: &selected.ranking, scopes, deadline })
     }
 
-    /// Finds the best passages, after the outlines where the question is about a document as a whole.
-    pub async fn best(&self, limit: usize) -> Result<BestPassages, CollectionError> {
+    /// Finds the passages that add something, after the outlines where the question is about a document as a whole.
+    pub async fn best(&self, wanted: Wanted) -> Result<BestPassages, CollectionError> {
         let (text, question) = (self.search_text(), self.request.question());
-        let texts = [text.as_str()];
-        let threshold = self.ranking.score_threshold;
         let of_the_whole = intent::is_about_the_whole(question);
-        let query = Query { limit, floor: !of_the_whole, threshold, ..self.query(&texts) };
-        let searched = search(self.catalog, &self.scopes, query).await?;
+        let (searched, Choice { passages: chosen, mut considered, .. }) =
+            self.choose(&text, wanted, !of_the_whole).await?;
         let mut found = Vec::new();
         if of_the_whole {
             // "Summarize it": the document that was spoken of.
             let meant = searched.hits.first().filter(|_| text != question);
             found = self.outlines(meant).await?;
         }
-        found.extend(searched.hits.iter().map(|hit| passages::from_hit(&self.scopes, hit)));
-        Ok(BestPassages { passages: found, query: text, by: searched.by, timings: searched.timings })
+        considered.found += found.len();
+        found.extend(chosen.iter().filter_map(|hits| {
+            let hits: Vec<&Hit> = hits.iter().filter_map(|hit| searched.hits.get(*hit)).collect();
+            passages::from_hits(&self.scopes, &hits)
+        }));
+        let (by, timings) = (searched.by, searched.timings);
+        Ok(BestPassages { passages: found, query: text, by, timings, considered })
+    }
+
+    /// Searches, and chooses from what is found; again from more of it where too much of that is copies.
+    async fn choose(
+        &self,
+        text: &str,
+        wanted: Wanted,
+        floor: bool,
+    ) -> Result<(Found, Choice), CollectionError> {
+        let texts = [text];
+        let threshold = self.ranking.score_threshold;
+        let mut limit = wanted.candidates();
+        let mut spent = Timings::default();
+        loop {
+            let query = Query { limit, floor, threshold, ..self.query(&texts) };
+            let mut searched = search(self.catalog, &self.scopes, query).await?;
+            spent = spent.and(searched.timings);
+            searched.timings = spent;
+            let candidates: Vec<Candidate<'_>> = searched.hits.iter().map(Candidate::from).collect();
+            let choice = choice::choose(text, &candidates, wanted);
+            if !choice.is_short || searched.hits.len() < limit || limit >= MOST_CANDIDATES {
+                return Ok((searched, choice));
+            }
+            limit = MOST_CANDIDATES;
+        }
     }
 
     /// Searches for what goes in whole all the same, so that who is shown what was found learns what of it is best.

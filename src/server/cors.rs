@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 /// Ours that a page may read of an answer; browsers show it the simplest ones alone.
-const EXPOSED: &str = "X-Request-Id, X-RAG-Status, X-RAG-Collection, X-RAG-Collections-Left-Out, X-RAG-Hits, X-RAG-Trace-Id, X-RAG-Sources, X-RAG-Sources-Left-Out, Server-Timing, Retry-After";
+const EXPOSED: &str = "X-Request-Id, X-RAG-Status, X-RAG-Collection, X-RAG-Collections-Left-Out, X-RAG-Hits, X-RAG-Found, X-RAG-Left-Out, X-RAG-Trace-Id, X-RAG-Sources, X-RAG-Sources-Left-Out, Server-Timing, Retry-After";
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 /// What a page may send; `x-rag-`, `x-stainless-`, `openai-` and `anthropic-` stand for all that begin so, which OpenAI's own client
 /// sends.

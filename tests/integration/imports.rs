@@ -76,8 +76,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("server", &["api", "app", "telemetry"]),
     (
+        "evaluation",
+        &["app", "collection", "embed", "ingest", "openai", "prompt", "rag", "selection", "store"],
+    ),
+    (
         "commands",
-        &["app", "config", "embed", "ingest", "openai", "prompt", "reading", "server", "store", "upstream"],
+        &[
+            "app",
+            "config",
+            "embed",
+            "evaluation",
+            "ingest",
+            "openai",
+            "prompt",
+            "reading",
+            "server",
+            "store",
+            "upstream",
+        ],
     ),
 ];
 const BELOW: &[&str] = &["json", "net", "quota", "system", "tasks", "words"];

@@ -144,6 +144,11 @@ impl Word {
         !self.is(FUNCTION | POINTER | ASPECT | ASKING) && self.ordinal().is_none() && !self.is_one()
     }
 
+    /// More than what ties a question together: a thing, or what is asked of it.
+    pub fn says_something(&self) -> bool {
+        !self.is(FUNCTION | POINTER | ASKING)
+    }
+
     /// "The second one".
     pub fn is_one(&self) -> bool {
         matches!(self.folded.as_str(), "one" | "ones")
