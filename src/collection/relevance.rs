@@ -70,15 +70,17 @@ impl Judge {
         let scale = match (floor, asked.model) {
             (Some(floor), _) if floor <= NO_FLOOR => Scale::None,
             (Some(cosine), Some(model)) => Scale::Floor { cosine, speaks: speaks(model) },
-            (_, Some(model)) if speaks(model) => match &model.relevance {
-                None => Scale::None,
-                Some(relevance) => match asked.language {
-                    Some(language) if !is_in(asked.question, language, asked.known) => {
-                        Scale::LiftAlone(relevance.calibration)
+            (_, Some(model)) if speaks(model) => {
+                let calibration = model.relevance.as_ref().and_then(|relevance| relevance.calibration);
+                let is_another = |language| !is_in(asked.question, language, asked.known);
+                match calibration {
+                    None => Scale::None,
+                    Some(calibration) if asked.language.is_some_and(is_another) => {
+                        Scale::LiftAlone(calibration)
                     }
-                    _ => Scale::Lift(relevance.calibration),
-                },
-            },
+                    Some(calibration) => Scale::Lift(calibration),
+                }
+            }
             _ => Scale::Words,
         };
         let in_few = FEW_CHUNKS as f32 / asked.chunks.clamp(1, FEW_CHUNKS) as f32;

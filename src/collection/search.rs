@@ -41,6 +41,8 @@ pub struct Hit {
     pub coverage: Option<f32>,
     /// Cosine.
     pub dense: Option<f32>,
+    /// How much more alike it is to the question than to questions about anything: a difference of cosines.
+    pub lift: Option<f32>,
 }
 
 /// Where the time went.
@@ -249,8 +251,8 @@ async fn read_back(
     }
     let hits = ranking.iter().filter_map(|(key, fused)| {
         let chunk = chunks.remove(key)?;
-        let Fused { score, lexical, coverage, dense, .. } = *fused;
-        Some(Hit { scope: key.0, chunk, score, lexical, coverage, dense })
+        let Fused { score, lexical, coverage, dense, lift, .. } = *fused;
+        Some(Hit { scope: key.0, chunk, score, lexical, coverage, dense, lift })
     });
     Ok(hits.collect())
 }

@@ -21,7 +21,7 @@ pub struct ModelInfo {
     pub languages: Languages,
     /// Cosine under which a passage is not relevant, where somebody set one.
     pub floor: Option<f32>,
-    /// How its cosines tell whether a passage is about a question, where that was measured.
+    /// What tells whether a passage is about a question; none where the model could not embed what it takes.
     pub relevance: Option<Relevance>,
     /// For people: `cpu` or `cuda:0`.
     pub device: String,
@@ -37,7 +37,8 @@ impl ModelInfo {
 /// What tells a passage that is about a question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Relevance {
-    pub calibration: Calibration,
+    /// None where it was not measured.
+    pub calibration: Option<Calibration>,
     /// A passage's product with it is how alike it is to questions about anything.
     pub anything: Arc<[f32]>,
 }

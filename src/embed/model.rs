@@ -80,10 +80,8 @@ impl Model {
         let bert = Bert::load(&config, &mut weights, &device)?;
         let calibration = profile.relevance;
         let mut model = Model { info: Arc::new(info.clone()), sides: Arc::new(sides), profile, bert };
-        if let Some(calibration) = calibration {
-            info.relevance = model.anything().map(|anything| Relevance { calibration, anything });
-            model.info = Arc::new(info);
-        }
+        info.relevance = model.anything().map(|anything| Relevance { calibration, anything });
+        model.info = Arc::new(info);
         Ok(model)
     }
 

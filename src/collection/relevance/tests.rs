@@ -11,7 +11,7 @@ fn model(languages: Languages, relevance: Option<Calibration>) -> ModelInfo {
         max_tokens: 510,
         languages,
         floor: None,
-        relevance: relevance.map(|calibration| Relevance { calibration, anything: [1.0, 0.0].into() }),
+        relevance: Some(Relevance { calibration: relevance, anything: [1.0, 0.0].into() }),
         device: "none".into(),
     }
 }
