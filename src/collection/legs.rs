@@ -57,6 +57,8 @@ pub(super) struct Answered {
     pub candidates: BTreeMap<ChunkId, Candidate>,
     /// The share of the question that occurs in the indexes at all.
     pub known: f32,
+    /// How much the question says: as much as so many words that no chunk has.
+    pub weight: f32,
     /// How many chunks there are, as far as they were counted.
     pub chunks: usize,
     /// None where meaning did not answer.
@@ -134,8 +136,9 @@ impl Answered {
             candidates.entry(found.chunk).or_default().cosine = Some(found.score);
         }
         let known = words.map_or(0.0, |words| words.matches.known);
+        let weight = words.map_or(0.0, |words| words.matches.weight);
         let chunks = words.map_or(usize::MAX, |words| words.sample.len());
-        Self { by, candidates, known, chunks, background: None }
+        Self { by, candidates, known, weight, chunks, background: None }
     }
 }
 

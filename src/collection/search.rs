@@ -196,8 +196,8 @@ async fn rank(
         let (settings, language) = (collection.settings(), collection.language());
         let judge = query.floor.then(|| {
             let (floor, language) = (settings.floor, language.as_deref());
-            let (known, chunks) = (answered.known, answered.chunks);
-            Judge::of(&Asked { question: text, model, floor, language, known, chunks })
+            let legs::Answered { known, weight, chunks, .. } = answered;
+            Judge::of(&Asked { question: text, model, floor, language, known, weight, chunks })
         });
         let weight = match model {
             None => 0.0,

@@ -18,7 +18,7 @@ fn model(languages: Languages, relevance: Option<Calibration>) -> ModelInfo {
 
 fn asked<'a>(model: Option<&'a ModelInfo>) -> Asked<'a> {
     let question = "Which code is in the manual for the pump?";
-    Asked { question, model, floor: None, language: Some("en"), known: 1.0, chunks: 500 }
+    Asked { question, model, floor: None, language: Some("en"), known: 1.0, weight: 2.0, chunks: 500 }
 }
 
 fn candidate(coverage: Option<f32>, cosine: Option<f32>, anything: Option<f32>) -> Candidate {
@@ -78,6 +78,14 @@ fn few_chunks_are_not_held_to_rare_words() {
     let few = Asked { chunks: 2, ..asked(None) };
     assert!(is_shown(&few, candidate(Some(0.1), None, None)));
     assert!(!is_shown(&few, candidate(None, None, None)));
+}
+
+#[test]
+fn a_long_question_need_not_be_covered_whole() {
+    let story = Asked { weight: 12.0, ..asked(None) };
+    assert!(is_shown(&story, candidate(Some(0.15), None, None)));
+    assert!(!is_shown(&asked(None), candidate(Some(0.15), None, None)));
+    assert!(!is_shown(&story, candidate(Some(0.05), None, None)));
 }
 
 #[test]
