@@ -12,7 +12,7 @@
 //!
 //! | room | what it is | it uses |
 //! |---|---|---|
-//! | [`commands`] | `serve`; `ingest`, `ask`, `search`, `keys`: clients of a server; `doctor`, `healthcheck`, `settings`; `eval` | [`app`], [`server`], [`evaluation`] |
+//! | [`commands`] | `serve`; `ingest`, `ask`, `search`, `keys`: clients of a server; `doctor`, `healthcheck`, `settings`; `eval`, `calibrate` | [`app`], [`server`], [`evaluation`] |
 //! | [`server`] | the listening side: connections, limits, what every request passes, the end | [`api`] |
 //! | [`api`] | routes and handlers; errors to status and body | everything below |
 //! | [`app`] | the components, opened and joined | everything below |

@@ -7,7 +7,7 @@ use std::process::{ExitCode, Termination};
 
 use clap::builder::Resettable;
 use clap::{Command as Grammar, CommandFactory, FromArgMatches, Parser, Subcommand};
-use lastro::commands::{CommandError, EvalArguments, Examination, KeysCommand};
+use lastro::commands::{CalibrateArguments, CommandError, EvalArguments, Examination, KeysCommand};
 use lastro::config::{Config, Options};
 use lastro::telemetry::Log;
 use lastro::{commands, reading, telemetry};
@@ -65,6 +65,8 @@ enum Command {
     },
     /// Measure how well the questions of a dataset, or your own, find what they should
     Eval(EvalArguments),
+    /// Measure how an embedding model tells what has to do with a question, for its lastro.json
+    Calibrate(CalibrateArguments),
     /// Ask the server at --listen whether it answers: for containers
     Healthcheck,
     /// Print every setting, explained: a lastro.toml to begin with
@@ -120,6 +122,9 @@ fn run(Cli { config: file, options, command }: Cli) -> Result<ExitCode, CommandE
         Command::Eval(arguments) => {
             let data_is_named = options.data.is_some();
             started(options, file, ASKING, |config| commands::eval(config, arguments, data_is_named))
+        }
+        Command::Calibrate(arguments) => {
+            started(options, file, ASKING, |config| commands::calibrate(config, arguments))
         }
         Command::Healthcheck => commands::healthcheck(Config::listen(options, file)).map(Termination::report),
         Command::Settings { markdown } => commands::settings(markdown).map(Termination::report),

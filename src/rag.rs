@@ -8,6 +8,7 @@ mod manner;
 mod passages;
 mod report;
 mod retrieval;
+mod small_talk;
 mod sources;
 mod status;
 mod whole;
@@ -28,6 +29,7 @@ pub use status::{RagStatus, Spent};
 use choice::Wanted;
 use manner::Manner;
 use retrieval::Retrieval;
+use small_talk::is_small_talk;
 
 /// How the server grounds, where a collection does not say otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +67,13 @@ impl Grounding<'_> {
             return Ok(Grounded::without_passages(request, selected, RagStatus::Off));
         }
         if !request.can_be_grounded() {
-            return Ok(Grounded::without_passages(request, selected, RagStatus::Empty));
+            return Ok(Grounded::without_passages(request, selected, RagStatus::Empty).because("no_question"));
+        }
+        let earlier = || (!request.has_stored_turns()).then(|| request.earlier_turns());
+        if is_small_talk(request.question(), earlier) {
+            return Ok(
+                Grounded::without_passages(request, selected, RagStatus::Skipped).because("small_talk")
+            );
         }
         let grounded = self.with_passages(request, selected).await;
         if let Err(error) = &grounded {
@@ -123,6 +131,7 @@ impl Grounding<'_> {
         // Weave.
         let started = Instant::now();
         if found.passages.is_empty() {
+            grounded.reason = Some("nothing_relevant");
             match manner.on_empty() {
                 OnEmpty::Answer => {}
                 OnEmpty::Refuse => grounded.refuse = true,

@@ -24,6 +24,9 @@ pub struct Trace {
     pub object: &'static str,
     pub created_at: i64,
     pub status: &'static str,
+    /// Why there are no passages, where the status alone does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
     pub collections: Vec<String>,
     pub question: String,
     /// What was searched for, where something was.
@@ -203,6 +206,7 @@ mod tests {
             object: "rag.trace",
             created_at: 0,
             status: "hit",
+            reason: None,
             collections: vec![],
             question: "é".repeat(question / 2),
             query: None,

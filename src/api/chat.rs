@@ -82,7 +82,8 @@ pub(super) async fn complete(
 
 /// The search as the Responses API shows it, if one was made for a request of it.
 fn search_call(request: &ChatRequest, grounded: &Grounded) -> Result<Option<SearchCall>, ApiError> {
-    let searched = request.can_be_grounded() && !matches!(grounded.status, RagStatus::Off | RagStatus::Error);
+    let unsearched = matches!(grounded.status, RagStatus::Off | RagStatus::Skipped | RagStatus::Error);
+    let searched = request.can_be_grounded() && !unsearched;
     let Some(parts) = request.response().filter(|_| searched) else { return Ok(None) };
     let (passages, tools) = (&grounded.passages, parts.tools.clone());
     let id = search_id(&random(SEARCH_ID_BYTES)?);

@@ -23,6 +23,9 @@ use crate::selection::Selection;
 pub struct Preview {
     object: &'static str,
     status: &'static str,
+    /// Why there are no passages, where the status alone does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     collections: Vec<String>,
     /// What was searched for; null where all that was chosen went in whole.
     query: Option<String>,
@@ -53,6 +56,7 @@ pub async fn preview(
     Ok(Json(Preview {
         object: "rag.preview",
         status: grounded.status.name(),
+        reason: grounded.reason,
         passages: grounded.passages,
         considered: grounded.considered,
         timings: grounded.spent.to_json(),

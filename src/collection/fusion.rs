@@ -65,6 +65,8 @@ pub(super) struct Fused {
     pub dense: Option<f32>,
     /// By how many deviations the cosine lies above those of any chunk of the collection.
     pub above: Option<f32>,
+    /// How much more alike it is to the question than to questions about anything.
+    pub lift: Option<f32>,
 }
 
 /// Fuses what the legs say of a chunk.
@@ -82,6 +84,7 @@ pub(super) fn fuse(candidate: &Candidate, background: Option<Background>, dense_
         coverage: candidate.words.map(|words| words.coverage),
         dense: candidate.cosine,
         above,
+        lift: candidate.lift(),
     }
 }
 

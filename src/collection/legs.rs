@@ -39,6 +39,15 @@ pub(super) struct Candidate {
     pub words: Option<Match>,
     /// Its cosine; none where meaning did not answer, or it has no vector yet.
     pub cosine: Option<f32>,
+    /// The mean of its cosines with questions about anything.
+    pub anything: Option<f32>,
+}
+
+impl Candidate {
+    /// How much more alike it is to the question than to questions about anything.
+    pub fn lift(&self) -> Option<f32> {
+        Some(self.cosine? - self.anything?)
+    }
 }
 
 /// What was found in one scope.
@@ -48,6 +57,10 @@ pub(super) struct Answered {
     pub candidates: BTreeMap<ChunkId, Candidate>,
     /// The share of the question that occurs in the indexes at all.
     pub known: f32,
+    /// How much the question says: as much as so many words that no chunk has.
+    pub weight: f32,
+    /// How many chunks there are, as far as they were counted.
+    pub chunks: usize,
     /// None where meaning did not answer.
     pub background: Option<Background>,
 }
@@ -86,6 +99,9 @@ pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadlin
     if let (Some(words), Some(meaning)) = (&words, &meaning) {
         complete(&mut asked, words, meaning, text, half_way(deadline)).await;
     }
+    if let Some(meaning) = &meaning {
+        compare_with_anything(&mut asked, meaning, half_way(deadline)).await;
+    }
     let dense = dense.map(|dense| dense + began.elapsed());
     let model = meaning.as_ref().and_then(|meaning| meaning.model().cloned());
     let words = words.map(|words| words.found).unwrap_or_default();
@@ -120,7 +136,9 @@ impl Answered {
             candidates.entry(found.chunk).or_default().cosine = Some(found.score);
         }
         let known = words.map_or(0.0, |words| words.matches.known);
-        Self { by, candidates, known, background: None }
+        let weight = words.map_or(0.0, |words| words.matches.weight);
+        let chunks = words.map_or(usize::MAX, |words| words.sample.len());
+        Self { by, candidates, known, weight, chunks, background: None }
     }
 }
 
@@ -158,6 +176,16 @@ async fn complete(
             scope.candidates.entry(*chunk).or_default().cosine = *cosine;
         }
         scope.background = Background::of(cosines.flatten().copied().collect());
+    }
+}
+
+/// Asks how alike the chunks that were found are to questions about anything.
+async fn compare_with_anything(scopes: &mut [Answered], meaning: &dense::Answer, deadline: Instant) {
+    let chunks = scopes.iter().map(|scope| scope.candidates.keys().copied().collect()).collect();
+    for (scope, cosines) in scopes.iter_mut().zip(dense::score_anything(meaning, chunks, deadline).await) {
+        for (candidate, cosine) in scope.candidates.values_mut().zip(cosines) {
+            candidate.anything = cosine;
+        }
     }
 }
 

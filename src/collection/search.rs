@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::fusion::{self, Fused};
 use super::legs::{self, By};
-use super::relevance::{Asked, is_relevant};
+use super::relevance::{Asked, Judge, keep_relevant};
 use super::{Catalog, CollectionError, Scope};
 use crate::store::{ChunkId, ChunkRecord};
 
@@ -19,7 +19,7 @@ pub struct Query<'a> {
     /// At most so many hits.
     pub limit: usize,
     pub deadline: Instant,
-    /// Whether hits under the floor are left out.
+    /// Whether hits that are not about the question are left out.
     pub floor: bool,
     /// Least score of a hit, 0 to 1.
     pub threshold: Option<f32>,
@@ -41,6 +41,8 @@ pub struct Hit {
     pub coverage: Option<f32>,
     /// Cosine.
     pub dense: Option<f32>,
+    /// How much more alike it is to the question than to questions about anything: a difference of cosines.
+    pub lift: Option<f32>,
 }
 
 /// Where the time went.
@@ -196,6 +198,12 @@ async fn rank(
         all_by = By { words: all_by.words && by.words, meaning: all_by.meaning || by.meaning };
         let (settings, language) = (scope.collection.settings(), scope.collection.language());
         let language = language.as_deref();
+        let speaking = model.filter(|_| by.meaning);
+        let judge = query.floor.then(|| {
+            let legs::Answered { known, weight, chunks, .. } = answered;
+            let floor = settings.floor;
+            Judge::of(&Asked { question: text, model: speaking, floor, language, known, weight, chunks })
+        });
         let weight = match model {
             None => 0.0,
             Some(_) if !by.words => 1.0,
@@ -204,20 +212,16 @@ async fn rank(
                 .or(settings.dense_weight)
                 .unwrap_or_else(|| fusion::dense_weight(model, language, answered.known)),
         };
-        let asked =
-            model.filter(|_| by.meaning).map(|model| Asked { model, floor: settings.floor, language });
         let fused = answered.candidates.iter().map(|(chunk, candidate)| {
-            ((number, *chunk), fusion::fuse(candidate, answered.background, weight))
+            let margin = judge.as_ref().map_or(0.0, |judge| judge.margin(candidate));
+            (((number, *chunk), fusion::fuse(candidate, answered.background, weight)), margin)
         });
-        // Where nothing but words can find, all that they find is shown; and what has no weight is left out, unless nothing
-        // else could find there.
-        ranking.extend(fused.filter(|(_, fused)| {
-            asked.as_ref().is_none_or(|asked| {
-                (!by.words || weighs(query.dense_weight, fused))
-                    && (!query.floor || is_relevant(asked, fused))
-            })
-        }));
+        // What has no weight is left out, unless nothing else could find there.
+        let only_one_can = speaking.is_none() || !by.words;
+        ranking.extend(fused.filter(|((_, fused), _)| only_one_can || weighs(query.dense_weight, fused)));
     }
+    keep_relevant(&mut ranking, |(_, margin)| *margin);
+    let mut ranking: Vec<(Key, Fused)> = ranking.into_iter().map(|(ranked, _)| ranked).collect();
     ranking.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
     Ok(Ranked { ranking, by: all_by, timings })
 }
@@ -253,8 +257,8 @@ async fn read_back(
     }
     let hits = ranking.iter().filter_map(|(key, fused)| {
         let chunk = chunks.remove(key)?;
-        let Fused { score, lexical, coverage, dense, .. } = *fused;
-        Some(Hit { scope: key.0, chunk, score, lexical, coverage, dense })
+        let Fused { score, lexical, coverage, dense, lift, .. } = *fused;
+        Some(Hit { scope: key.0, chunk, score, lexical, coverage, dense, lift })
     });
     Ok(hits.collect())
 }

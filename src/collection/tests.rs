@@ -41,7 +41,8 @@ fn model() -> ModelInfo {
         window: 512,
         max_tokens: 510,
         languages: Languages::Multilingual,
-        floor: 0.1,
+        floor: Some(0.1),
+        relevance: None,
         device: "none".into(),
     }
 }

@@ -212,7 +212,7 @@ fn created(path: &Path) -> Result<BufWriter<File>, CommandError> {
 }
 
 /// A folder that a server has is not asked through it: what is measured is this program.
-fn told(error: AppError) -> CommandError {
+pub(super) fn told(error: AppError) -> CommandError {
     match error {
         AppError::Open(OpenError::InUse { path, holder }) => {
             let holder = holder.unwrap_or_else(|| "another process".to_owned());

@@ -2,6 +2,7 @@
 //! the data folder, or else of one of their own, started for as long as they need it.
 
 mod ask;
+mod calibrate;
 mod connection;
 mod doctor;
 mod eval;
@@ -16,6 +17,7 @@ mod serve;
 mod settings;
 
 pub use ask::ask;
+pub use calibrate::{CalibrateArguments, calibrate};
 pub use doctor::{Examination, doctor};
 pub use eval::{EvalArguments, eval};
 pub use healthcheck::healthcheck;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::calibration::Calibration;
 use super::profile::Languages;
 
 /// A model that is ready, wherever it is computed.
@@ -18,8 +19,10 @@ pub struct ModelInfo {
     /// Tokens of a text that count: the window less special tokens and the longer prefix.
     pub max_tokens: usize,
     pub languages: Languages,
-    /// Cosine under which a passage is not relevant; -1 where none is known.
-    pub floor: f32,
+    /// Cosine under which a passage is not relevant, where somebody set one.
+    pub floor: Option<f32>,
+    /// What tells whether a passage is about a question; none where the model could not embed what it takes.
+    pub relevance: Option<Relevance>,
     /// For people: `cpu` or `cuda:0`.
     pub device: String,
 }
@@ -29,6 +32,15 @@ impl ModelInfo {
     pub fn speaks(&self, language: Option<&str>) -> bool {
         language.is_none_or(|language| self.languages.speaks(language))
     }
+}
+
+/// What tells a passage that is about a question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relevance {
+    /// None where it was not measured.
+    pub calibration: Option<Calibration>,
+    /// A passage's product with it is how alike it is to questions about anything.
+    pub anything: Arc<[f32]>,
 }
 
 /// Where the model stands.

@@ -6,9 +6,11 @@
 
 mod batch;
 mod bert;
+mod calibration;
 mod config;
 mod device;
 mod error;
+mod generic;
 mod info;
 mod kernels;
 #[cfg(test)]
@@ -32,9 +34,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use calibration::Calibration;
 pub use device::{DeviceChoice, gpu, has_gpu_driver};
 pub use error::{EmbedError, ModelError};
-pub use info::{ModelInfo, State};
+pub use info::{ModelInfo, Relevance, State};
 pub use profile::Languages;
 pub use sides::Side;
 

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use super::bert::Bert;
 use super::config::BertConfig;
 use super::error::ModelError;
-use super::info::ModelInfo;
+use super::generic;
+use super::info::{ModelInfo, Relevance};
 use super::profile::Profile;
 use super::sides::{Side, Sides};
 use super::tokens::Tokens;
@@ -64,7 +65,7 @@ impl Model {
         weights.hash_sample(&mut hasher)?;
         let Profile { pooling, normalize, query_prefix, passage_prefix, window, .. } = &profile;
         hasher.update(format!("{pooling:?} {normalize} {query_prefix:?} {passage_prefix:?} {window}"));
-        let info = ModelInfo {
+        let mut info = ModelInfo {
             name: name(folder),
             fingerprint: hex::encode(hasher.finalize()),
             dimensions: config.hidden_size,
@@ -72,11 +73,30 @@ impl Model {
             max_tokens,
             languages: profile.languages.clone(),
             floor: profile.floor,
+            relevance: None,
             device: device_name,
         };
         let sides = Sides::new(tokens, query_prefix.clone(), passage_prefix.clone());
         let bert = Bert::load(&config, &mut weights, &device)?;
-        Ok(Model { info: Arc::new(info), sides: Arc::new(sides), profile, bert })
+        let calibration = profile.relevance;
+        let mut model = Model { info: Arc::new(info.clone()), sides: Arc::new(sides), profile, bert };
+        info.relevance = model.anything().map(|anything| Relevance { calibration, anything });
+        model.info = Arc::new(info);
+        Ok(model)
+    }
+
+    /// The mean vector of questions about anything. None where the model cannot embed them, as it will not any other
+    /// text.
+    fn anything(&self) -> Option<Arc<[f32]>> {
+        let encoded: Result<Vec<_>, _> =
+            generic::QUESTIONS.iter().map(|question| self.encode(Side::Query, question)).collect();
+        match self.embed(&encoded.ok()?, &mut || ()) {
+            Ok(vectors) => generic::mean(&vectors).map(Arc::from),
+            Err(error) => {
+                tracing::warn!(%error, "passages are not judged by their vectors");
+                None
+            }
+        }
     }
 
     /// The ids of a text with its side's prefix, cut at the window.

@@ -1,4 +1,4 @@
-//! What turns an encoder into a model of text: pooling, prefixes, window, languages, floor.
+//! What turns an encoder into a model of text: pooling, prefixes, window, languages, relevance.
 //!
 //! Later sources win: what is known of the model's family, the files of Sentence-Transformers
 //! (`modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`), and `lastro.json`.
@@ -7,26 +7,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::calibration::Calibration;
 use super::config::{BertConfig, Pooling};
 use super::error::ModelError;
 use super::sentence_transformers::{self, read_json};
-
-/// Cosine under which a passage is taken as irrelevant, for all-MiniLM-L6-v2.
-///
-/// Measured as the cosine of a question with its own document and, for questions of other sets,
-/// with the nearest document. SciFact (1500 documents, 339 pairs): 99 % of true pairs are above
-/// 0.186 and 95 % above 0.292; FaQuAD in Portuguese (249, 300): above 0.281 and 0.389. Foreign
-/// questions: median 0.212 to 0.223 against SciFact, 0.098 to 0.153 against FaQuAD. A true passage
-/// that is lost costs more than an idle one, so the floor is low.
-const MINILM_FLOOR: f32 = 0.15;
-/// The same for multilingual-e5-small, whose cosines all lie in a narrow band.
-///
-/// SciFact (500 documents, 339 pairs): the lowest true pair has 0.796, 95 % are above 0.823; FaQuAD
-/// (249, 300): 0.810 and 0.846. Foreign questions against their nearest document: median 0.791 to
-/// 0.827 and 0.780 to 0.793. Measured with weights that had been stored in 4 bits.
-const E5_SMALL_FLOOR: f32 = 0.79;
-/// The lowest cosine there is: nothing is left out.
-const NO_FLOOR: f32 = -1.0;
 
 /// What a model was trained on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +39,9 @@ pub struct Profile {
     /// The most tokens of a text, special ones and the prefix included.
     pub window: usize,
     pub languages: Languages,
-    pub floor: f32,
+    /// Cosine under which a passage is left out, if `lastro.json` has one.
+    pub floor: Option<f32>,
+    pub relevance: Option<Calibration>,
 }
 
 /// `lastro.json`: every field overrides what was found otherwise.
@@ -69,6 +55,7 @@ struct Overrides {
     max_tokens: Option<usize>,
     languages: Option<LanguagesSetting>,
     floor: Option<f32>,
+    relevance: Option<Calibration>,
 }
 
 #[derive(Deserialize)]
@@ -122,10 +109,11 @@ impl Profile {
                 true => Languages::Multilingual,
                 false => Languages::Only(vec!["en".to_owned()]),
             },
-            floor: match (size, multilingual) {
-                ((6, 384), false) if minilm => MINILM_FLOOR,
-                ((12, 384), true) if e5 => E5_SMALL_FLOOR,
-                _ => NO_FLOOR,
+            floor: None,
+            relevance: match (size, multilingual) {
+                ((6, 384), false) if minilm => Some(Calibration::MINILM),
+                ((12, 384), true) if e5 => Some(Calibration::E5_SMALL),
+                _ => None,
             },
         }
     }
@@ -141,7 +129,13 @@ impl Profile {
             if !(-1.0..=1.0).contains(&floor) {
                 return Err(format!("floor is {floor} but a cosine lies between -1 and 1"));
             }
-            self.floor = floor;
+            self.floor = Some(floor);
+        }
+        if let Some(relevance) = overrides.relevance {
+            if let Some(problem) = relevance.problem() {
+                return Err(format!("relevance: {problem}"));
+            }
+            self.relevance = Some(relevance);
         }
         self.pooling = overrides.pooling.unwrap_or(self.pooling);
         self.normalize = overrides.normalize.unwrap_or(self.normalize);
@@ -193,13 +187,13 @@ mod tests {
         let minilm = Profile::of_family("all-MiniLM-L6-v2", &config(6, 30_522));
         assert_eq!((minilm.window, minilm.query_prefix.as_str()), (256, ""));
         assert_eq!(minilm.languages, Languages::Only(vec!["en".to_owned()]));
-        assert_eq!(minilm.floor, MINILM_FLOOR);
+        assert_eq!((minilm.floor, minilm.relevance), (None, Some(Calibration::MINILM)));
         let e5 = Profile::of_family("multilingual-e5-small", &config(12, 250_037));
         assert_eq!((e5.query_prefix.as_str(), e5.passage_prefix.as_str()), ("query: ", "passage: "));
-        assert_eq!((e5.window, e5.floor), (512, E5_SMALL_FLOOR));
+        assert_eq!((e5.window, e5.relevance), (512, Some(Calibration::E5_SMALL)));
         assert!(e5.languages.speaks("pt") && !minilm.languages.speaks("pt"));
         let other = Profile::of_family("gte-small", &config(12, 30_522));
-        assert_eq!((other.floor, other.passage_prefix.as_str(), other.window), (NO_FLOOR, "", 512));
+        assert_eq!((other.relevance, other.passage_prefix.as_str(), other.window), (None, "", 512));
     }
 
     #[test]
@@ -230,6 +224,12 @@ mod tests {
             ("lastro.json", r#"{"prefix":"x"}"#, "prefix"),
             ("lastro.json", r#"{"max_tokens":9000}"#, "512 positions"),
             ("lastro.json", r#"{"floor":7}"#, "between -1 and 1"),
+            (
+                "lastro.json",
+                r#"{"relevance":{"without_words":0.1,"with_words":0.2,"other_language":0.1}}"#,
+                "above with_words",
+            ),
+            ("lastro.json", r#"{"relevance":{"without_words":0.1}}"#, "with_words"),
         ] {
             let there = folder(&[(name, text)]);
             let error = Profile::read(there.path(), &config(6, 30_522)).expect_err("refused").to_string();
@@ -240,7 +240,8 @@ mod tests {
     #[test]
     fn lastro_json_overrides_everything() {
         let text = r#"{"pooling":"cls","normalize":false,"query_prefix":"q ","passage_prefix":"p ",
-            "max_tokens":64,"languages":["pt","en"],"floor":0.25}"#;
+            "max_tokens":64,"languages":["pt","en"],"floor":0.25,
+            "relevance":{"without_words":0.3,"with_words":0.1,"other_language":0.2}}"#;
         let there =
             folder(&[("lastro.json", text), ("sentence_bert_config.json", r#"{"max_seq_length":128}"#)]);
         let profile = Profile::read(there.path(), &config(6, 30_522)).expect("reads");
@@ -251,7 +252,8 @@ mod tests {
             passage_prefix: "p ".to_owned(),
             window: 64,
             languages: Languages::Only(vec!["pt".to_owned(), "en".to_owned()]),
-            floor: 0.25,
+            floor: Some(0.25),
+            relevance: Some(Calibration { without_words: 0.3, with_words: 0.1, other_language: 0.2 }),
         };
         assert_eq!(profile, expected);
         let there = folder(&[("lastro.json", r#"{"languages":"multilingual"}"#)]);

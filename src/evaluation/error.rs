@@ -26,6 +26,10 @@ pub enum EvaluationError {
     Store(#[from] StoreError),
     #[error("a question could not be put as a chat: {0}")]
     Question(#[from] serde_json::Error),
+    #[error(
+        "nothing was found by meaning, so there is nothing to measure: name a model with --embedding-model, and datasets with documents"
+    )]
+    NothingToCalibrate,
     #[error("a question could not be read back from its chat: please report this")]
     NoQuestion,
 }

@@ -4,6 +4,7 @@
 mod answers;
 mod asking;
 mod beir;
+mod calibration;
 mod candidates;
 mod compare;
 mod corpus;
@@ -20,9 +21,11 @@ mod spreadsheet;
 mod subject;
 mod summary;
 mod table;
+mod unrelated;
 mod vectors;
 
 pub use beir::{read_corpus, read_folder};
+pub use calibration::{Calibrated, calibrate};
 pub use compare::compare;
 pub use corpus::bring_in;
 pub use dataset::{Corpus, Dataset};

@@ -23,10 +23,13 @@ const PORTUGUESE: &str = "Responda à pergunta com base nos trechos numerados e 
 pub(crate) fn nothing_found(language: Option<&str>) -> &'static str {
     match language {
         Some("pt") => {
-            "Nenhum trecho dos documentos tem relação com a pergunta abaixo. Diga isso antes de responder.\n\nPergunta: "
+            "Nada nos documentos trata da mensagem abaixo. Se ela for uma pergunta, diga primeiro que os documentos não a respondem.\n\nMensagem: "
+        }
+        Some("es") => {
+            "Nada en los documentos trata del mensaje de abajo. Si es una pregunta, di primero que los documentos no la responden.\n\nMensaje: "
         }
         _ => {
-            "No passage of the documents has to do with the question below. Say so before you answer.\n\nQuestion: "
+            "Nothing in the documents bears on the message below. If it is a question, say first that the documents do not answer it.\n\nMessage: "
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Grounded {
     /// The original bytes with spans replaced.
     pub body: Bytes,
     pub status: RagStatus,
+    /// Why there are no passages, where the status alone does not say it.
+    pub reason: Option<&'static str>,
     /// What the model sees, in order.
     pub passages: Passages,
     /// What was searched for: the question, with what it leans on. None where there was no search.
@@ -38,6 +40,7 @@ impl Grounded {
         Self {
             body,
             status,
+            reason: None,
             passages: Passages::default(),
             query: None,
             considered: None,
@@ -53,6 +56,10 @@ impl Grounded {
     pub(super) fn without_passages(request: &ChatRequest, selected: &Selected, status: RagStatus) -> Self {
         let body = request.edited(&Edits { model: selected.model.as_deref(), before_question: None });
         Self { status, ..Self::unread(body, selected) }
+    }
+
+    pub(super) fn because(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 
     /// Puts a text with these passages before the question.
@@ -76,6 +83,7 @@ impl Grounded {
             object: "rag.trace",
             created_at: now(),
             status: self.status.name(),
+            reason: self.reason,
             collections: self.collections.clone(),
             question: question.to_owned(),
             query: self.query.clone(),

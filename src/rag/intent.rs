@@ -32,6 +32,10 @@ const PHRASES: &[&str] = &[
     "key takeaways",
     "table of contents",
     "which topics",
+    "which documents",
+    "what documents",
+    "list the documents",
+    "list of documents",
     "what topics",
     // Portuguese
     "resum",
@@ -59,12 +63,20 @@ const PHRASES: &[&str] = &[
     "sumario do",
     "sumario dest",
     "sintese d",
+    "quais documentos",
+    "que documentos",
+    "quais sao os documentos",
+    "liste os documentos",
+    "lista de documentos",
     // Spanish
     "de que va",
     "sobre que trata",
     "de que habla",
     "puntos principales",
     "vision general",
+    "cuales documentos",
+    "cuales son los documentos",
+    "lista de los documentos",
 ];
 
 /// Longer questions say what they want to know.
@@ -97,6 +109,7 @@ mod tests {
             "Summarize the document in three points.",
             "Do que se trata?",
             "QUAL É O ASSUNTO DO TEXTO?",
+            "Quais documentos você tem?",
         ] {
             assert!(is_about_the_whole(whole), "{whole}");
         }

@@ -118,6 +118,7 @@ mod tests {
         Grounded {
             body: bytes::Bytes::new(),
             status: RagStatus::Lexical,
+            reason: None,
             passages: passages.into(),
             query: None,
             considered: Some(Considered {

@@ -57,9 +57,11 @@ impl<'a> Retrieval<'a> {
     /// Finds the passages that add something, after the outlines where the question is about a document as a whole.
     pub async fn best(&self, wanted: Wanted) -> Result<BestPassages, CollectionError> {
         let (text, question) = (self.search_text(), self.request.question());
-        let (searched, Choice { passages: chosen, mut considered, .. }) = self.choose(&text, wanted).await?;
+        let of_the_whole = intent::is_about_the_whole(question);
+        let (searched, Choice { passages: chosen, mut considered, .. }) =
+            self.choose(&text, wanted, !of_the_whole).await?;
         let mut found = Vec::new();
-        if intent::is_about_the_whole(question) {
+        if of_the_whole {
             // "Summarize it": the document that was spoken of.
             let meant = searched.hits.first().filter(|_| text != question);
             found = self.outlines(meant).await?;
@@ -74,13 +76,18 @@ impl<'a> Retrieval<'a> {
     }
 
     /// Searches, and chooses from what is found; again from more of it where too much of that is copies.
-    async fn choose(&self, text: &str, wanted: Wanted) -> Result<(Found, Choice), CollectionError> {
+    async fn choose(
+        &self,
+        text: &str,
+        wanted: Wanted,
+        floor: bool,
+    ) -> Result<(Found, Choice), CollectionError> {
         let texts = [text];
         let threshold = self.ranking.score_threshold;
         let mut limit = wanted.candidates();
         let mut spent = Timings::default();
         loop {
-            let query = Query { limit, floor: true, threshold, ..self.query(&texts) };
+            let query = Query { limit, floor, threshold, ..self.query(&texts) };
             let mut searched = search(self.catalog, &self.scopes, query).await?;
             spent = spent.and(searched.timings);
             searched.timings = spent;

@@ -20,6 +20,8 @@ pub enum RagStatus {
     Empty,
     /// No room for a passage in the model's window.
     NoRoom,
+    /// Small talk: it asks nothing of the documents, and they were not searched.
+    Skipped,
     /// Switched off for this request.
     Off,
     /// Retrieval broke, or the body cannot be read.
@@ -44,6 +46,7 @@ impl RagStatus {
             Self::Dense => "dense",
             Self::Empty => "empty",
             Self::NoRoom => "no_room",
+            Self::Skipped => "skipped",
             Self::Off => "off",
             Self::Error => "error",
         }

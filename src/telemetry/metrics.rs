@@ -26,7 +26,8 @@ const STAGES: &[f64] =
 const TOKENS: &[f64] = &[64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16_384.0, 32_768.0];
 
 /// How the grounding of an answer can have gone; `none`: no collection was chosen.
-pub const GROUNDINGS: [&str; 8] = ["none", "hit", "lexical", "dense", "empty", "no_room", "off", "error"];
+pub const GROUNDINGS: [&str; 9] =
+    ["none", "hit", "lexical", "dense", "empty", "skipped", "no_room", "off", "error"];
 const STAGE_NAMES: [&str; 4] = ["embed", "lexical", "dense", "weave"];
 
 metrics! {

@@ -1,11 +1,15 @@
 //! The words and sentences of any text.
 
 mod sentences;
+mod spoken;
+mod stop_words;
+mod tongue;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 pub use sentences::sentences;
+pub use tongue::is_in;
 
 /// A text in lower case without accents. Letters of their own, as `ø` and `ß`, stay.
 pub fn folded(text: &str) -> impl Iterator<Item = char> {

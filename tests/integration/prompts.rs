@@ -94,7 +94,7 @@ async fn the_collection_says_what_happens_when_nothing_is_found() {
         (reply.status, reply.header("x-rag-status"), reply.header("x-rag-hits")),
         (200, Some("empty"), Some("0"))
     );
-    assert!(prompt(&note).starts_with("No passage of the documents"), "{}", prompt(&note));
+    assert!(prompt(&note).starts_with("Nothing in the documents"), "{}", prompt(&note));
     assert!(prompt(&note).ends_with("Zyxwv qqq?"));
 
     let answer = with_settings("on_empty = \"answer\"", text).await;

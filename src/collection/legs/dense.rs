@@ -84,15 +84,35 @@ pub(in crate::collection) async fn score(
     chunks: Vec<Vec<u64>>,
     deadline: Instant,
 ) -> Vec<Vec<Option<f32>>> {
+    let vector = answer.asked.as_ref().map(|(_, vector)| vector.clone());
+    compare(answer, vector, chunks, deadline).await
+}
+
+/// The same with questions about anything, where the model's are known.
+pub(in crate::collection) async fn score_anything(
+    answer: &Answer,
+    chunks: Vec<Vec<u64>>,
+    deadline: Instant,
+) -> Vec<Vec<Option<f32>>> {
+    let relevance = answer.model().and_then(|model| model.relevance.as_ref());
+    compare(answer, relevance.map(|relevance| relevance.anything.clone()), chunks, deadline).await
+}
+
+async fn compare(
+    answer: &Answer,
+    vector: Option<Arc<[f32]>>,
+    chunks: Vec<Vec<u64>>,
+    deadline: Instant,
+) -> Vec<Vec<Option<f32>>> {
     let scored = answer.found.iter().zip(chunks).map(async |(found, chunks)| {
-        let (Some(Found { index, scored: Ok(_) }), Some((_, vector))) = (found, &answer.asked) else {
+        let (Some(Found { index, scored: Ok(_) }), Some(vector)) = (found, &vector) else {
             return Vec::new();
         };
         if chunks.is_empty() {
             return Vec::new();
         }
         index.score(vector.clone(), chunks.into(), deadline).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "chunks found by words alone are ranked without their meaning");
+            tracing::warn!(%error, "chunks are ranked and judged without their meaning");
             Vec::new()
         })
     });

@@ -30,6 +30,8 @@ pub struct Matches {
     pub found: Vec<Match>,
     /// The share of the question that occurs anywhere in the indexes that the statistics are of, weighed in the same way.
     pub known: f32,
+    /// How much the question says: as much as so many words that no chunk has.
+    pub weight: f32,
 }
 
 impl LexicalIndex {
@@ -44,7 +46,8 @@ impl LexicalIndex {
         let (searcher, terms) = (self.reader.searcher(), self.terms(question));
         let found = self.best(&searcher, &terms, k, self.admitted(filter), Some(statistics))?;
         let words = AskedWords::of(&terms, statistics);
-        Ok(Matches { found: words.matched(&searcher, found)?, known: words.known(statistics) })
+        let (known, weight) = (words.known(statistics), share(words.whole, statistics.rarest()));
+        Ok(Matches { found: words.matched(&searcher, found)?, known, weight })
     }
 
     /// What words say of each of these chunks, in their order; `None` for one that is not there, or has no word of the

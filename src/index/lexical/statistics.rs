@@ -55,6 +55,11 @@ impl Statistics {
         (1.0 + (chunks - with + 0.5) / (with + 0.5)).ln()
     }
 
+    /// How much a term says that no chunk holds.
+    pub(super) fn rarest(&self) -> f32 {
+        (1.0 + (self.chunks as f32 + 0.5) / 0.5).ln()
+    }
+
     /// Whether any chunk holds it.
     pub(super) fn knows(&self, term: &Term) -> bool {
         self.with_term.get(term).is_some_and(|chunks| *chunks > 0)

@@ -1,0 +1,78 @@
+//! `lastro calibrate`: how a model's vectors tell what has to do with a question, for its `lastro.json`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use super::CommandError;
+use super::eval::told;
+use super::output::say;
+use crate::app::App;
+use crate::config::Config;
+use crate::evaluation::{bring_in, calibrate as measure, read_corpus, read_folder};
+
+/// What to measure with.
+#[derive(Args)]
+pub struct CalibrateArguments {
+    /// BEIR folders (corpus.jsonl, queries.jsonl, qrels.tsv) on different subjects: the more, the better
+    #[arg(required = true)]
+    datasets: Vec<PathBuf>,
+    /// Ask only so many of each one's questions, always the same ones
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(20..))]
+    questions: u32,
+}
+
+/// Measures a model on datasets, and prints what goes into its folder. What is embedded for it is removed.
+pub async fn calibrate(mut config: Config, arguments: CalibrateArguments) -> Result<(), CommandError> {
+    if config.embedding.is_none() {
+        let problem = "there is no model to measure: name its folder with --embedding-model";
+        return Err(CommandError::Usage(problem.to_owned()));
+    }
+    let mut read = Vec::with_capacity(arguments.datasets.len());
+    for path in &arguments.datasets {
+        let corpus = read_corpus(path)?;
+        read.push((read_folder(path, &corpus)?, corpus));
+    }
+    let folder = tempfile::tempdir()?;
+    config.data = folder.path().to_owned();
+    config.collections = None;
+    let app = App::open(config).await.map_err(told)?;
+    let background = tokio::spawn(app.clone().work());
+    let bar = ProgressBar::new(0);
+    let progress = |what: &str, done: usize, all: usize| {
+        bar.set_prefix(what.to_owned());
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let work = async {
+        let mut sets = Vec::with_capacity(read.len());
+        for (mut dataset, corpus) in read {
+            let subject = bring_in(&app, corpus, &mut dataset, &progress).await?;
+            dataset.keep_judged();
+            dataset.sample(arguments.questions as usize);
+            sets.push((dataset, subject));
+        }
+        Ok::<_, CommandError>(measure(&app, &sets, &progress).await?)
+    };
+    let done = tokio::select! {
+        done = work => done,
+        interrupted = tokio::signal::ctrl_c() => {
+            Err(interrupted.map_or_else(CommandError::Io, |()| CommandError::Usage("interrupted".to_owned())))
+        }
+    };
+    bar.finish_and_clear();
+    app.ingest.stop().await;
+    background.abort();
+    app.close().await;
+    let calibrated = done?;
+    say!("{}", calibrated.table)?;
+    if let Some(problem) = calibrated.calibration.problem() {
+        say!(
+            "These thresholds cannot be used: {problem}. The datasets may be too small, or too much alike."
+        )?;
+    }
+    say!("For lastro.json in the model's folder:")?;
+    say!("{}", json!({ "relevance": calibrated.calibration }))
+}
