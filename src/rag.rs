@@ -32,7 +32,7 @@ use retrieval::Retrieval;
 /// How the server grounds, where a collection does not say otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct RagSettings {
-    /// Passages given to the model.
+    /// Most passages given to the model.
     pub passages: usize,
     /// Retrieval ends by then.
     pub deadline: Duration,
