@@ -34,7 +34,7 @@ use small_talk::is_small_talk;
 /// How the server grounds, where a collection does not say otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct RagSettings {
-    /// Passages given to the model.
+    /// Most passages given to the model.
     pub passages: usize,
     /// Retrieval ends by then.
     pub deadline: Duration,

@@ -92,9 +92,9 @@ settings! {
     /// Collection for chats that name none.
     default_collection: String, or "none, and such chats are relayed as they are", as r#""handbook""#;
 
-    /// Passages given to the model.
+    /// Most passages given to the model.
     ///
-    /// Fewer where its window has no room; 50 at most.
+    /// Fewer where the next adds nothing or its window has no room; 50 at most.
     passages: Passages = 8;
 
     /// Milliseconds after which retrieval is given up.

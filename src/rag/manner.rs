@@ -31,7 +31,7 @@ impl Manner {
         own.map_or_else(|| default_template(self.language()), Template::new)
     }
 
-    /// Passages given to the model: of several collections, as many as any of them wants.
+    /// Most passages given to the model: of several collections, as many as any of them wants.
     pub fn passages(&self, server: &RagSettings) -> usize {
         self.settings.iter().filter_map(|settings| settings.passages).max().unwrap_or(server.passages)
     }

@@ -5,6 +5,7 @@
 //! word of the question. Where something of that differs it is of one family with the other, and is kept.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::reading::{Shingle, Shingles};
 
@@ -12,6 +13,26 @@ use super::reading::{Shingle, Shingles};
 const COPY: f32 = 0.85;
 /// and one of which this part is in another is of its family.
 const FAMILY: f32 = 0.6;
+
+/// Hashes, which need no hashing.
+type Hashes = HashSet<u64, BuildHasherDefault<AsItIs>>;
+
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
 
 /// What a text is to those that were chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +48,7 @@ pub(super) enum Likeness {
 #[derive(Default)]
 pub(super) struct Copies {
     /// Shingles of all of them.
-    said: HashSet<u64>,
+    said: Hashes,
     texts: Vec<Text>,
     families: usize,
 }
@@ -35,7 +56,7 @@ pub(super) struct Copies {
 struct Text {
     hit: usize,
     family: usize,
-    shingles: HashSet<u64>,
+    shingles: Hashes,
 }
 
 impl Text {
@@ -80,14 +101,14 @@ impl Copies {
                 self.families
             }
         };
-        let shingles: HashSet<u64> = text.0.iter().map(|shingle| shingle.hash).collect();
+        let shingles: Hashes = text.0.iter().map(|shingle| shingle.hash).collect();
         self.said.extend(&shingles);
         self.texts.push(Text { hit, family, shingles });
     }
 
     /// Puts a copy in a text's place, if it says all that the text says. Tells whether it does.
     pub fn replace(&mut self, old: usize, new: usize, text: Shingles) -> bool {
-        let hashes: HashSet<u64> = text.0.iter().map(|shingle| shingle.hash).collect();
+        let hashes: Hashes = text.0.iter().map(|shingle| shingle.hash).collect();
         let Some(at) =
             self.texts.iter().position(|chosen| chosen.hit == old && chosen.shingles.is_subset(&hashes))
         else {

@@ -1,7 +1,6 @@
 //! The words of a text, as they are compared with those of a question and of other texts.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::rag::followup::words;
 use crate::words::{folded, is_without_spaces};
@@ -20,6 +19,8 @@ const SHINGLE: usize = 3;
 pub(super) struct Asked {
     /// The number of each stem.
     stems: HashMap<String, usize>,
+    /// The letters and digits that they begin with, as far as those are ASCII: a bit each.
+    initials: u128,
 }
 
 /// Some of a question's words, by their numbers.
@@ -63,6 +64,7 @@ impl Words {
 impl Asked {
     pub fn of(question: &str) -> Self {
         let mut stems = HashMap::new();
+        let mut initials = 0;
         for word in words(question).iter().filter(|word| word.says_something()) {
             // The folded word may hold several of scripts without spaces.
             for (word, _) in runs(&word.folded) {
@@ -70,16 +72,27 @@ impl Asked {
                 if number < MOST_ASKED
                     && let Some(stem) = stem(word, &mut String::new())
                 {
+                    initials |= stem.bytes().next().map_or(0, bit);
                     stems.entry(stem.to_owned()).or_insert(number);
                 }
             }
         }
-        Self { stems }
+        Self { stems, initials }
     }
 
     /// How many words there are.
     pub fn len(&self) -> usize {
         self.stems.len()
+    }
+
+    /// The number of the word of the question that a word is a form of. `room` is written over.
+    fn number(&self, word: &str, room: &mut String) -> Option<usize> {
+        // Most words begin with another letter, and need not be folded. Folding leaves ASCII as it is.
+        let first = word.bytes().next()?.to_ascii_lowercase();
+        if first.is_ascii() && self.initials & bit(first) == 0 {
+            return None;
+        }
+        self.stems.get(stem(word, room)?).copied()
     }
 
     /// Looks for the question's words in a text.
@@ -90,7 +103,7 @@ impl Asked {
             if begins || said.sentences.is_empty() {
                 said.sentences.push(Words::default());
             }
-            let Some(number) = stem(word, &mut room).and_then(|stem| self.stems.get(stem)) else { continue };
+            let Some(number) = self.number(word, &mut room) else { continue };
             let found = Words(1 << number);
             said.all = said.all.and(found);
             if let Some(sentence) = said.sentences.last_mut() {
@@ -105,11 +118,11 @@ impl Asked {
         let mut room = String::new();
         let words: Vec<Shingle> = runs(text)
             .map(|(word, _)| {
-                let mut hasher = DefaultHasher::new();
-                word.chars().flat_map(char::to_lowercase).for_each(|c| c.hash(&mut hasher));
+                let hash =
+                    word.chars().flat_map(char::to_lowercase).fold(START, |hash, c| mixed(hash, c.into()));
                 let tells = word.chars().any(|c| c.is_numeric() || c.is_uppercase())
-                    || stem(word, &mut room).is_some_and(|stem| self.stems.contains_key(stem));
-                Shingle { hash: hasher.finish(), tells }
+                    || self.number(word, &mut room).is_some();
+                Shingle { hash, tells }
             })
             .collect();
         let size = SHINGLE.min(words.len()).max(1);
@@ -119,10 +132,24 @@ impl Asked {
 
 impl Shingle {
     fn of(words: &[Self]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        words.iter().for_each(|word| word.hash.hash(&mut hasher));
-        Self { hash: hasher.finish(), tells: words.iter().any(|word| word.tells) }
+        let hash = words.iter().fold(START, |hash, word| mixed(hash, word.hash));
+        Self { hash, tells: words.iter().any(|word| word.tells) }
     }
+}
+
+/// The bit of an ASCII character; none of another byte.
+fn bit(byte: u8) -> u128 {
+    1u128.checked_shl(byte.into()).unwrap_or(0)
+}
+
+/// Where a hash begins: FNV's numbers.
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// A hash with one more value in it. It is quick, and collisions can be made on purpose: whoever can have a text left out by
+/// one can do so by repeating that text.
+fn mixed(hash: u64, value: u64) -> u64 {
+    let mixed = (hash ^ value).wrapping_mul(0x0100_0000_01b3);
+    mixed ^ (mixed >> 29)
 }
 
 /// The beginning of a word, without accents; a number or a code whole. None of words that say nothing. `room` is written
