@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Miri takes seconds where the processor takes microseconds.
-const CASES: u32 = if cfg!(miri) { 4 } else { 400 };
-const LONGEST: usize = if cfg!(miri) { 70 } else { 300 };
+const CASES: u32 = if cfg!(miri) { 3 } else { 400 };
+const LONGEST: usize = if cfg!(miri) { 24 } else { 300 };
 
 fn config() -> ProptestConfig {
     ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() }
@@ -45,7 +45,10 @@ fn scored<R: Rows>(rows: R, query: &[f32]) -> Vec<(Level, Vec<f32>)> {
         rows.dot_range_at(level, &query, 0..count + 2, &mut by_range);
         rows.dot_many_at(level, &query, &places, &mut by_place);
         by_place.reverse();
-        let bits = |scores: &[f32]| scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
+        // One NaN is as good as another: Miri makes a different one each time.
+        let bits = |scores: &[f32]| {
+            scores.iter().map(|score| (!score.is_nan()).then_some(score.to_bits())).collect::<Vec<_>>()
+        };
         assert_eq!(bits(&by_range), bits(&by_place), "{level:?}");
         assert_eq!(by_range.split_off(count), [f32::NEG_INFINITY; 2], "{level:?}");
         (level, by_range)
@@ -154,7 +157,8 @@ proptest! {
 /// A value that is not finite makes the score so wherever it stands, and stops nothing.
 #[test]
 fn values_that_are_not_finite() {
-    for width in [1, 7, 8, 15, 16, 31, 33, 64, 65, 129] {
+    let widths: &[usize] = if cfg!(miri) { &[1, 18] } else { &[1, 7, 8, 15, 16, 31, 33, 64, 65, 129] };
+    for &width in widths {
         for at in [0, width / 2, width - 1] {
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let query = vec![1.0; width];
@@ -183,7 +187,7 @@ fn values_that_are_not_finite() {
 /// The greatest sums that can be: every level has them exactly, without overflow.
 #[test]
 fn the_greatest_codes_do_not_overflow() {
-    let widths: &[usize] = if cfg!(miri) { &[1, 65] } else { &[1, 384, 516, 1024, 4096, 20_000, 70_000] };
+    let widths: &[usize] = if cfg!(miri) { &[1, 18] } else { &[1, 384, 516, 1024, 4096, 20_000, 70_000] };
     for &width in widths {
         for code in [-128i8, 127] {
             let (codes, query) = (vec![code; width], vec![1.0; width]);

@@ -16,7 +16,7 @@ fn aligned(bytes: &[u8]) -> Vec<u64> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 20 } else { 500 },
+        cases: if cfg!(miri) { 5 } else { 500 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
