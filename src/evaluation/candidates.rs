@@ -25,8 +25,12 @@ struct Candidate<'a> {
     score: f32,
     /// BM25.
     lexical: Option<f32>,
+    /// The share of the question's words that it has, each weighed by its rarity.
+    coverage: Option<f32>,
     /// Cosine.
     dense: Option<f32>,
+    /// How much more alike it is to the question than to questions about anything.
+    lift: Option<f32>,
     /// The document's grade; 0 for one that nobody judged.
     grade: f64,
 }
@@ -46,7 +50,9 @@ pub fn write(
             chunk: hit.chunk.id,
             score: hit.score,
             lexical: hit.lexical,
+            coverage: hit.coverage,
             dense: hit.dense,
+            lift: hit.lift,
             grade: grade.copied().unwrap_or(0.0),
         }
     });

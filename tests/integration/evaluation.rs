@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::world::model::write_model;
 use super::world::{World, within};
 
 fn excerpt() -> PathBuf {
@@ -14,12 +15,16 @@ fn excerpt() -> PathBuf {
 
 /// Runs the command in a folder of the test's, where no settings are.
 async fn eval(folder: &Path, dataset: &Path, arguments: &[&str]) -> Output {
+    run("eval", folder, dataset, arguments).await
+}
+
+async fn run(command_name: &str, folder: &Path, dataset: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lastro"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LASTRO_")) {
         command.env_remove(name);
     }
     // Nobody listens there: the window is not asked for.
-    command.arg("eval").arg(dataset).args(["--upstream", "http://127.0.0.1:9/v1"]).args(arguments);
+    command.arg(command_name).arg(dataset).args(["--upstream", "http://127.0.0.1:9/v1"]).args(arguments);
     within(command.current_dir(folder).kill_on_drop(true).output()).await.expect("the command runs")
 }
 
@@ -180,4 +185,25 @@ async fn questions_may_be_asked_of_the_documents_of_another_set() {
     let statuses = report["rankings"]["words"]["prompts"]["statuses"].as_object().expect("statuses");
     let all: u64 = statuses.values().filter_map(Value::as_u64).sum();
     assert_eq!(all, 5, "{printed}");
+}
+
+#[tokio::test]
+async fn a_model_is_calibrated_and_nothing_is_left_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = run("calibrate", folder.path(), &excerpt(), &[]).await;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("--embedding-model"), "{said}");
+    let model = tempfile::tempdir().expect("a folder");
+    write_model(model.path());
+    let model = model.path().to_str().expect("a path");
+    let arguments = ["--embedding-model", model, "--device", "cpu", "--questions", "20"];
+    let done = run("calibrate", folder.path(), &excerpt(), &arguments).await;
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let printed = String::from_utf8(done.stdout).expect("text");
+    assert!(printed.contains("others told") && printed.contains("faquad-excerpt"), "{printed}");
+    let line: Value = serde_json::from_str(printed.lines().last().expect("a line")).expect("JSON");
+    for lift in ["without_words", "with_words", "other_language"] {
+        assert!(line["relevance"][lift].is_number(), "{printed}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
