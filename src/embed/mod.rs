@@ -15,7 +15,6 @@ mod kernels;
 mod layouts;
 mod local;
 mod model;
-#[cfg(test)]
 mod played;
 mod profile;
 mod queue;
@@ -40,7 +39,6 @@ pub use sides::Side;
 
 use batch::{Reply, Text};
 use local::Local;
-#[cfg(test)]
 use played::Played;
 use queue::Urgency;
 
@@ -57,7 +55,6 @@ pub struct Embeddings {
 #[derive(Clone)]
 enum Backend {
     Local(Arc<Local>),
-    #[cfg(test)]
     Played(Arc<Played>),
 }
 
@@ -84,7 +81,6 @@ impl Embeddings {
     }
 
     /// A model that a test plays: it is ready at once, and `answer` gives the vector of each text.
-    #[cfg(test)]
     pub fn played(info: ModelInfo, answer: played::Answer) -> Self {
         Self { model: Backend::Played(Arc::new(Played { info: Arc::new(info), answer })) }
     }
@@ -93,7 +89,6 @@ impl Embeddings {
     pub fn load(&self) {
         match &self.model {
             Backend::Local(local) => local.load(),
-            #[cfg(test)]
             Backend::Played(_) => {}
         }
     }
@@ -102,7 +97,6 @@ impl Embeddings {
     pub fn name(&self) -> &str {
         match &self.model {
             Backend::Local(local) => local.name(),
-            #[cfg(test)]
             Backend::Played(played) => &played.info.name,
         }
     }
@@ -110,7 +104,6 @@ impl Embeddings {
     pub fn state(&self) -> State {
         match &self.model {
             Backend::Local(local) => local.state(),
-            #[cfg(test)]
             Backend::Played(played) => State::Ready(played.info.clone()),
         }
     }
@@ -119,7 +112,6 @@ impl Embeddings {
     pub fn waiting(&self) -> usize {
         match &self.model {
             Backend::Local(local) => local.waiting(),
-            #[cfg(test)]
             Backend::Played(_) => 0,
         }
     }
@@ -137,7 +129,6 @@ impl Embeddings {
     pub async fn ready(&self) -> Result<Arc<ModelInfo>, EmbedError> {
         match &self.model {
             Backend::Local(local) => local.loaded().await,
-            #[cfg(test)]
             Backend::Played(_) => {}
         }
         self.info()
@@ -184,7 +175,6 @@ impl Embeddings {
                 let vectors = local.embed(Urgency::InTurn, encoded.into_iter().map(Text::Encoded)).await?;
                 Ok(Embedded { vectors: vectors.into_iter().collect::<Result<_, _>>()?, tokens })
             }
-            #[cfg(test)]
             Backend::Played(_) => Err(EmbedError::Failed("a played model has no tokens".to_owned())),
         }
     }
@@ -193,7 +183,6 @@ impl Embeddings {
     pub fn token_spans(&self, text: &str) -> Result<Vec<Range<usize>>, EmbedError> {
         match &self.model {
             Backend::Local(local) => local.token_spans(text),
-            #[cfg(test)]
             Backend::Played(_) => Err(EmbedError::Failed("a played model has no tokens".to_owned())),
         }
     }
@@ -203,7 +192,6 @@ impl Embeddings {
             Backend::Local(local) => {
                 local.embed(urgency, texts.into_iter().map(|text| Text::Written(side, text))).await
             }
-            #[cfg(test)]
             Backend::Played(played) => Ok(played.answer(&texts).await),
         }
     }
