@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use lastro::embed::{DeviceChoice, Embeddings};
 use lastro::ingest::files_below;
-use lastro::words::sentences;
+use lastro::words;
 
 use crate::Outcome;
 use crate::questions::Random;
@@ -59,7 +59,7 @@ impl Corpus {
             let Some(text) = is_text.then(|| fs::read_to_string(&path).ok()).flatten() else { continue };
             files += 1;
             let clean = |sentence: &str| sentence.split_whitespace().collect::<Vec<_>>().join(" ");
-            let found = sentences::sentences(&text).map(clean);
+            let found = words::sentences(&text).map(clean);
             sentences.extend(found.filter(|sentence| (3..=80).contains(&sentence.split(' ').count())));
         }
         if sentences.len() < 100 {

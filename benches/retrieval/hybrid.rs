@@ -95,7 +95,7 @@ pub async fn measure(
         Ok(folder) => folder,
         Err(error) => return report.add(GROUP, name("filled"), "", Err(error)),
     };
-    report.add(GROUP, name("built from the store"), "", build(&folder, corpus, questions).await);
+    report.add(GROUP, name("built from the store"), "", build(&folder, corpus).await);
     report.add(
         GROUP,
         name("opened"),
@@ -114,7 +114,7 @@ pub async fn measure(
     report.add(GROUP, name("asked while 100 chunks a second come and go"), "", changing);
 }
 
-async fn build(folder: &Path, corpus: &Corpus, questions: &[Question]) -> Outcome<Vec<Value>> {
+async fn build(folder: &Path, corpus: &Corpus) -> Outcome<Vec<Value>> {
     let indexes = folder.join("indexes");
     if indexes.exists() {
         std::fs::remove_dir_all(&indexes)?;

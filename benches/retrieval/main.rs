@@ -29,6 +29,9 @@ mod process;
 mod questions;
 #[path = "../shared/report.rs"]
 mod report;
+#[allow(dead_code, reason = "each benchmark uses its part")]
+#[path = "../shared/wire.rs"]
+mod wire;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -55,6 +55,7 @@ impl Report {
             machine: machine(),
             about: String::new(),
             figures: Vec::new(),
+            kept: None,
         }
     }
 

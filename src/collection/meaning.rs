@@ -23,6 +23,13 @@ pub(super) struct Dense {
     pub model: Arc<ModelInfo>,
 }
 
+impl Dense {
+    /// Whether it answers for this model.
+    fn is_of(&self, model: &ModelInfo) -> bool {
+        self.model.fingerprint == model.fingerprint && !self.index.is_damaged()
+    }
+}
+
 /// What is found by meaning.
 pub(super) struct Meaning {
     folder: PathBuf,
@@ -40,12 +47,12 @@ impl Meaning {
     /// The vectors, if they are of this model and there are any.
     pub fn answering(&self, model: &ModelInfo) -> Option<Dense> {
         let dense = self.answering.read().clone()?;
-        (dense.model.fingerprint == model.fingerprint && !dense.index.is_empty()).then_some(dense)
+        (dense.is_of(model) && !dense.index.is_empty()).then_some(dense)
     }
 
-    /// Whether there is an index of this model, which may be empty.
+    /// Whether there is an index of this model, which may be empty. One whose files are damaged is as good as none.
     pub fn is_open(&self, model: &ModelInfo) -> bool {
-        self.answering.read().as_ref().is_some_and(|dense| dense.model.fingerprint == model.fingerprint)
+        self.answering.read().as_ref().is_some_and(|dense| dense.is_of(model))
     }
 
     /// How much is left of a time that begins with the first who waits until the index is read: those who come later do not
@@ -80,9 +87,13 @@ impl Meaning {
     ) -> Result<(), CollectionError> {
         let record = store.collection(id).await?;
         let newest = record.revision;
-        let current =
-            self.answering.read().clone().filter(|dense| dense.model.fingerprint == model.fingerprint);
-        let dense = match current.filter(|dense| is_of(&record, &*dense.index)) {
+        let current = self.answering.read().clone();
+        if current.as_ref().is_some_and(|dense| dense.index.is_damaged()) {
+            *self.answering.write() = None;
+            remove_vectors(&self.folder).await?;
+        }
+        let current = current.filter(|dense| dense.is_of(&model) && is_of(&record, &*dense.index));
+        let dense = match current {
             Some(dense) => dense,
             None => Dense { index: self.open(store, &record, &model).await?, model: model.clone() },
         };

@@ -17,7 +17,6 @@ mod kernels;
 mod layouts;
 mod local;
 mod model;
-#[cfg(test)]
 mod played;
 mod profile;
 mod queue;
@@ -43,7 +42,6 @@ pub use sides::Side;
 
 use batch::{Reply, Text};
 use local::Local;
-#[cfg(test)]
 use played::Played;
 use queue::Urgency;
 
@@ -60,7 +58,6 @@ pub struct Embeddings {
 #[derive(Clone)]
 enum Backend {
     Local(Arc<Local>),
-    #[cfg(test)]
     Played(Arc<Played>),
 }
 
@@ -87,7 +84,6 @@ impl Embeddings {
     }
 
     /// A model that a test plays: it is ready at once, and `answer` gives the vector of each text.
-    #[cfg(test)]
     pub fn played(info: ModelInfo, answer: played::Answer) -> Self {
         Self { model: Backend::Played(Arc::new(Played { info: Arc::new(info), answer })) }
     }
@@ -96,7 +92,6 @@ impl Embeddings {
     pub fn load(&self) {
         match &self.model {
             Backend::Local(local) => local.load(),
-            #[cfg(test)]
             Backend::Played(_) => {}
         }
     }
@@ -105,7 +100,6 @@ impl Embeddings {
     pub fn name(&self) -> &str {
         match &self.model {
             Backend::Local(local) => local.name(),
-            #[cfg(test)]
             Backend::Played(played) => &played.info.name,
         }
     }
@@ -113,7 +107,6 @@ impl Embeddings {
     pub fn state(&self) -> State {
         match &self.model {
             Backend::Local(local) => local.state(),
-            #[cfg(test)]
             Backend::Played(played) => State::Ready(played.info.clone()),
         }
     }
@@ -122,7 +115,6 @@ impl Embeddings {
     pub fn waiting(&self) -> usize {
         match &self.model {
             Backend::Local(local) => local.waiting(),
-            #[cfg(test)]
             Backend::Played(_) => 0,
         }
     }
@@ -140,7 +132,6 @@ impl Embeddings {
     pub async fn ready(&self) -> Result<Arc<ModelInfo>, EmbedError> {
         match &self.model {
             Backend::Local(local) => local.loaded().await,
-            #[cfg(test)]
             Backend::Played(_) => {}
         }
         self.info()
@@ -187,7 +178,6 @@ impl Embeddings {
                 let vectors = local.embed(Urgency::InTurn, encoded.into_iter().map(Text::Encoded)).await?;
                 Ok(Embedded { vectors: vectors.into_iter().collect::<Result<_, _>>()?, tokens })
             }
-            #[cfg(test)]
             Backend::Played(_) => Err(EmbedError::Failed("a played model has no tokens".to_owned())),
         }
     }
@@ -196,7 +186,6 @@ impl Embeddings {
     pub fn token_spans(&self, text: &str) -> Result<Vec<Range<usize>>, EmbedError> {
         match &self.model {
             Backend::Local(local) => local.token_spans(text),
-            #[cfg(test)]
             Backend::Played(_) => Err(EmbedError::Failed("a played model has no tokens".to_owned())),
         }
     }
@@ -206,7 +195,6 @@ impl Embeddings {
             Backend::Local(local) => {
                 local.embed(urgency, texts.into_iter().map(|text| Text::Written(side, text))).await
             }
-            #[cfg(test)]
             Backend::Played(played) => Ok(played.answer(&texts).await),
         }
     }

@@ -1,4 +1,4 @@
-//! A model that a test plays.
+//! A model that a test or a benchmark plays.
 
 use std::sync::Arc;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::IndexError;
-use super::choice::remove_vectors;
 use super::filter::{self, Filter};
+use super::opening::remove_vectors;
 use super::vectors::{VectorBatch, VectorIndex, VectorRow, Vectors};
 
 pub(super) fn soon() -> Instant {

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, RwLock};
 
 use self::rows::Rows;
 use super::filter::Filter;
-use super::vectors::{VectorBatch, VectorIndex, Vectors};
+use super::vectors::{VectorBatch, VectorIndex, VectorRow, Vectors};
 use super::{IndexError, Scored};
 use crate::tasks::blocking;
 
@@ -55,7 +55,13 @@ impl ExactScan {
         Self { origin: vectors.origin.clone(), dimensions: vectors.dimensions, shared: Arc::default() }
     }
 
-    fn check(&self, vector: &[f32]) -> Result<(), IndexError> {
+    /// All rows as they are at the moment.
+    pub(super) fn rows(&self) -> Vec<VectorRow> {
+        self.shared.now().rows.all()
+    }
+
+    /// An error for a vector that cannot be compared with those here.
+    pub(super) fn check(&self, vector: &[f32]) -> Result<(), IndexError> {
         if vector.len() != self.dimensions || vector.is_empty() {
             let (found, wanted) = (vector.len(), self.dimensions);
             return Err(IndexError::Vector(format!("{found} dimensions instead of {wanted}")));

@@ -10,16 +10,18 @@ mod choice;
 mod conformance;
 mod exact;
 mod filter;
+mod hnsw;
 #[cfg(test)]
 mod kept;
 mod lexical;
+mod opening;
 mod vectors;
 
 use tokio::task::JoinError;
 
-pub use choice::{open_vectors, remove_vectors};
 pub use filter::Filter;
 pub use lexical::{Glance, LexicalBatch, LexicalIndex, LexicalRow, Match, Matches, Statistics};
+pub use opening::{open_vectors, remove_vectors};
 pub use vectors::{VectorBatch, VectorIndex, VectorRow, Vectors};
 
 /// Why an index could not answer.

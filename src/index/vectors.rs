@@ -72,6 +72,12 @@ pub trait VectorIndex: Send + Sync {
         self.len() == 0
     }
 
+    /// Whether its files turned out to be damaged. It answers nothing any more, and whoever has it deletes the files and
+    /// opens it anew.
+    fn is_damaged(&self) -> bool {
+        false
+    }
+
     /// Applies changes.
     async fn apply(&self, batch: VectorBatch, deadline: Instant) -> Result<(), IndexError>;
 

@@ -136,6 +136,15 @@ impl Part {
         (0..self.block.chunks.len()).filter(|row| self.has(*row))
     }
 
+    /// The rows that are there, as they were.
+    pub fn whole_rows(&self) -> impl Iterator<Item = VectorRow> {
+        self.rows().map(|row| VectorRow {
+            chunk: self.block.chunks[row],
+            document: self.block.document(row),
+            vector: self.fine().decode(row),
+        })
+    }
+
     /// Whether the row is there.
     pub fn has(&self, row: usize) -> bool {
         self.gone.get(row / 64).is_none_or(|bits| bits >> (row % 64) & 1 == 0)

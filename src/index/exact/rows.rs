@@ -21,6 +21,11 @@ impl Rows {
         self.parts.iter().map(Part::live).sum()
     }
 
+    /// All rows, as they were.
+    pub fn all(&self) -> Vec<VectorRow> {
+        self.parts.iter().flat_map(Part::whole_rows).collect()
+    }
+
     pub(super) fn parts(&self) -> &[Part] {
         &self.parts
     }

@@ -1,0 +1,26 @@
+//! Where vector indexes come from and how they go.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::IndexError;
+use super::choice::MEASURED;
+use super::hnsw::Hnsw;
+use super::vectors::{VectorIndex, Vectors};
+
+/// Opens the index of these vectors, or begins an empty one.
+///
+/// Few vectors are compared one by one. Once there are many, a graph of them is built beside that, and given up again where
+/// few are left: see [`Choice`](super::choice::Choice).
+pub async fn open_vectors(vectors: &Vectors) -> Result<Arc<dyn VectorIndex>, IndexError> {
+    Ok(Arc::new(Hnsw::open(vectors, MEASURED).await?))
+}
+
+/// Deletes the files of a vector index. One that is open goes on answering, and is not closed. To delete what is not there
+/// is no error.
+pub async fn remove_vectors(folder: &Path) -> Result<(), IndexError> {
+    match tokio::fs::remove_dir_all(folder).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
