@@ -152,7 +152,8 @@ pub fn given(corpus: &Corpus) -> Embeddings {
         window: 512,
         max_tokens: 510,
         languages: Languages::Multilingual,
-        floor: 0.0,
+        floor: None,
+        relevance: None,
         device: "none".into(),
     };
     Embeddings::played(info, |text| {

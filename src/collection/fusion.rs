@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn score(words: Option<Match>, cosine: Option<f32>, weight: f32) -> f32 {
-        fuse(&Candidate { words, cosine }, Some(BACKGROUND), weight).score
+        fuse(&Candidate { words, cosine, anything: None }, Some(BACKGROUND), weight).score
     }
 
     #[test]
@@ -112,7 +112,8 @@ mod tests {
             for found in [None, words(0.0, 0.0), words(99.0, 1.0)] {
                 for weight in [0.0, 0.5, 1.0] {
                     for background in [None, Some(BACKGROUND)] {
-                        let fused = fuse(&Candidate { words: found, cosine }, background, weight);
+                        let fused =
+                            fuse(&Candidate { words: found, cosine, anything: None }, background, weight);
                         assert!((0.0..=1.0).contains(&fused.score), "{fused:?}");
                     }
                 }
@@ -148,7 +149,8 @@ mod tests {
             window: 9,
             max_tokens: 9,
             languages,
-            floor: 0.0,
+            floor: None,
+            relevance: None,
             device: "cpu".into(),
         };
         let english = model(Languages::Only(vec!["en".into()]));
