@@ -61,8 +61,6 @@ pub(super) struct Answered {
     pub weight: f32,
     /// How many chunks there are, as far as they were counted.
     pub chunks: usize,
-    /// None where meaning did not answer.
-    pub background: Option<Background>,
 }
 
 /// What was found everywhere.
@@ -71,6 +69,9 @@ pub(super) struct Answer {
     pub scopes: Vec<Result<Answered, CollectionError>>,
     /// What embedded the question.
     pub model: Option<Arc<ModelInfo>>,
+    /// What all scopes together say to the question: measured each by itself, one that has nothing to say would have a best
+    /// that stands out as much. None where a leg did not answer.
+    pub background: Option<Background>,
     pub embed: Option<Duration>,
     pub lexical: Duration,
     pub dense: Option<Duration>,
@@ -96,8 +97,9 @@ pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadlin
     let mut asked = (0..scopes.len())
         .map(|scope| Answered::of(scope, words.as_ref(), meaning.as_ref()))
         .collect::<Vec<_>>();
+    let mut background = None;
     if let (Some(words), Some(meaning)) = (&words, &meaning) {
-        complete(&mut asked, words, meaning, text, half_way(deadline)).await;
+        background = complete(&mut asked, words, meaning, text, half_way(deadline)).await;
     }
     if let Some(meaning) = &meaning {
         compare_with_anything(&mut asked, meaning, half_way(deadline)).await;
@@ -119,7 +121,7 @@ pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadlin
         }
         Ok(asked)
     });
-    Answer { scopes: scopes.collect(), model, embed, lexical, dense }
+    Answer { scopes: scopes.collect(), model, background, embed, lexical, dense }
 }
 
 impl Answered {
@@ -138,7 +140,7 @@ impl Answered {
         let known = words.map_or(0.0, |words| words.matches.known);
         let weight = words.map_or(0.0, |words| words.matches.weight);
         let chunks = words.map_or(usize::MAX, |words| words.sample.len());
-        Self { by, candidates, known, weight, chunks, background: None }
+        Self { by, candidates, known, weight, chunks }
     }
 }
 
@@ -149,7 +151,7 @@ async fn complete(
     meaning: &dense::Answer,
     text: &str,
     deadline: Instant,
-) {
+) -> Option<Background> {
     let lack = |scope: &Answered, lacks: fn(&Candidate) -> bool| -> Vec<ChunkId> {
         let lacking =
             scope.candidates.iter().filter(|(_, candidate)| scope.by == By::BOTH && lacks(candidate));
@@ -167,6 +169,7 @@ async fn complete(
         lexical::score(words, text, without_words, deadline),
         dense::score(meaning, to_compare, deadline)
     );
+    let mut sample = Vec::new();
     for (number, scope) in scopes.iter_mut().enumerate() {
         for found in matches[number].iter().flatten() {
             scope.candidates.entry(found.chunk).or_default().words = Some(*found);
@@ -175,8 +178,9 @@ async fn complete(
         for (chunk, cosine) in without_cosine[number].iter().zip(&mut cosines) {
             scope.candidates.entry(*chunk).or_default().cosine = *cosine;
         }
-        scope.background = Background::of(cosines.flatten().copied().collect());
+        sample.extend(cosines.flatten());
     }
+    Background::of(sample)
 }
 
 /// Asks how alike the chunks that were found are to questions about anything.
