@@ -98,11 +98,25 @@ pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadlin
         .map(|scope| Answered::of(scope, words.as_ref(), meaning.as_ref()))
         .collect::<Vec<_>>();
     let mut background = None;
-    if let (Some(words), Some(meaning)) = (&words, &meaning) {
-        background = complete(&mut asked, words, meaning, text, half_way(deadline)).await;
-    }
     if let Some(meaning) = &meaning {
-        compare_with_anything(&mut asked, meaning, half_way(deadline)).await;
+        let by = half_way(deadline);
+        // They are asked about the same chunks, and neither waits for the other.
+        let found = asked.iter().map(|scope| scope.candidates.keys().copied().collect()).collect();
+        let (completed, anything) = tokio::join!(
+            async {
+                match &words {
+                    Some(words) => complete(&mut asked, words, meaning, text, by).await,
+                    None => None,
+                }
+            },
+            dense::score_anything(meaning, found, by)
+        );
+        background = completed;
+        for (scope, cosines) in asked.iter_mut().zip(anything) {
+            for (candidate, cosine) in scope.candidates.values_mut().zip(cosines) {
+                candidate.anything = cosine;
+            }
+        }
     }
     let dense = dense.map(|dense| dense + began.elapsed());
     let model = meaning.as_ref().and_then(|meaning| meaning.model().cloned());
@@ -172,25 +186,19 @@ async fn complete(
     let mut sample = Vec::new();
     for (number, scope) in scopes.iter_mut().enumerate() {
         for found in matches[number].iter().flatten() {
-            scope.candidates.entry(found.chunk).or_default().words = Some(*found);
+            if let Some(candidate) = scope.candidates.get_mut(&found.chunk) {
+                candidate.words = Some(*found);
+            }
         }
         let mut cosines = cosines[number].iter();
         for (chunk, cosine) in without_cosine[number].iter().zip(&mut cosines) {
-            scope.candidates.entry(*chunk).or_default().cosine = *cosine;
+            if let Some(candidate) = scope.candidates.get_mut(chunk) {
+                candidate.cosine = *cosine;
+            }
         }
         sample.extend(cosines.flatten());
     }
     Background::of(sample)
-}
-
-/// Asks how alike the chunks that were found are to questions about anything.
-async fn compare_with_anything(scopes: &mut [Answered], meaning: &dense::Answer, deadline: Instant) {
-    let chunks = scopes.iter().map(|scope| scope.candidates.keys().copied().collect()).collect();
-    for (scope, cosines) in scopes.iter_mut().zip(dense::score_anything(meaning, chunks, deadline).await) {
-        for (candidate, cosine) in scope.candidates.values_mut().zip(cosines) {
-            candidate.anything = cosine;
-        }
-    }
 }
 
 fn half_way(deadline: Instant) -> Instant {
