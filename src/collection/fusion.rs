@@ -74,8 +74,10 @@ pub(super) struct Fused {
 /// Fuses what the legs say of a chunk.
 pub(super) fn fuse(candidate: &Candidate, background: Option<Background>, dense_weight: f32) -> Fused {
     let words = candidate.words.map_or(0.0, |words| 0.5 * (words.coverage + words.share.min(1.0)));
-    let above = candidate.cosine.zip(background).map(|(cosine, background)| background.above(cosine));
-    let meaning = match (above, candidate.cosine) {
+    // What is no number says nothing, and sorts nowhere.
+    let cosine = candidate.cosine.filter(|cosine| cosine.is_finite());
+    let above = cosine.zip(background).map(|(cosine, background)| background.above(cosine));
+    let meaning = match (above, cosine) {
         (Some(above), _) => (above / HIGH_ABOVE).max(0.0).tanh(),
         (None, Some(cosine)) => cosine.clamp(0.0, 1.0),
         (None, None) => UNSEEN * words,
@@ -84,7 +86,7 @@ pub(super) fn fuse(candidate: &Candidate, background: Option<Background>, dense_
         score: (1.0 - dense_weight) * words + dense_weight * meaning,
         lexical: candidate.words.map(|words| words.score),
         coverage: candidate.words.map(|words| words.coverage),
-        dense: candidate.cosine,
+        dense: cosine,
         above,
         lift: candidate.lift(),
     }
@@ -110,7 +112,7 @@ mod tests {
         // One common word of the question, against a cosine far above what the collection says to anything.
         assert!(score(words(9.0, 0.1), Some(0.7), 0.5) < score(None, Some(0.95), 0.5));
         assert!(score(words(0.9, 0.9), Some(0.7), 0.5) > score(None, Some(0.75), 0.5));
-        for cosine in [None, Some(-1.0), Some(0.7), Some(1.0)] {
+        for cosine in [None, Some(f32::NAN), Some(-1.0), Some(0.7), Some(1.0)] {
             for found in [None, words(0.0, 0.0), words(99.0, 1.0)] {
                 for weight in [0.0, 0.5, 1.0] {
                     for background in [None, Some(BACKGROUND)] {
