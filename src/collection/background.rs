@@ -1,4 +1,4 @@
-//! What a collection says to a question whatever it is: the scale on which a cosine is high or low.
+//! What collections say to a question whatever it is: the scale on which a cosine is high or low.
 //!
 //! Cosines of one model lie in a band of their own (multilingual-e5-small: .75 to .9), and a question moves all of them
 //! up or down. How far a chunk stands above the others says more than its cosine.
@@ -9,7 +9,7 @@ const LEAST_SAMPLE: usize = 3;
 /// and all-MiniLM-L6-v2 .05 to .1.
 const LEAST_SPREAD: f32 = 0.01;
 
-/// Where a question's cosines with a sample of a collection's chunks lie.
+/// Where a question's cosines with a sample of the chunks of all that is searched lie.
 ///
 /// Half of a small collection may be about the question: the middle and the lower side are the same without them.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -61,8 +61,6 @@ pub(super) struct Answered {
     pub weight: f32,
     /// How many chunks there are, as far as they were counted.
     pub chunks: usize,
-    /// None where meaning did not answer.
-    pub background: Option<Background>,
 }
 
 /// What was found everywhere.
@@ -71,6 +69,9 @@ pub(super) struct Answer {
     pub scopes: Vec<Result<Answered, CollectionError>>,
     /// What embedded the question.
     pub model: Option<Arc<ModelInfo>>,
+    /// What all scopes together say to the question: measured each by itself, one that has nothing to say would have a best
+    /// that stands out as much. None where a leg did not answer.
+    pub background: Option<Background>,
     pub embed: Option<Duration>,
     pub lexical: Duration,
     pub dense: Option<Duration>,
@@ -96,11 +97,26 @@ pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadlin
     let mut asked = (0..scopes.len())
         .map(|scope| Answered::of(scope, words.as_ref(), meaning.as_ref()))
         .collect::<Vec<_>>();
-    if let (Some(words), Some(meaning)) = (&words, &meaning) {
-        complete(&mut asked, words, meaning, text, half_way(deadline)).await;
-    }
+    let mut background = None;
     if let Some(meaning) = &meaning {
-        compare_with_anything(&mut asked, meaning, half_way(deadline)).await;
+        let by = half_way(deadline);
+        // They are asked about the same chunks, and neither waits for the other.
+        let found = asked.iter().map(|scope| scope.candidates.keys().copied().collect()).collect();
+        let (completed, anything) = tokio::join!(
+            async {
+                match &words {
+                    Some(words) => complete(&mut asked, words, meaning, text, by).await,
+                    None => None,
+                }
+            },
+            dense::score_anything(meaning, found, by)
+        );
+        background = completed;
+        for (scope, cosines) in asked.iter_mut().zip(anything) {
+            for (candidate, cosine) in scope.candidates.values_mut().zip(cosines) {
+                candidate.anything = cosine;
+            }
+        }
     }
     let dense = dense.map(|dense| dense + began.elapsed());
     let model = meaning.as_ref().and_then(|meaning| meaning.model().cloned());
@@ -119,7 +135,7 @@ pub(super) async fn ask(catalog: &Catalog, scopes: &[Scope], text: &str, deadlin
         }
         Ok(asked)
     });
-    Answer { scopes: scopes.collect(), model, embed, lexical, dense }
+    Answer { scopes: scopes.collect(), model, background, embed, lexical, dense }
 }
 
 impl Answered {
@@ -138,7 +154,7 @@ impl Answered {
         let known = words.map_or(0.0, |words| words.matches.known);
         let weight = words.map_or(0.0, |words| words.matches.weight);
         let chunks = words.map_or(usize::MAX, |words| words.sample.len());
-        Self { by, candidates, known, weight, chunks, background: None }
+        Self { by, candidates, known, weight, chunks }
     }
 }
 
@@ -149,7 +165,7 @@ async fn complete(
     meaning: &dense::Answer,
     text: &str,
     deadline: Instant,
-) {
+) -> Option<Background> {
     let lack = |scope: &Answered, lacks: fn(&Candidate) -> bool| -> Vec<ChunkId> {
         let lacking =
             scope.candidates.iter().filter(|(_, candidate)| scope.by == By::BOTH && lacks(candidate));
@@ -167,26 +183,22 @@ async fn complete(
         lexical::score(words, text, without_words, deadline),
         dense::score(meaning, to_compare, deadline)
     );
+    let mut sample = Vec::new();
     for (number, scope) in scopes.iter_mut().enumerate() {
         for found in matches[number].iter().flatten() {
-            scope.candidates.entry(found.chunk).or_default().words = Some(*found);
+            if let Some(candidate) = scope.candidates.get_mut(&found.chunk) {
+                candidate.words = Some(*found);
+            }
         }
         let mut cosines = cosines[number].iter();
         for (chunk, cosine) in without_cosine[number].iter().zip(&mut cosines) {
-            scope.candidates.entry(*chunk).or_default().cosine = *cosine;
+            if let Some(candidate) = scope.candidates.get_mut(chunk) {
+                candidate.cosine = *cosine;
+            }
         }
-        scope.background = Background::of(cosines.flatten().copied().collect());
+        sample.extend(cosines.flatten());
     }
-}
-
-/// Asks how alike the chunks that were found are to questions about anything.
-async fn compare_with_anything(scopes: &mut [Answered], meaning: &dense::Answer, deadline: Instant) {
-    let chunks = scopes.iter().map(|scope| scope.candidates.keys().copied().collect()).collect();
-    for (scope, cosines) in scopes.iter_mut().zip(dense::score_anything(meaning, chunks, deadline).await) {
-        for (candidate, cosine) in scope.candidates.values_mut().zip(cosines) {
-            candidate.anything = cosine;
-        }
-    }
+    Background::of(sample)
 }
 
 fn half_way(deadline: Instant) -> Instant {

@@ -214,7 +214,7 @@ async fn rank(
         };
         let fused = answered.candidates.iter().map(|(chunk, candidate)| {
             let margin = judge.as_ref().map_or(0.0, |judge| judge.margin(candidate));
-            (((number, *chunk), fusion::fuse(candidate, answered.background, weight)), margin)
+            (((number, *chunk), fusion::fuse(candidate, answer.background, weight)), margin)
         });
         // What has no weight is left out, unless nothing else could find there.
         let only_one_can = speaking.is_none() || !by.words;

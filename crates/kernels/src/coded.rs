@@ -35,8 +35,9 @@ impl Coded {
 pub fn code(row: &[f32], codes: &mut [i8]) -> Coded {
     assert_eq!(row.len(), codes.len(), "the length of a row");
     let scale = scale(row);
+    let inverse = 1.0 / f64::from(scale);
     for (value, code) in row.iter().zip(codes.iter_mut()) {
-        *code = (value / scale).round_ties_even() as i8;
+        *code = nearest(f64::from(*value) * inverse) as i8;
     }
     measure(row, codes, scale)
 }
@@ -48,9 +49,10 @@ pub fn code(row: &[f32], codes: &mut [i8]) -> Coded {
 pub fn code_fine(row: &[f32], codes: &mut [i8], rest: &mut [i16]) -> Coded {
     assert_eq!((row.len(), row.len()), (codes.len(), rest.len()), "the length of a row");
     let scale = scale(row);
+    let inverse = f64::from(FINENESS) / f64::from(scale);
     for ((value, code), rest) in row.iter().zip(codes.iter_mut()).zip(rest) {
-        // At most 127 * 65536, so both parts fit: the rest lies between -32768 and 32767.
-        let whole = (f64::from(*value) / f64::from(scale) * f64::from(FINENESS)).round_ties_even() as i32;
+        // At most 127 * 65536 and a rounding, so both parts fit: the rest lies between -32768 and 32767.
+        let whole = nearest(f64::from(*value) * inverse);
         let high = (whole + 32768) >> 16;
         (*code, *rest) = (high as i8, (whole - (high << 16)) as i16);
     }
@@ -64,14 +66,42 @@ fn scale(row: &[f32]) -> f32 {
     (greatest / GREATEST).max(f32::MIN_POSITIVE)
 }
 
+/// The nearest whole number, of two the even one, of what is less than 2^31; of anything else, anything. A number between
+/// 2^52 and 2^53 has no digits after the point: adding one leaves the sum's whole digits in the lowest bits. The compiler
+/// makes vectors of this, which it does not of a conversion that saturates.
+#[inline(always)]
+fn nearest(value: f64) -> i32 {
+    const WHOLE: f64 = (3u64 << 51) as f64;
+    (value + WHOLE).to_bits() as i32
+}
+
 fn measure(row: &[f32], codes: &[i8], scale: f32) -> Coded {
-    let (mut norm, mut error) = (0.0f64, 0.0f64);
-    for (value, code) in row.iter().zip(codes) {
-        let value = f64::from(*value);
-        norm += value * value;
-        error += (value - f64::from(*code) * f64::from(scale)).powi(2);
+    let (norm, error) = lengths(row, codes, |code| f64::from(code) * f64::from(scale));
+    Coded { scale, norm, error }
+}
+
+/// The length of some values, and of their difference to what their codes stand for. Eight sums run side by side, which
+/// the compiler makes vectors of.
+#[inline(always)]
+fn lengths<C: Copy>(values: &[f32], codes: &[C], decode: impl Fn(C) -> f64) -> (f32, f32) {
+    let (value_blocks, values_left) = values.as_chunks::<8>();
+    let (code_blocks, codes_left) = codes.as_chunks::<8>();
+    let (mut norms, mut errors) = ([0.0f64; 8], [0.0f64; 8]);
+    let mut add = |lane: usize, value: f32, code: C| {
+        let value = f64::from(value);
+        let off = value - decode(code);
+        norms[lane] += value * value;
+        errors[lane] += off * off;
+    };
+    for (values, codes) in value_blocks.iter().zip(code_blocks) {
+        for lane in 0..8 {
+            add(lane, values[lane], codes[lane]);
+        }
     }
-    Coded { scale, norm: above(norm.sqrt()), error: above(error.sqrt()) }
+    for (lane, (value, code)) in values_left.iter().zip(codes_left).enumerate() {
+        add(lane, *value, *code);
+    }
+    (above(norms.iter().sum::<f64>().sqrt()), above(errors.iter().sum::<f64>().sqrt()))
 }
 
 /// The value as `f32`, rounded up.
@@ -93,18 +123,10 @@ pub(crate) fn query(vector: &[f32]) -> I8Query {
     let greatest = vector.iter().fold(0.0f32, |greatest, value| greatest.max(value.abs()));
     let room = i32::MAX as usize / (128 * vector.len().max(1));
     let scale = (greatest / room.min(32767) as f32).max(f32::MIN_POSITIVE);
-    // A number that is too large for 16 binary digits becomes the greatest, and one that is none 0.
-    let codes: Box<[i16]> = match room {
-        0 => vector.iter().map(|_| 0).collect(),
-        _ => vector.iter().map(|value| (value / scale).round_ties_even() as i16).collect(),
-    };
-    let (mut norm, mut error) = (0.0f64, 0.0f64);
-    for (value, code) in vector.iter().zip(&codes) {
-        let value = f64::from(*value);
-        norm += value * value;
-        error += (value - f64::from(*code) * f64::from(scale)).powi(2);
-    }
-    I8Query { codes, scale, norm: above(norm.sqrt()), error: above(error.sqrt()) }
+    let inverse = if room == 0 { 0.0 } else { 1.0 / f64::from(scale) };
+    let codes: Box<[i16]> = vector.iter().map(|value| nearest(f64::from(*value) * inverse) as i16).collect();
+    let (norm, error) = lengths(vector, &codes, |code| f64::from(code) * f64::from(scale));
+    I8Query { codes, scale, norm, error }
 }
 
 impl I8Query {

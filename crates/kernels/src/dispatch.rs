@@ -8,10 +8,10 @@ use std::ops::Range;
 use half::f16;
 
 use crate::coded::I8Query;
+use crate::kinds::{F16Rows, F32Rows, FineRows, I8Rows};
 use crate::level::{Level, Set};
 use crate::plain;
 use crate::prefetch::prefetch;
-use crate::rows::{F16Rows, F32Rows, FineRows, I8Rows, Rows};
 
 /// The rows that are compared.
 pub(crate) enum Pick<'a> {
@@ -63,8 +63,8 @@ fn f32_loop(
     scores: &mut Vec<f32>,
     dot: impl Fn(&[f32], &[f32]) -> f32,
 ) {
-    let bytes = rows.width() * 4;
-    each(rows.len(), bytes, pick, scores, |row| prefetch(rows.row(row)), |row| dot(query, rows.row(row)));
+    let bytes = rows.length() * 4;
+    each(rows.count(), bytes, pick, scores, |row| prefetch(rows.row(row)), |row| dot(query, rows.row(row)));
 }
 
 #[inline(always)]
@@ -75,8 +75,8 @@ fn f16_loop(
     scores: &mut Vec<f32>,
     dot: impl Fn(&[f32], &[f16]) -> f32,
 ) {
-    let bytes = rows.width() * 2;
-    each(rows.len(), bytes, pick, scores, |row| prefetch(rows.row(row)), |row| dot(query, rows.row(row)));
+    let bytes = rows.length() * 2;
+    each(rows.count(), bytes, pick, scores, |row| prefetch(rows.row(row)), |row| dot(query, rows.row(row)));
 }
 
 #[inline(always)]
@@ -88,7 +88,7 @@ fn i8_loop(
     dot: impl Fn(&[i16], &[i8]) -> i32,
 ) {
     let score = |row| dot(&query.codes, rows.row(row)) as f32 * (query.scale * rows.scale(row));
-    each(rows.len(), rows.width(), pick, scores, |row| prefetch(rows.row(row)), score);
+    each(rows.count(), rows.length(), pick, scores, |row| prefetch(rows.row(row)), score);
 }
 
 #[inline(always)]
@@ -108,7 +108,7 @@ fn fine_loop(
         let (codes, rest) = rows.row(row);
         dot(query, codes, rest) * rows.scale(row)
     };
-    each(rows.len(), rows.width() * 3, pick, scores, fetch, score);
+    each(rows.count(), rows.length() * 3, pick, scores, fetch, score);
 }
 
 /// Compiles a loop for each level, and chooses among them.

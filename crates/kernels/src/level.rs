@@ -29,10 +29,6 @@ impl Level {
     /// The fastest level of this processor.
     #[inline]
     pub fn best() -> Self {
-        // Miri knows few vector instructions.
-        if cfg!(miri) {
-            return Self::PLAIN;
-        }
         #[cfg(target_arch = "x86_64")]
         {
             if has_avx512() {

@@ -6,6 +6,7 @@
 
 mod coded;
 mod dispatch;
+mod kinds;
 mod level;
 pub mod map;
 #[cfg(target_arch = "aarch64")]
@@ -21,6 +22,7 @@ compile_error!("files are read as the processor has its numbers: least significa
 
 pub use coded::{Coded, I8Query, code, code_fine};
 pub use half::f16;
+pub use kinds::{F16Rows, F32Rows, FineRows, I8Rows};
 pub use level::Level;
 pub use map::Map;
-pub use rows::{F16Rows, F32Rows, FineRows, I8Rows, Rows};
+pub use rows::Rows;

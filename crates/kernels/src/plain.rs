@@ -20,11 +20,18 @@ pub(crate) fn i8_dot(query: &[i16], row: &[i8]) -> i32 {
 
 /// The sum of products with `codes * 65536 + rest`, each of which is a whole number that `f32` holds exactly.
 pub(crate) fn fine_dot(query: &[f32], codes: &[i8], rest: &[i16]) -> f32 {
+    let (query_blocks, query_left) = query.as_chunks::<16>();
+    let (code_blocks, codes_left) = codes.as_chunks::<16>();
+    let (rest_blocks, rest_left) = rest.as_chunks::<16>();
     let mut sums = [0.0f32; 16];
-    for (at, ((q, code), rest)) in query.iter().zip(codes).zip(rest).enumerate() {
-        sums[at % 16] += q * whole(*code, *rest) as f32;
+    for ((q, code), rest) in query_blocks.iter().zip(code_blocks).zip(rest_blocks) {
+        for lane in 0..16 {
+            sums[lane] += q[lane] * whole(code[lane], rest[lane]) as f32;
+        }
     }
-    sums.iter().sum()
+    let left = query_left.iter().zip(codes_left).zip(rest_left);
+    let left: f32 = left.map(|((q, code), rest)| q * whole(*code, *rest) as f32).sum();
+    sums.iter().sum::<f32>() + left
 }
 
 #[inline(always)]

@@ -67,6 +67,10 @@ pub(in crate::collection) async fn search(
     let vectors = catalog.all_vectors(scopes, &model).await;
     for ((scope, dense), found) in scopes.iter().zip(vectors).zip(&mut answer.found) {
         let Some(dense) = dense else { continue };
+        if scope.is_empty() {
+            *found = Some(Found { index: dense.index, scored: Ok(Vec::new()) });
+            continue;
+        }
         let scored = match dense.index.search(vector.clone(), depth, scope.filter(), deadline).await {
             Err(IndexError::Deadline) => Err(CollectionError::Deadline),
             searched => searched.map_err(CollectionError::from),

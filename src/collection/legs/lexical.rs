@@ -10,7 +10,7 @@ use crate::collection::{Catalog, CollectionError, Scope};
 use crate::index::{Filter, IndexError, LexicalIndex, Match, Matches, Statistics};
 use crate::tasks::blocking;
 
-/// Chunks whose cosines say what a collection says to anything: their mean is within a seventh of a deviation.
+/// Chunks whose cosines say what a collection says to anything: their median is known to a tenth of a deviation.
 const SAMPLE: usize = 200;
 
 /// What words found in one scope.
@@ -58,6 +58,7 @@ pub(in crate::collection) async fn search(
         let found = scopes.iter().zip(counted).map(async |(scope, counted)| {
             counted?;
             let (asked, statistics, filter) = (text.clone(), statistics.clone(), scope.filter());
+            let depth = if scope.is_empty() { 0 } else { depth };
             let find = move |index: &LexicalIndex| find(index, &asked, depth, &filter, &statistics);
             Ok(found(ask(catalog, scope, deadline, find).await?))
         });

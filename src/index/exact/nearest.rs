@@ -2,8 +2,9 @@
 //!
 //! The score of a row's bytes is off by at most a [bound](lastro_kernels::I8Query::bound). So a row whose score is below the
 //! k-th best one by more than both rows' bounds is not among the k nearest, and what is left, a few times k, is compared
-//! again. Nothing that a scan over whole vectors would find is missed. (3,000 e5 chunks of five sets, the 100 nearest: 380
-//! are left at the end of a scan, 200 of these are compared again.)
+//! again. Nothing that a scan over whole vectors would find is missed. Of 4,066 chunks of five evaluation sets, embedded by
+//! multilingual-e5-small, whose cosines lie near one another, a median of 380 are left where the 100 nearest are wanted, and
+//! 200 of these are compared again (200 of the sets' questions).
 
 use std::time::Instant;
 

@@ -98,8 +98,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The score of each chunk, in their order; `None` for one that is not there. `score` is asked for rows of one part at
-    /// a time.
+    /// The part and the row of each chunk, in their order; `None` for one that is not there.
     pub(super) fn locate(&self, chunks: &[u64]) -> Vec<Option<(u32, u32)>> {
         let mut sorted: Vec<(u64, usize)> = chunks.iter().copied().zip(0..).collect();
         sorted.sort_unstable();

@@ -46,8 +46,7 @@ pub(crate) fn i8_dot(query: &[i16], row: &[i8]) -> i32 {
     for (q, x) in query_blocks.iter().zip(row_blocks) {
         let (q, x) = (q.as_chunks::<32>().0, x.as_chunks::<32>().0);
         for lane in 0..2 {
-            sums[lane] =
-                _mm512_dpwssd_epi32(sums[lane], words(&q[lane]), _mm512_cvtepi8_epi16(bytes(&x[lane])));
+            sums[lane] = add_products(sums[lane], words(&q[lane]), _mm512_cvtepi8_epi16(bytes(&x[lane])));
         }
     }
     let sums = _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]));
@@ -75,6 +74,16 @@ pub(crate) fn fine_dot(query: &[f32], codes: &[i8], rest: &[i16]) -> f32 {
     sum(sums) + plain::fine_dot(query_left, codes_left, rest_left)
 }
 
+/// Adds the products of neighbours: one instruction of VNNI, which Miri does not know, or two.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma,f16c")]
+fn add_products(sum: __m512i, one: __m512i, two: __m512i) -> __m512i {
+    if cfg!(miri) {
+        return _mm512_add_epi32(sum, _mm512_madd_epi16(one, two));
+    }
+    _mm512_dpwssd_epi32(sum, one, two)
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma,f16c")]
 fn sum(sums: [__m512; 4]) -> f32 {
@@ -92,6 +101,10 @@ fn floats(values: &[f32; 16]) -> __m512 {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma,f16c")]
 fn halves(values: &[f16; 16]) -> __m512 {
+    // Miri does not know the instruction.
+    if cfg!(miri) {
+        return floats(&values.map(f16::to_f32_const));
+    }
     // SAFETY: `f16` is a `u16` in memory, so the reference points to 32 readable bytes, which is what is read, and the
     // instruction asks for no alignment.
     let halves = unsafe { _mm256_loadu_si256(values.as_ptr().cast()) };
