@@ -44,7 +44,7 @@ fn a_cosine_counts_above_what_is_said_to_anything() {
         (Some(1.0), 0.85, 0.80, true),
         (Some(0.1), 0.85, 0.80, false),
         (Some(0.5), 0.85, 0.79, true),
-        (Some(1.0), 0.78, 0.78, false),
+        (Some(1.0), 0.775, 0.78, false),
     ] {
         let hit = candidate(coverage, Some(cosine), Some(anything));
         assert_eq!(is_shown(&asked, hit), shown, "{hit:?}");
