@@ -6,6 +6,7 @@
 
 mod copies;
 mod joined;
+mod parts;
 mod reading;
 mod worth;
 
@@ -17,7 +18,7 @@ use copies::{Copies, Likeness};
 use joined::Joined;
 pub(super) use joined::LONGEST_JOINED;
 use reading::{Asked, Said, Words};
-use worth::{ENOUGH, LEAST, NEW, Rarity};
+use worth::{ENOUGH, ENOUGH_FOR_A_PART, LEAST, NEW, Rarity};
 
 /// Once a document or a family has half of the places, its next hit counts as if it had this part of its score: so much
 /// worse may one of another be that goes before it.
@@ -151,13 +152,14 @@ impl<'a> Choosing<'a> {
         let said: Vec<Said> = hits.iter().map(|hit| asked.said_by(&hit.chunk.text)).collect();
         let rarity = Rarity::among(&said, asked.len());
         let worth = worth::of(hits, &said, &rarity);
+        let enough = if parts::has_parts(question) { ENOUGH_FOR_A_PART } else { ENOUGH };
         let waiting = worth.iter().enumerate();
         Self {
             hits,
             wanted,
             asked,
             said,
-            enough: ENOUGH * worth.iter().copied().fold(0.0, f32::max),
+            enough: enough * worth.iter().copied().fold(0.0, f32::max),
             waiting: waiting.map(|(hit, worth)| Waiting { hit, turn: *worth, is_crowded: false }).collect(),
             worth,
             rarity,
