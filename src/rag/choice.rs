@@ -5,6 +5,8 @@
 //! fill all places while others have something to say.
 
 mod copies;
+mod joined;
+mod parts;
 mod reading;
 mod worth;
 
@@ -13,13 +15,11 @@ use serde::Serialize;
 use crate::collection::Hit;
 use crate::store::{DocumentKey, NewChunk};
 use copies::{Copies, Likeness};
-use reading::{Asked, Said, Shingles, Words};
-use worth::{ENOUGH, LEAST, NEW, Rarity};
+use joined::Joined;
+pub(super) use joined::LONGEST_JOINED;
+use reading::{Asked, Said, Words};
+use worth::{ENOUGH, ENOUGH_FOR_A_PART, LEAST, NEW, Rarity};
 
-/// Neighbouring chunks are shown as one passage up to this many bytes.
-pub(super) const LONGEST_JOINED: usize = 4_000;
-/// Chunks with no more bytes between them are neighbours: what separates two paragraphs.
-const WIDEST_GAP: u64 = 8;
 /// Once a document or a family has half of the places, its next hit counts as if it had this part of its score: so much
 /// worse may one of another be that goes before it.
 const CROWDED: f32 = 0.7;
@@ -40,6 +40,11 @@ impl Wanted {
         match self {
             Self::AtMost(most) | Self::Exactly(most) => most,
         }
+    }
+
+    /// The most of them, whether they add something or not.
+    pub fn exactly(self) -> Self {
+        Self::Exactly(self.most())
     }
 
     /// How many hits are looked at for them: some are copies of others, or neighbours.
@@ -105,58 +110,32 @@ pub(super) struct Choice {
 
 /// Chooses from hits, which come best first.
 pub(super) fn choose(question: &str, hits: &[Candidate<'_>], wanted: Wanted) -> Choice {
-    let asked = Asked::of(question);
-    let said: Vec<Said> = hits.iter().map(|hit| asked.said_by(&hit.chunk.text)).collect();
-    let rarity = Rarity::among(&said, asked.len());
-    let worth = worth::of(hits, &said, &rarity);
-    let enough = worth.iter().copied().fold(0.0, f32::max) * ENOUGH;
-    let mut choosing = Choosing { hits, passages: Vec::new(), copies: Copies::default() };
-    let mut considered = Considered { found: hits.len(), ..Considered::default() };
-    let mut covered = Words::default();
-    let mut waiting: Vec<Waiting> = worth
-        .iter()
-        .enumerate()
-        .map(|(hit, worth)| Waiting { hit, turn: *worth, is_crowded: false })
-        .collect();
+    let mut choosing = Choosing::new(question, hits, wanted);
     while choosing.passages.len() < wanted.most()
-        && let Some(at) = next(&waiting)
+        && let Some(at) = choosing.next()
     {
-        let Waiting { hit, is_crowded, .. } = waiting[at];
-        let adds = match wanted {
-            Wanted::Exactly(_) => true,
-            Wanted::AtMost(_) => {
-                let new = rarity.part(said[hit].all.without(covered));
-                worth[hit] >= enough || (worth[hit] >= enough * LEAST && new >= NEW)
-            }
-        };
-        if !adds {
-            considered.adds_little += 1;
-            waiting.remove(at);
-            continue;
-        }
-        let text = asked.shingles(&hits[hit].chunk.text);
-        let likeness = choosing.copies.likeness(&text);
-        if let Likeness::Copy(of) = likeness {
-            considered.copies += 1;
-            waiting.remove(at);
-            choosing.renew(of, hit, text);
-            continue;
-        }
-        let share = wanted.most().div_ceil(2);
-        let places = choosing.places_of(hits[hit].document).max(choosing.copies.of_family(likeness));
-        if !is_crowded && places >= share {
-            waiting[at] = Waiting { hit, turn: worth[hit] * CROWDED, is_crowded: true };
-            continue;
-        }
-        waiting.remove(at);
-        covered = covered.and(said[hit].all);
-        choosing.take(hit, text, likeness);
+        choosing.consider(at);
     }
-    let taken: usize = choosing.passages.iter().map(Vec::len).sum();
-    considered.joined = taken - choosing.passages.len();
-    considered.beyond = waiting.len();
-    let is_short = considered.adds_little == 0 && choosing.passages.len() < wanted.most();
-    Choice { passages: choosing.passages, considered, is_short }
+    choosing.done()
+}
+
+/// A choice that is being made.
+struct Choosing<'a> {
+    hits: &'a [Candidate<'a>],
+    wanted: Wanted,
+    asked: Asked,
+    /// What each hit has of the question, and what it is worth.
+    said: Vec<Said>,
+    worth: Vec<f32>,
+    rarity: Rarity,
+    /// What is worth so much adds something.
+    enough: f32,
+    waiting: Vec<Waiting>,
+    passages: Joined<'a>,
+    copies: Copies,
+    /// Words of the question that the passages have.
+    covered: Words,
+    considered: Considered,
 }
 
 /// A hit that may still be taken.
@@ -167,83 +146,96 @@ struct Waiting {
     is_crowded: bool,
 }
 
-/// The place of the best; of equals the first.
-fn next(waiting: &[Waiting]) -> Option<usize> {
-    let mut best: Option<usize> = None;
-    for (at, one) in waiting.iter().enumerate() {
-        if best.is_none_or(|best| one.turn > waiting[best].turn) {
-            best = Some(at);
+impl<'a> Choosing<'a> {
+    fn new(question: &str, hits: &'a [Candidate<'a>], wanted: Wanted) -> Self {
+        let asked = Asked::of(question);
+        let said: Vec<Said> = hits.iter().map(|hit| asked.said_by(&hit.chunk.text)).collect();
+        let rarity = Rarity::among(&said, asked.len());
+        let worth = worth::of(hits, &said, &rarity);
+        let enough = if parts::has_parts(question) { ENOUGH_FOR_A_PART } else { ENOUGH };
+        let waiting = worth.iter().enumerate();
+        Self {
+            hits,
+            wanted,
+            asked,
+            said,
+            enough: enough * worth.iter().copied().fold(0.0, f32::max),
+            waiting: waiting.map(|(hit, worth)| Waiting { hit, turn: *worth, is_crowded: false }).collect(),
+            worth,
+            rarity,
+            passages: Joined::new(hits),
+            copies: Copies::default(),
+            covered: Words::default(),
+            considered: Considered { found: hits.len(), ..Considered::default() },
         }
     }
-    best
-}
 
-/// What was chosen so far.
-struct Choosing<'a> {
-    hits: &'a [Candidate<'a>],
-    passages: Vec<Vec<usize>>,
-    copies: Copies,
-}
-
-impl Choosing<'_> {
-    /// Takes a hit, into the passage of its neighbours where there are any.
-    fn take(&mut self, hit: usize, text: Shingles, likeness: Likeness) {
-        self.copies.add(hit, text, likeness);
-        let mut own = vec![hit];
-        let mut place = None;
-        for at in (0..self.passages.len()).rev() {
-            let mut joined = [self.passages[at].as_slice(), &own].concat();
-            joined.sort_by_key(|hit| self.hits[*hit].chunk.start);
-            if self.is_one_passage(&joined) {
-                // The later ones of several that it connects are now in the first.
-                if let Some(later) = place.replace(at) {
-                    self.passages.remove(later);
-                }
-                own = joined;
+    /// The place of the best that waits; of equals the first.
+    fn next(&self) -> Option<usize> {
+        let mut best: Option<usize> = None;
+        for (at, one) in self.waiting.iter().enumerate() {
+            if best.is_none_or(|best| one.turn > self.waiting[best].turn) {
+                best = Some(at);
             }
         }
-        match place {
-            Some(at) => self.passages[at] = own,
-            None => self.passages.push(own),
+        best
+    }
+
+    /// Takes a hit, leaves it out, or puts it back behind others.
+    fn consider(&mut self, at: usize) {
+        let Waiting { hit, is_crowded, .. } = self.waiting[at];
+        if !self.adds(hit) {
+            self.considered.adds_little += 1;
+            self.waiting.remove(at);
+            return;
+        }
+        let text = self.asked.shingles(&self.hits[hit].chunk.text);
+        let likeness = self.copies.likeness(&text);
+        if let Likeness::Copy(of) = likeness {
+            self.considered.copies += 1;
+            self.waiting.remove(at);
+            if self.is_newer(hit, of) && self.copies.replace(of, hit, text) {
+                self.passages.replace(of, hit);
+            }
+            return;
+        }
+        let of_document = self.passages.of_document(self.hits[hit].document);
+        let places = of_document.max(self.copies.of_family(likeness));
+        if !is_crowded && places >= self.wanted.most().div_ceil(2) {
+            self.waiting[at] = Waiting { hit, turn: self.worth[hit] * CROWDED, is_crowded: true };
+            return;
+        }
+        self.waiting.remove(at);
+        self.covered = self.covered.and(self.said[hit].all);
+        self.copies.add(hit, text, likeness);
+        self.passages.add(hit);
+    }
+
+    /// Whether a hit adds something to what was chosen.
+    fn adds(&self, hit: usize) -> bool {
+        match self.wanted {
+            Wanted::Exactly(_) => true,
+            Wanted::AtMost(_) if self.worth[hit] >= self.enough => true,
+            Wanted::AtMost(_) => {
+                let new = self.said[hit].all.without(self.covered);
+                self.worth[hit] >= self.enough * LEAST && self.rarity.part(new) >= NEW
+            }
         }
     }
 
-    /// Whether hits, in their order, are neighbours and together no longer than a passage may be.
-    fn is_one_passage(&self, hits: &[usize]) -> bool {
-        let pairs = || hits.iter().zip(&hits[1..]).map(|(one, next)| (&self.hits[*one], &self.hits[*next]));
-        let neighbours = |(one, next): (&Candidate<'_>, &Candidate<'_>)| {
-            one.document == next.document && are_neighbours(one.chunk, next.chunk)
-        };
-        let new = pairs().map(|(one, next)| next.chunk.text_after(one.chunk.end).len());
-        let bytes = hits.first().map_or(0, |first| self.hits[*first].chunk.text.len()) + new.sum::<usize>();
-        bytes <= LONGEST_JOINED && pairs().all(neighbours)
+    /// Whether a copy is as good as what it is a copy of, and newer.
+    fn is_newer(&self, copy: usize, of: usize) -> bool {
+        let (before, after) = (&self.hits[of], &self.hits[copy]);
+        after.document > before.document && after.score >= SAME_SCORE * before.score
     }
 
-    fn places_of(&self, document: DocumentKey) -> usize {
-        self.passages.iter().filter(|hits| self.hits[hits[0]].document == document).count()
+    fn done(self) -> Choice {
+        let mut considered = self.considered;
+        considered.joined = self.passages.joined();
+        considered.beyond = self.waiting.len();
+        let is_short = considered.adds_little == 0 && self.passages.len() < self.wanted.most();
+        Choice { passages: self.passages.into_lists(), considered, is_short }
     }
-
-    /// Shows a copy in place of the chosen hit that it is a copy of, if it is as good and newer.
-    fn renew(&mut self, old: usize, new: usize, text: Shingles) {
-        let (before, after) = (&self.hits[old], &self.hits[new]);
-        let is_newer = after.document > before.document && after.score >= SAME_SCORE * before.score;
-        if is_newer
-            && self.copies.replace(old, new, text)
-            && let Some(alone) = self.passages.iter_mut().find(|hits| **hits == [old])
-        {
-            *alone = vec![new];
-        }
-    }
-}
-
-/// Whether the second chunk goes on where the first ends, or repeats its end. Pages and headings stay as exact as they are
-/// for each of them; one that repeats the end of another may stand deeper in the same section.
-fn are_neighbours(one: &NewChunk, next: &NewChunk) -> bool {
-    if next.start < one.end {
-        return next.headings.starts_with(&one.headings) || one.headings.starts_with(&next.headings);
-    }
-    let adjoin = next.start <= one.end.saturating_add(WIDEST_GAP);
-    adjoin && one.last_page == next.page && one.headings == next.headings
 }
 
 #[cfg(test)]

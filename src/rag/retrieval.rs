@@ -10,11 +10,14 @@ use crate::collection::{By, Catalog, CollectionError, Found, Hit, Query, Scope, 
 use crate::openai::{ChatRequest, Ranking};
 use crate::prompt::Passage;
 use crate::selection::{Selected, matching};
+use crate::tasks;
 
 /// Documents whose outlines go into one prompt.
 const MOST_OUTLINES: usize = 8;
 /// Hits that are looked at where many are copies of one another.
 const MOST_CANDIDATES: usize = 100;
+/// Bytes of hits that are read at once: more would hold up other requests.
+const MOST_AT_ONCE: usize = 64 << 10;
 
 /// The retrieval of one request.
 pub(super) struct Retrieval<'a> {
@@ -58,6 +61,8 @@ impl<'a> Retrieval<'a> {
     pub async fn best(&self, wanted: Wanted) -> Result<BestPassages, CollectionError> {
         let (text, question) = (self.search_text(), self.request.question());
         let of_the_whole = intent::is_about_the_whole(question);
+        // Of a whole document no passage is the answer, and none is enough.
+        let wanted = if of_the_whole { wanted.exactly() } else { wanted };
         let (searched, Choice { passages: chosen, mut considered, .. }) =
             self.choose(&text, wanted, !of_the_whole).await?;
         let mut found = Vec::new();
@@ -91,8 +96,8 @@ impl<'a> Retrieval<'a> {
             let mut searched = search(self.catalog, &self.scopes, query).await?;
             spent = spent.and(searched.timings);
             searched.timings = spent;
-            let candidates: Vec<Candidate<'_>> = searched.hits.iter().map(Candidate::from).collect();
-            let choice = choice::choose(text, &candidates, wanted);
+            let choice;
+            (searched.hits, choice) = choose_of(text, searched.hits, wanted).await?;
             if !choice.is_short || searched.hits.len() < limit || limit >= MOST_CANDIDATES {
                 return Ok((searched, choice));
             }
@@ -152,4 +157,20 @@ impl<'a> Retrieval<'a> {
         found.truncate(MOST_OUTLINES);
         Ok(found)
     }
+}
+
+/// Chooses from hits, beside other requests where they are long.
+async fn choose_of(
+    text: &str,
+    hits: Vec<Hit>,
+    wanted: Wanted,
+) -> Result<(Vec<Hit>, Choice), CollectionError> {
+    let bytes: usize = hits.iter().map(|hit| hit.chunk.chunk.text.len()).sum();
+    let text = text.to_owned();
+    let choose = move || {
+        let candidates: Vec<Candidate<'_>> = hits.iter().map(Candidate::from).collect();
+        let choice = choice::choose(&text, &candidates, wanted);
+        Ok((hits, choice))
+    };
+    if bytes <= MOST_AT_ONCE { choose() } else { tasks::blocking(choose).await }
 }

@@ -29,7 +29,7 @@ const TWO_PARTS: &[(&str, &str, [&str; 2])] = &[
     (
         "universidade",
         "Compare o trancamento de matrícula com a exclusão por jubilação.",
-        ["suspender temporariamente seus estudos", "Exclusão por Jubilação"],
+        ["O trancamento de matrícula será concedido", "Exclusão por Jubilação"],
     ),
     (
         "universidade",
@@ -48,8 +48,8 @@ const TWO_PARTS: &[(&str, &str, [&str; 2])] = &[
     ),
     (
         "debian",
-        "How long does the Project Leader serve, and how many Developers are on the Technical Committee?",
-        ["serves for one year", "consists of up to 8 Developers"],
+        "How long does the Project Leader serve, and which majority overrules a Developer?",
+        ["serves for one year", "Overrule a Developer"],
     ),
     (
         "debian",

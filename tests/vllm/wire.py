@@ -20,7 +20,7 @@ CHAT = "/v1/chat/completions"
 # What lastro says with an answer, where vLLM said nothing under that name.
 ADDED = {"x-request-id"}
 ADDED_GROUNDED = ADDED | {"server-timing", "x-accel-buffering", "cache-control", "x-rag-status", "x-rag-collection", "x-rag-hits",
-                          "x-rag-sources", "x-rag-trace-id"}
+                          "x-rag-found", "x-rag-left-out", "x-rag-sources", "x-rag-trace-id"}
 
 
 def mask(body):

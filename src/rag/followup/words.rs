@@ -144,6 +144,12 @@ impl Word {
         !self.is(FUNCTION | POINTER | ASPECT | ASKING) && self.ordinal().is_none() && !self.is_one()
     }
 
+    /// Asks for something, wherever it stands: "when", but not "is", which asks at the beginning alone.
+    pub fn is_interrogative(&self) -> bool {
+        self.is(ASPECT | CHOICE) && self.asks()
+            || matches!(self.folded.as_str(), "why" | "how" | "como" | "porque")
+    }
+
     /// More than what ties a question together: a thing, or what is asked of it.
     pub fn says_something(&self) -> bool {
         !self.is(FUNCTION | POINTER | ASKING)
