@@ -7,8 +7,18 @@ use std::process::Command;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 /// What begins a path of this repository, where code in the documentation names one.
-const FOLDERS: [&str; 9] =
-    [".ci/", ".github/", "benches/", "collections/", "docker/", "docs/", "scripts/", "src/", "tests/"];
+const FOLDERS: [&str; 10] = [
+    ".ci/",
+    ".github/",
+    "benches/",
+    "collections/",
+    "crates/",
+    "docker/",
+    "docs/",
+    "scripts/",
+    "src/",
+    "tests/",
+];
 
 /// A page, as far as it is checked.
 #[derive(Default)]
@@ -78,6 +88,7 @@ fn pages() -> BTreeMap<PathBuf, Page> {
     }
     let mut pages = BTreeMap::new();
     add(Path::new(""), false, &mut pages);
+    add(Path::new("crates/kernels"), false, &mut pages);
     add(Path::new("docker"), false, &mut pages);
     add(Path::new("docs"), true, &mut pages);
     for page in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docker/README.md"] {
