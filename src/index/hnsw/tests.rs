@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use lastro_kernels::Rows;
 
 use super::Hnsw;
-use super::build::build;
-use super::refine::refine;
+use super::build::{Built, build};
+use super::layer::Links;
 use super::repair::unreachable;
 use super::table::Table;
 use super::threads::{Stopped, Workers};
@@ -111,12 +111,12 @@ fn a_build_that_nobody_wants_ends() {
 fn nearly_all_of_the_nearest_are_found() {
     let stop = GO_ON;
     let workers = Workers { threads: 2, stop: &stop };
-    let mut built = build(table((0..4000).map(vector)), &workers).expect("not stopped");
-    refine(&built.table, &mut built.layers, &workers).expect("not stopped");
-    let graph = Graph {
-        rows: built.table.rows(),
-        layers: built.layers.iter().map(super::layer::Links::layer).collect(),
-    };
+    let built = build(table((0..4000).map(vector)), &workers).expect("not stopped");
+    finds_nearly_all(&built);
+}
+
+fn finds_nearly_all(built: &Built) {
+    let graph = Graph { rows: built.table.rows(), layers: built.layers.iter().map(Links::layer).collect() };
     let (mut walker, mut hits) = (Walker::default(), 0);
     for seed in 0..50 {
         let query = graph.rows.query(&vector(900_000 + seed));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -96,7 +96,12 @@ async fn follow(operations: Vec<Operation>) {
                 assert!(closed.is_ok() || trial.doubtful, "{closed:?}");
                 trial.reopen().await;
             }
-            Operation::Kill => trial.reopen().await,
+            Operation::Kill => {
+                // A process that is killed builds no more.
+                trial.index.shared.stop.store(true, Ordering::Relaxed);
+                built(&trial.index).await;
+                trial.reopen().await;
+            }
             Operation::Flip(file, at) => {
                 trial
                     .damage(file, |bytes| {
