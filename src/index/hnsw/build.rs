@@ -12,7 +12,7 @@ use lastro_kernels::{I8Query, Rows};
 use super::layer::Links;
 use super::refine::{MOST, refine};
 use super::repair::repair;
-use super::table::Table;
+use super::table::{Table, distance};
 use super::threads::{Stopped, Workers};
 
 /// Links of a row on hnsw_rs's upper layers; twice as many on its lowest.
@@ -151,9 +151,4 @@ impl Distance<u32> for ByCodes<'_> {
             distance(scores.first().copied().unwrap_or_default())
         })
     }
-}
-
-/// How far apart two rows of this cosine are.
-pub(super) fn distance(cosine: f32) -> f32 {
-    (1.0 - cosine).max(0.0)
 }

@@ -5,9 +5,8 @@
 
 use lastro_kernels::Rows;
 
-use super::build::distance;
 use super::layer::Links;
-use super::table::Table;
+use super::table::{Table, distance};
 use super::threads::{Stopped, Workers};
 use super::walk::{Graph, Walker};
 
@@ -98,8 +97,10 @@ fn reversed(all: usize, rows: &[u32], lists: &[Vec<u32>]) -> Links {
     for link in lists.iter().flatten() {
         offsets[*link as usize + 1] += 1;
     }
-    for row in 0..all {
-        offsets[row + 1] += offsets[row];
+    let mut before = 0;
+    for offset in &mut offsets {
+        before += *offset;
+        *offset = before;
     }
     let mut next = offsets.clone();
     let mut links = vec![0; lists.iter().map(Vec::len).sum()];

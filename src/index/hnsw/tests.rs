@@ -60,8 +60,6 @@ fn table(rows: impl IntoIterator<Item = Vec<f32>>) -> Table {
     table
 }
 
-const GO_ON: AtomicBool = AtomicBool::new(false);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn conforms_by_a_graph_and_by_a_scan() {
     for graph_from in [1, 100, 10_000] {
@@ -78,7 +76,7 @@ async fn conforms_by_a_graph_and_by_a_scan() {
 
 #[test]
 fn every_row_is_reached_also_among_many_that_are_alike() {
-    let stop = GO_ON;
+    let stop = AtomicBool::new(false);
     let workers = Workers { threads: 2, stop: &stop };
     for (name, rows) in [
         ("none", table([])),
@@ -109,7 +107,7 @@ fn a_build_that_nobody_wants_ends() {
 
 #[test]
 fn nearly_all_of_the_nearest_are_found() {
-    let stop = GO_ON;
+    let stop = AtomicBool::new(false);
     let workers = Workers { threads: 2, stop: &stop };
     let built = build(table((0..4000).map(vector)), &workers).expect("not stopped");
     finds_nearly_all(&built);
