@@ -87,15 +87,16 @@ impl Meaning {
     ) -> Result<(), CollectionError> {
         let record = store.collection(id).await?;
         let newest = record.revision;
-        let current = self.answering.read().clone();
-        if current.as_ref().is_some_and(|dense| dense.index.is_damaged()) {
-            *self.answering.write() = None;
-            remove_vectors(&self.folder).await?;
-        }
-        let current = current.filter(|dense| dense.is_of(&model) && is_of(&record, &*dense.index));
-        let dense = match current {
+        let before = self.answering.read().clone();
+        let dense = match before.clone().filter(|dense| dense.is_of(&model) && is_of(&record, &*dense.index))
+        {
             Some(dense) => dense,
-            None => Dense { index: self.open(store, &record, &model).await?, model: model.clone() },
+            None => {
+                if let Some(before) = before {
+                    self.give_up(before).await?;
+                }
+                Dense { index: self.open(store, &record, &model).await?, model: model.clone() }
+            }
         };
         while dense.index.revision() < newest {
             let since = dense.index.revision();
@@ -110,6 +111,18 @@ impl Meaning {
         }
         *self.answering.write() = Some(dense);
         self.was_read();
+        Ok(())
+    }
+
+    /// Ends what an index does in the folder, which another one is to have. It still answers, unless it is damaged.
+    async fn give_up(&self, dense: Dense) -> Result<(), CollectionError> {
+        if let Err(error) = dense.index.close().await {
+            tracing::debug!(%error, "an index that another one replaces was not closed");
+        }
+        if dense.index.is_damaged() {
+            *self.answering.write() = None;
+            remove_vectors(&self.folder).await?;
+        }
         Ok(())
     }
 

@@ -84,11 +84,12 @@ mod tests {
             (None, 0, 1000, 1000, Some(Step::Graph)),
             (None, 0, 500, 1501, Some(Step::Scan)),
             (Some(1000), 0, 0, 0, None),
+            (Some(1000), 0, 500, 500, None),
             (Some(1000), 0, 501, 501, Some(Step::Graph)),
             (Some(10_000), 2_750, 0, 0, None),
             (Some(10_000), 2_751, 0, 0, Some(Step::Graph)),
-            (Some(1000), 500, 0, 0, None),
             (Some(1000), 501, 0, 0, Some(Step::Scan)),
+            (Some(1000), 500, 0, 0, None),
         ] {
             assert_eq!(next(graph, dead, tail, written), step, "{graph:?} {dead} {tail} {written}");
         }

@@ -11,7 +11,7 @@ use super::vectors::{VectorIndex, Vectors};
 /// Opens the index of these vectors, or begins an empty one.
 ///
 /// Few vectors are compared one by one. Once there are many, a graph of them is built beside that, and given up again where
-/// few are left: see [`Choice`](super::choice::Choice).
+/// few are left, as `choice.rs` says.
 pub async fn open_vectors(vectors: &Vectors) -> Result<Arc<dyn VectorIndex>, IndexError> {
     Ok(Arc::new(Hnsw::open(vectors, MEASURED).await?))
 }

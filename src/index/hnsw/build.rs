@@ -10,9 +10,9 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 use lastro_kernels::{I8Query, Rows};
 
 use super::layer::Links;
-use super::refine::refine;
+use super::refine::{MOST, refine};
 use super::repair::repair;
-use super::table::Table;
+use super::table::{Table, distance};
 use super::threads::{Stopped, Workers};
 
 /// Links of a row on hnsw_rs's upper layers; twice as many on its lowest.
@@ -24,7 +24,7 @@ const MOST_LAYERS: usize = 16;
 /// How often the lowest layer is refined.
 const ROUNDS: usize = 2;
 
-/// A graph, and its rows in the order that it has them: row 0 is the entry, and rows of high layers come first.
+/// A graph, and its rows in the order that it has them: those of high layers come first, and row 0 is the entry.
 pub(super) struct Built {
     pub table: Table,
     /// From the lowest up. There is one even where there are no rows.
@@ -38,8 +38,9 @@ pub(super) fn build(table: Table, workers: &Workers<'_>) -> Result<Built, Stoppe
     let mut layers = arranged(&lists, &order);
     drop(lists);
     let table = table.arranged(&order);
+    let all: Vec<u32> = (0..table.len() as u32).collect();
     for _ in 0..ROUNDS {
-        refine(&table, &mut layers, workers)?;
+        refine(&table, &mut layers, &all, MOST, workers)?;
     }
     repair(&table, &mut layers, workers)?;
     Ok(Built { table, layers })
@@ -67,27 +68,35 @@ fn lay_out(table: &Table, workers: &Workers<'_>) -> Result<Lists, Stopped> {
     Ok(lists)
 }
 
-/// Rows of high layers first, and within a layer each beside those that it is linked with, so that a walk stays in few pages.
+/// Rows of high layers first, those of a layer by chance. On the lowest, each is beside those that it is linked with, so that
+/// a walk stays in few pages.
 fn order(lists: &Lists) -> Vec<u32> {
     let rows = lists.first().map_or(0, Vec::len);
+    let mut random = fastrand::Rng::with_seed(rows as u64);
     let mut taken = vec![false; rows];
     let mut order: Vec<u32> = Vec::with_capacity(rows);
-    for layer in lists.iter().rev() {
-        // From what is there of higher layers, and then from each row that these do not lead to.
-        let mut next = 0;
-        for start in 0..rows as u32 {
-            while let Some(row) = order.get(next) {
-                next += 1;
-                for link in layer[*row as usize].iter().flatten() {
-                    if layer[*link as usize].is_some() && !std::mem::replace(&mut taken[*link as usize], true)
-                    {
-                        order.push(*link);
-                    }
+    for layer in lists.iter().skip(1).rev() {
+        let mut theirs: Vec<u32> = (0..rows as u32)
+            .filter(|row| {
+                layer[*row as usize].is_some() && !std::mem::replace(&mut taken[*row as usize], true)
+            })
+            .collect();
+        random.shuffle(&mut theirs);
+        order.extend(theirs);
+    }
+    let Some(lowest) = lists.first() else { return order };
+    let mut next = 0;
+    for start in 0..rows as u32 {
+        while let Some(row) = order.get(next) {
+            next += 1;
+            for link in lowest[*row as usize].iter().flatten() {
+                if !std::mem::replace(&mut taken[*link as usize], true) {
+                    order.push(*link);
                 }
             }
-            if layer[start as usize].is_some() && !std::mem::replace(&mut taken[start as usize], true) {
-                order.push(start);
-            }
+        }
+        if !std::mem::replace(&mut taken[start as usize], true) {
+            order.push(start);
         }
     }
     order
@@ -142,9 +151,4 @@ impl Distance<u32> for ByCodes<'_> {
             distance(scores.first().copied().unwrap_or_default())
         })
     }
-}
-
-/// How far apart two rows of this cosine are.
-pub(super) fn distance(cosine: f32) -> f32 {
-    (1.0 - cosine).max(0.0)
 }

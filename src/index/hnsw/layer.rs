@@ -9,6 +9,11 @@ pub(super) struct Layer<'a> {
 }
 
 impl<'a> Layer<'a> {
+    /// How many rows are on it.
+    pub fn rows(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
     /// The rows that a row links to; none where the row or its list is not there.
     #[inline]
     pub fn of(&self, row: u32) -> &'a [u32] {

@@ -114,10 +114,12 @@ async fn rebuild(shared: &Arc<Shared>, step: Step) -> Result<Option<usize>, Inde
     catch_up(&state, unseen, &mut changes).await?;
     let displaced = writer.log.as_ref().is_some_and(|log| !log.is_in_place());
     if shared.stop.load(Ordering::Relaxed) || displaced {
-        let folder = shared.wanted.folder.clone();
-        let path = folder::graph_path(&folder, generation);
+        let path = folder::graph_path(&shared.wanted.folder, generation);
         let _it_is_removed_at_the_next_start = tokio::fs::remove_file(path).await;
-        return Ok(None);
+        let displaced = || {
+            std::io::Error::new(std::io::ErrorKind::NotFound, "the index's files are not its own any more")
+        };
+        return if shared.stop.load(Ordering::Relaxed) { Ok(None) } else { Err(displaced().into()) };
     }
     let folder = shared.wanted.folder.clone();
     let log = blocking(move || Log::create(&folder::log_path(&folder, generation), &head, &changes)).await?;

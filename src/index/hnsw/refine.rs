@@ -1,39 +1,54 @@
-//! A better choice of links on the lowest layer, by a walk to each row.
+//! A better choice of links on a layer, by a walk to each row.
 //!
 //! A row is to be linked with those near it that lie in different directions: of two in the same direction the nearer one
 //! leads to the other. This is the rule of HNSW's own paper, and `SLACK` that of Vamana (DiskANN).
 
 use lastro_kernels::Rows;
 
-use super::build::distance;
 use super::layer::Links;
-use super::table::Table;
+use super::table::{Table, distance};
 use super::threads::{Stopped, Workers};
 use super::walk::{Graph, Walker};
 
-/// The most links of a row.
+/// The most links of a row on the lowest layer.
 pub(super) const MOST: usize = 32;
 /// How wide the walk to a row is.
 const WIDTH: usize = 100;
 /// How much nearer to a chosen row than to ours another must be to be led to by it: more links for more slack.
 const SLACK: f32 = 1.3;
 
-/// Chooses the links of all rows on the lowest layer anew.
-pub(super) fn refine(table: &Table, layers: &mut [Links], workers: &Workers<'_>) -> Result<(), Stopped> {
+/// Chooses the links of these rows on the lowest of these layers anew, at most `most` of each. Rows that they choose link
+/// back, as far as that is a good choice for them.
+pub(super) fn refine(
+    table: &Table,
+    layers: &mut [Links],
+    rows: &[u32],
+    most: usize,
+    workers: &Workers<'_>,
+) -> Result<(), Stopped> {
     let chosen = {
         let graph = Graph { rows: table.rows(), layers: layers.iter().map(Links::layer).collect() };
-        workers.each(table.len(), Walker::default, |walker, row| around(table, &graph, walker, row as u32))?
+        let choose = |walker: &mut Walker, at: usize| around(table, &graph, walker, rows[at], most);
+        workers.each(rows.len(), Walker::default, choose)?
     };
-    let back = reversed(&chosen);
+    let mut lists: Vec<&[u32]> = (0..layers[0].rows() as u32).map(|row| layers[0].layer().of(row)).collect();
+    for (row, links) in rows.iter().zip(&chosen) {
+        lists[*row as usize] = links;
+    }
+    let back = reversed(lists.len(), rows, &chosen);
     let linked = workers.each(
-        table.len(),
+        lists.len(),
         || (),
         |(), row| {
-            let mut all = chosen[row].clone();
-            all.extend_from_slice(back.layer().of(row as u32));
+            let mut all = lists[row].to_vec();
+            let back = back.layer().of(row as u32);
+            if back.is_empty() {
+                return all;
+            }
+            all.extend_from_slice(back);
             all.sort_unstable();
             all.dedup();
-            if all.len() > MOST { choose(table, row as u32, all) } else { all }
+            if all.len() > most { choose(table, row as u32, all, most) } else { all }
         },
     )?;
     layers[0] = Links::of_lists(linked);
@@ -41,7 +56,7 @@ pub(super) fn refine(table: &Table, layers: &mut [Links], workers: &Workers<'_>)
 }
 
 /// The links of a row: the best choice of what a walk to it finds and what it is linked with.
-fn around(table: &Table, graph: &Graph<'_>, walker: &mut Walker, row: u32) -> Vec<u32> {
+fn around(table: &Table, graph: &Graph<'_>, walker: &mut Walker, row: u32, most: usize) -> Vec<u32> {
     let query = table.query(row, &mut Vec::new());
     let found = walker.walk(graph, &query, WIDTH, |_| true, || false).unwrap_or_default();
     let mut near: Vec<u32> = found.into_iter().map(|(row, _)| row).collect();
@@ -49,19 +64,19 @@ fn around(table: &Table, graph: &Graph<'_>, walker: &mut Walker, row: u32) -> Ve
     near.sort_unstable();
     near.dedup();
     near.retain(|near| *near != row);
-    choose(table, row, near)
+    choose(table, row, near, most)
 }
 
 /// Those of other rows that a row is to be linked with.
-fn choose(table: &Table, row: u32, others: Vec<u32>) -> Vec<u32> {
+fn choose(table: &Table, row: u32, others: Vec<u32>, most: usize) -> Vec<u32> {
     let (mut values, mut scores) = (Vec::new(), Vec::new());
     table.rows().dot_many(&table.query(row, &mut values), &others, &mut scores);
     let mut left: Vec<(f32, u32)> = scores.iter().map(|score| distance(*score)).zip(others).collect();
     left.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let (mut chosen, mut rows) = (Vec::with_capacity(MOST), Vec::new());
+    let (mut chosen, mut rows) = (Vec::with_capacity(most), Vec::new());
     while let Some((_, nearest)) = left.first().copied() {
         chosen.push(nearest);
-        if chosen.len() == MOST {
+        if chosen.len() == most {
             break;
         }
         rows.clear();
@@ -76,21 +91,23 @@ fn choose(table: &Table, row: u32, others: Vec<u32>) -> Vec<u32> {
     chosen
 }
 
-/// Who links to each row.
-fn reversed(lists: &[Vec<u32>]) -> Links {
-    let mut offsets = vec![0u32; lists.len() + 1];
+/// Who of these rows links to each of all.
+fn reversed(all: usize, rows: &[u32], lists: &[Vec<u32>]) -> Links {
+    let mut offsets = vec![0u32; all + 1];
     for link in lists.iter().flatten() {
         offsets[*link as usize + 1] += 1;
     }
-    for row in 0..lists.len() {
-        offsets[row + 1] += offsets[row];
+    let mut before = 0;
+    for offset in &mut offsets {
+        before += *offset;
+        *offset = before;
     }
     let mut next = offsets.clone();
     let mut links = vec![0; lists.iter().map(Vec::len).sum()];
-    for (row, list) in lists.iter().enumerate() {
+    for (row, list) in rows.iter().zip(lists) {
         for link in list {
             let at = &mut next[*link as usize];
-            links[*at as usize] = row as u32;
+            links[*at as usize] = *row;
             *at += 1;
         }
     }

@@ -87,3 +87,8 @@ pub(super) fn rows<'a>(codes: &'a [i8], scales: &'a [f32], dimensions: usize) ->
         .or_else(|| I8Rows::new(none.0, none.1, width))
         .unwrap_or_else(|| unreachable!("no values are whole rows of any width"))
 }
+
+/// How far apart two rows of this cosine are.
+pub(super) fn distance(cosine: f32) -> f32 {
+    (1.0 - cosine).max(0.0)
+}

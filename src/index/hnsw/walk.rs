@@ -8,13 +8,19 @@ use parking_lot::Mutex;
 
 use super::layer::Layer;
 
-/// A graph that is read where it lies. Row 0 is its entry: rows of high layers come first.
+/// A graph that is read where it lies. Rows of high layers come first, and those of a layer by chance: the first ones are a
+/// sample of all.
 #[derive(Clone)]
 pub(super) struct Graph<'a> {
     pub rows: I8Rows<'a>,
     /// From the lowest, which has all rows, up.
     pub layers: Vec<Layer<'a>>,
 }
+
+/// Rows that are compared to find those from which a walk begins.
+const SAMPLE: usize = 1024;
+/// How many of them it begins from.
+const ENTRIES: usize = 8;
 
 /// How many rows are looked around between two looks at the clock.
 const ROWS_PER_LOOK: usize = 64;
@@ -25,6 +31,7 @@ pub(super) struct Walker {
     marks: Vec<u16>,
     /// The mark of the present walk.
     walk: u16,
+    entries: Vec<(f32, u32)>,
     ahead: BinaryHeap<u64>,
     best: BinaryHeap<Reverse<u64>>,
     fresh: Vec<u32>,
@@ -47,12 +54,15 @@ impl Walker {
         late: impl Fn() -> bool,
     ) -> Result<Vec<(u32, f32)>, Late> {
         self.begin(graph.rows.len());
-        let Some(entry) = self.descend(graph, query) else { return Ok(Vec::new()) };
+        self.enter(graph, query);
         let lowest = graph.layers.first().copied().unwrap_or_default();
-        self.first_visit(entry.1);
-        self.ahead.push(key(entry.0, entry.1));
-        if admits(entry.1) {
-            self.best.push(Reverse(key(entry.0, entry.1)));
+        for (score, row) in std::mem::take(&mut self.entries) {
+            if self.first_visit(row) {
+                self.ahead.push(key(score, row));
+                if admits(row) {
+                    self.best.push(Reverse(key(score, row)));
+                }
+            }
         }
         let mut looked = 0;
         while let Some(next) = self.ahead.pop() {
@@ -102,23 +112,32 @@ impl Walker {
         }
     }
 
-    /// The nearest row of the upper layers as far as each step leads nearer, with its score.
-    fn descend(&mut self, graph: &Graph<'_>, query: &I8Query) -> Option<(f32, u32)> {
-        graph.rows.dot_many(query, &[0], &mut self.scores);
-        let mut at = (self.scores.first().copied().filter(|score| score.is_finite())?, 0);
+    /// Finds rows to begin from: the nearest of a sample, and where the layers lead from the best of these. From one row
+    /// alone, a walk does not come to a cluster of rows that are like none but one another.
+    fn enter(&mut self, graph: &Graph<'_>, query: &I8Query) {
+        let upper = graph.layers.get(1).or(graph.layers.first()).map_or(0, Layer::rows);
+        graph.rows.dot_range(query, 0..upper.min(SAMPLE), &mut self.scores);
+        let sampled = self.scores.iter().copied().zip(0..).filter(|(score, _)| score.is_finite());
+        let mut entries: Vec<(f32, u32)> = sampled.collect();
+        let nearer = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        if entries.len() > ENTRIES {
+            entries.select_nth_unstable_by(ENTRIES, nearer);
+            entries.truncate(ENTRIES);
+        }
+        let Some(mut at) = entries.iter().copied().min_by(nearer) else { return };
         for layer in graph.layers.iter().skip(1).rev() {
             loop {
                 let links = layer.of(at.1);
                 graph.rows.dot_many(query, links, &mut self.scores);
                 let scored = self.scores.iter().copied().zip(links.iter().copied());
-                let best = scored.filter(|(score, _)| score.is_finite()).max_by(|a, b| a.0.total_cmp(&b.0));
-                match best {
+                match scored.filter(|(score, _)| score.is_finite()).min_by(nearer) {
                     Some(best) if best.0 > at.0 => at = best,
                     _ => break,
                 }
             }
         }
-        Some(at)
+        entries.push(at);
+        self.entries = entries;
     }
 
     fn begin(&mut self, rows: usize) {
