@@ -89,6 +89,11 @@ impl Indexes {
         self.words.answering().is_some() || self.meaning.revision().is_some()
     }
 
+    /// Bytes that the vectors take where they are in memory.
+    pub fn vector_bytes(&self) -> u64 {
+        self.meaning.bytes()
+    }
+
     /// Closes both, unless somebody uses or changes them: then, or after an error, they stay open. What is closed holds no
     /// words of removed chunks, and is opened by the next run.
     pub async fn close(
