@@ -70,6 +70,11 @@ impl Meaning {
         *self.awaited.lock() = None;
     }
 
+    /// Whether its index does work that closing would throw away.
+    pub fn is_building(&self) -> bool {
+        self.answering.read().as_ref().is_some_and(|dense| dense.index.is_building())
+    }
+
     /// Bytes that its vectors take where they are in memory, as they were given.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)

@@ -97,7 +97,7 @@ impl Opened {
             return Vec::new();
         }
         let mut idle: Vec<_> =
-            collections.values().filter_map(|c| Some((c.indexes.uses.idle_since()?, c))).collect();
+            collections.values().filter_map(|c| Some((c.indexes.idle_since()?, c))).collect();
         idle.sort_by_key(|(since, _)| *since);
         let mut closed = Vec::new();
         for (_, collection) in idle {
@@ -118,7 +118,7 @@ impl Opened {
     /// Those that nobody has used for the time after which they are closed.
     pub fn idle_ones(&self) -> Vec<Arc<Collection>> {
         let is_idle = |collection: &Arc<Collection>| {
-            let since = collection.indexes.uses.idle_since();
+            let since = collection.indexes.idle_since();
             since.is_some_and(|since| since.is_none_or(|since| since.elapsed() >= self.bounds.idle))
         };
         self.collections.lock().values().filter(|c| is_idle(c)).cloned().collect()
