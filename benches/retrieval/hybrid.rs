@@ -129,11 +129,16 @@ async fn build(folder: &Path, corpus: &Corpus) -> Outcome<Vec<Value>> {
     let began = Instant::now();
     data.catalog.sync(&data.collection).await?;
     let meaning = began.elapsed();
+    while data.collection.is_building() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let graph = began.elapsed();
     data.close().await?;
     Ok(vec![
         value("words", words.as_secs_f64(), "s"),
         value("size", of_words, "MiB"),
         value("vectors", meaning.as_secs_f64(), "s"),
+        value("until no graph is built any more", graph.as_secs_f64(), "s"),
         value("size", data::size(&indexes) - of_words, "MiB"),
     ])
 }
