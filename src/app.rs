@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
 use crate::access::Keys;
-use crate::collection::{Catalog, CollectionError};
+use crate::collection::{Bounds, Catalog, CollectionError};
 use crate::config::Config;
 use crate::embed::Embeddings;
 use crate::ingest::{self, Ingest, WhoMayHold};
@@ -107,7 +107,7 @@ impl App {
         let (lock, store) = tasks::blocking(open).await?;
         let keys = Arc::new(keys::open(store.as_ref(), &config.keys).await?);
         let indexes = config.data.join("indexes");
-        let bounds = config.open.within_limits();
+        let bounds = Bounds::of_system(config.open_collections, config.close_collections_after);
         let catalog = Catalog::open(store.clone(), embeddings.clone(), keys.clone(), indexes, bounds).await?;
         let catalog = Arc::new(catalog);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);

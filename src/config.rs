@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::access::Terms;
-use crate::collection::Bounds;
 use crate::embed::DeviceChoice;
 use crate::ingest::{IngestSettings, PAUSES};
 use crate::rag::RagSettings;
@@ -57,8 +56,10 @@ pub struct Config {
     pub ingest: IngestSettings,
     /// What any one collection may hold.
     pub collection_quota: Quota,
-    /// Whose indexes are open.
-    pub open: Bounds,
+    /// Collections whose indexes are open at a time.
+    pub open_collections: usize,
+    /// After so long without use they are closed.
+    pub close_collections_after: Duration,
     /// Keys in force beside those that the store knows.
     pub keys: Vec<Terms>,
     pub telemetry: TelemetrySettings,
@@ -187,7 +188,8 @@ impl Config {
                 bytes: s.collection_mib,
                 chunks: s.collection_chunks,
             },
-            open: Bounds { open: s.open_collections, idle: s.close_collections_after },
+            open_collections: s.open_collections,
+            close_collections_after: s.close_collections_after,
             keys: s.keys.unwrap_or_default(),
             telemetry: TelemetrySettings {
                 log_requests: s.log_requests,

@@ -1,7 +1,11 @@
-//! What is asked of the operating system: the time, random digits, a limit, and what its errors mean.
+//! What is asked of the operating system: the time, random digits, limits, and what its errors mean.
+
+mod memory;
 
 use std::io::ErrorKind;
 use std::time::SystemTime;
+
+pub use memory::{allowed_memory, memory};
 
 /// Seconds since 1970.
 pub fn now() -> i64 {

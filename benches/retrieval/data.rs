@@ -115,7 +115,7 @@ pub async fn add(
 async fn catalog(folder: &Path, embeddings: Option<Embeddings>) -> Outcome<(Arc<dyn Store>, Catalog)> {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder)?);
     let keys = Arc::new(Keys::new([], false)?);
-    let bounds = Bounds { open: 64, idle: Duration::from_secs(3_600) };
+    let bounds = Bounds { open: 64, memory: u64::MAX, idle: Duration::from_secs(3_600) };
     let catalog = Catalog::open(store.clone(), embeddings, keys, folder.join("indexes"), bounds).await?;
     Ok((store, catalog))
 }

@@ -95,7 +95,7 @@ pub async fn measure(
         Ok(folder) => folder,
         Err(error) => return report.add(GROUP, name("filled"), "", Err(error)),
     };
-    report.add(GROUP, name("built from the store"), "", build(&folder, corpus).await);
+    report.add(GROUP, name("built from the store"), "", build(arguments, &folder, corpus).await);
     report.add(
         GROUP,
         name("opened"),
@@ -114,7 +114,7 @@ pub async fn measure(
     report.add(GROUP, name("asked while 100 chunks a second come and go"), "", changing);
 }
 
-async fn build(folder: &Path, corpus: &Corpus) -> Outcome<Vec<Value>> {
+async fn build(arguments: &Arguments, folder: &Path, corpus: &Corpus) -> Outcome<Vec<Value>> {
     let indexes = folder.join("indexes");
     if indexes.exists() {
         std::fs::remove_dir_all(&indexes)?;
@@ -129,11 +129,20 @@ async fn build(folder: &Path, corpus: &Corpus) -> Outcome<Vec<Value>> {
     let began = Instant::now();
     data.catalog.sync(&data.collection).await?;
     let meaning = began.elapsed();
+    let patience = Duration::from_secs(arguments.patience);
+    while data.collection.is_building() && began.elapsed() < patience {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (graph, unbuilt) = (began.elapsed(), data.collection.is_building());
     data.close().await?;
     Ok(vec![
         value("words", words.as_secs_f64(), "s"),
         value("size", of_words, "MiB"),
         value("vectors", meaning.as_secs_f64(), "s"),
+        match unbuilt {
+            true => value("no graph after", graph.as_secs_f64(), "s"),
+            false => value("with their graph", graph.as_secs_f64(), "s"),
+        },
         value("size", data::size(&indexes) - of_words, "MiB"),
     ])
 }

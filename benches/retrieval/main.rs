@@ -72,6 +72,9 @@ pub struct Arguments {
     /// Seconds of questions while chunks come and go
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// Seconds that a graph may take to be built; without it vectors are compared one by one
+    #[arg(long, default_value_t = 3_600)]
+    patience: u64,
     /// Folders of real texts (.txt, .md) that chunks are made of
     #[arg(long, env = "LASTRO_BENCH_TEXTS", value_delimiter = ',', default_values = ["collections", "docs/guide", "tests/fixtures/followups"])]
     texts: Vec<PathBuf>,

@@ -149,7 +149,7 @@ class Chroma:
         try:
             import chromadb
         except ImportError as error:
-            raise Missing(f"not installed ({error}); run scripts/install chroma")
+            raise Missing(f"not installed ({error}); run scripts/install retrieval")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

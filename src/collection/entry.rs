@@ -143,6 +143,11 @@ impl Collection {
         self.described.read().language.clone()
     }
 
+    /// Whether a graph of its vectors is being built: until it is there, more of them are compared one by one.
+    pub fn is_building(&self) -> bool {
+        self.indexes.meaning.is_building()
+    }
+
     /// An error for a collection whose documents belong to a folder.
     pub fn check_writable(&self) -> Result<(), CollectionError> {
         match self.origin {

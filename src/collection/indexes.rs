@@ -1,6 +1,7 @@
 //! The two indexes of one collection, and what is done to both.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::CollectionError;
 use super::meaning::Meaning;
@@ -87,6 +88,17 @@ impl Indexes {
     /// Whether any is open.
     pub fn are_open(&self) -> bool {
         self.words.answering().is_some() || self.meaning.revision().is_some()
+    }
+
+    /// When they were used last, if ever. None while somebody uses them, or one of them does work that closing would throw
+    /// away.
+    pub fn idle_since(&self) -> Option<Option<Instant>> {
+        self.uses.idle_since().filter(|_| !self.meaning.is_building())
+    }
+
+    /// Bytes that the vectors take where they are in memory.
+    pub fn vector_bytes(&self) -> u64 {
+        self.meaning.bytes()
     }
 
     /// Closes both, unless somebody uses or changes them: then, or after an error, they stay open. What is closed holds no

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -36,12 +37,14 @@ pub(super) struct Meaning {
     answering: RwLock<Option<Dense>>,
     /// Since when a question waits for vectors that are not in memory.
     awaited: Mutex<Option<Instant>>,
+    /// Bytes of the vectors of the index that answers.
+    bytes: AtomicU64,
 }
 
 impl Meaning {
     /// Nothing is open. The folder is for an index that outlives the process.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, answering: RwLock::default(), awaited: Mutex::default() }
+        Self { folder, answering: RwLock::default(), awaited: Mutex::default(), bytes: AtomicU64::new(0) }
     }
 
     /// The vectors, if they are of this model and there are any.
@@ -67,8 +70,19 @@ impl Meaning {
         *self.awaited.lock() = None;
     }
 
+    /// Whether its index does work that closing would throw away.
+    pub fn is_building(&self) -> bool {
+        self.answering.read().as_ref().is_some_and(|dense| dense.index.is_building())
+    }
+
+    /// Bytes that its vectors take where they are in memory, as they were given.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Takes the index out of memory, to be closed. The next [`Self::follow`] opens it again.
     pub fn take(&self) -> Option<Dense> {
+        self.bytes.store(0, Ordering::Relaxed);
         self.answering.write().take()
     }
 
@@ -109,7 +123,9 @@ impl Meaning {
             let batch = VectorBatch { revision: changes.revision, removed: changes.removed, added };
             dense.index.apply(batch, Instant::now() + APPLY_DEADLINE).await?;
         }
+        let bytes = dense.index.len() * model.dimensions * size_of::<f32>();
         *self.answering.write() = Some(dense);
+        self.bytes.store(bytes as u64, Ordering::Relaxed);
         self.was_read();
         Ok(())
     }

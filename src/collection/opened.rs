@@ -11,30 +11,33 @@ use parking_lot::Mutex;
 
 use super::Collection;
 use crate::store::CollectionId;
-use crate::system::most_maps;
+use crate::system::{memory, most_maps};
 
 /// Maps that an open collection may take: tantivy maps about six files a segment, and merges at eight segments.
 const MAPS: u64 = 64;
 
-/// How many collections may be open, and for how long without being used.
+/// How many collections may be open, how much memory their vectors may take, and for how long without being used.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub open: usize,
+    /// Bytes, as if all vectors were in memory.
+    pub memory: u64,
     pub idle: Duration,
 }
 
 impl Bounds {
-    /// The same, with no more collections open than the system's limit of maps allows.
-    pub fn within_limits(self) -> Self {
+    /// So many collections for so long, as far as the system's limit of maps allows, with half of its memory.
+    pub fn of_system(open: usize, idle: Duration) -> Self {
         let most = most_maps().map_or(usize::MAX, |maps| (maps / MAPS) as usize);
-        if most < self.open {
+        if most < open {
             tracing::warn!(
-                wanted = self.open,
+                wanted = open,
                 open = most,
                 "the system's vm.max_map_count allows fewer open collections"
             );
         }
-        Self { open: self.open.min(most).max(1), ..self }
+        let memory = memory().map_or(u64::MAX, |bytes| bytes / 2);
+        Self { open: open.min(most).max(1), memory, idle }
     }
 }
 
@@ -84,23 +87,38 @@ impl Opened {
         self.collections.lock().values().cloned().collect()
     }
 
-    /// What has to be closed for the bound, least recently used first, of what nobody uses.
+    /// What has to be closed for the bounds, least recently used first, of what nobody uses.
     pub fn too_many(&self) -> Vec<Arc<Collection>> {
         let collections = self.collections.lock();
-        let excess = collections.len().saturating_sub(self.bounds.open);
-        if excess == 0 {
+        let mut open = collections.len();
+        let mut bytes: u64 = collections.values().map(|collection| collection.indexes.vector_bytes()).sum();
+        let is_within = |open, bytes| open <= self.bounds.open && bytes <= self.bounds.memory;
+        if is_within(open, bytes) {
             return Vec::new();
         }
         let mut idle: Vec<_> =
-            collections.values().filter_map(|c| Some((c.indexes.uses.idle_since()?, c))).collect();
+            collections.values().filter_map(|c| Some((c.indexes.idle_since()?, c))).collect();
         idle.sort_by_key(|(since, _)| *since);
-        idle.into_iter().take(excess).map(|(_, collection)| collection.clone()).collect()
+        let mut closed = Vec::new();
+        for (_, collection) in idle {
+            if is_within(open, bytes) {
+                break;
+            }
+            let of_it = collection.indexes.vector_bytes();
+            // Beyond the memory alone, to close what takes none helps nobody.
+            if open > self.bounds.open || of_it > 0 {
+                open -= 1;
+                bytes -= of_it;
+                closed.push(collection.clone());
+            }
+        }
+        closed
     }
 
     /// Those that nobody has used for the time after which they are closed.
     pub fn idle_ones(&self) -> Vec<Arc<Collection>> {
         let is_idle = |collection: &Arc<Collection>| {
-            let since = collection.indexes.uses.idle_since();
+            let since = collection.indexes.idle_since();
             since.is_some_and(|since| since.is_none_or(|since| since.elapsed() >= self.bounds.idle))
         };
         self.collections.lock().values().filter(|c| is_idle(c)).cloned().collect()

@@ -153,7 +153,7 @@ impl World {
 
 async fn catalog_of(store: &Arc<dyn Store>, data: &Path, question: Question) -> Catalog {
     let keys = Arc::new(Keys::new([], false).expect("keys"));
-    let bounds = Bounds { open: 8, idle: MINUTE };
+    let bounds = Bounds { open: 8, memory: u64::MAX, idle: MINUTE };
     Catalog::open(store.clone(), played(question), keys, data.join("indexes"), bounds)
         .await
         .expect("a catalog")

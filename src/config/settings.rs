@@ -153,7 +153,8 @@ settings! {
     /// Collections whose indexes are open at a time.
     ///
     /// One that is asked while it is closed is opened by that, which takes a millisecond or two for a hundred passages; the
-    /// one that was used least lately is closed for it. Fewer are open where the system's `vm.max_map_count` allows no more.
+    /// one that was used least lately is closed for it. Fewer are open where the system's `vm.max_map_count` allows no more,
+    /// or where their vectors would take more than half of the memory.
     open_collections: Count = 512;
 
     /// Seconds after which the indexes of a collection are closed that nobody used.

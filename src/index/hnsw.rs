@@ -121,6 +121,10 @@ impl VectorIndex for Hnsw {
         self.shared.damaged.load(Ordering::Acquire)
     }
 
+    fn is_building(&self) -> bool {
+        self.shared.building.load(Ordering::Acquire)
+    }
+
     async fn apply(&self, batch: VectorBatch, deadline: Instant) -> Result<(), IndexError> {
         let state = self.usable()?;
         for row in &batch.added {

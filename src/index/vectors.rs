@@ -78,6 +78,11 @@ pub trait VectorIndex: Send + Sync {
         false
     }
 
+    /// Whether work is under way that closing would throw away.
+    fn is_building(&self) -> bool {
+        false
+    }
+
     /// Applies changes.
     async fn apply(&self, batch: VectorBatch, deadline: Instant) -> Result<(), IndexError>;
 

@@ -35,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rag", &["selection", "prompt", "collection", "openai", "store", "trace"]),
     ("relay", &["upstream"]),
     // Settings of the components.
-    ("config", &["collection", "embed", "ingest", "rag", "reading", "store", "telemetry", "upstream"]),
+    ("config", &["embed", "ingest", "rag", "reading", "store", "telemetry", "upstream"]),
     // What joins them.
     (
         "app",

@@ -34,12 +34,15 @@ impl Many {
 
     /// The same folder, opened by another process that may have so many open.
     async fn reopened(self, open: usize, question: Question) -> Self {
+        self.reopened_with(Bounds { open, memory: u64::MAX, idle: Duration::ZERO }, question).await
+    }
+
+    async fn reopened_with(self, bounds: Bounds, question: Question) -> Self {
         let Self { world: World { data, store, catalog, collection }, all } = self;
         let ids: Vec<CollectionId> = all.iter().map(|collection| collection.id.clone()).collect();
         drop((store, catalog, collection, all));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data).expect("a store"));
         let keys = Arc::new(Keys::new([], false).expect("keys"));
-        let bounds = Bounds { open, idle: Duration::ZERO };
         let catalog = Catalog::open(store.clone(), played(question), keys, data.join("indexes"), bounds);
         let catalog = catalog.await.expect("a catalog");
         let all: Vec<_> = ids.iter().map(|id| catalog.by_id(id).expect("the collection")).collect();
@@ -99,6 +102,17 @@ async fn a_question_opens_both_indexes_of_its_collection_and_closes_those_of_ano
         many.found(number).await;
         many.settled(2).await;
         assert!(many.all[0].indexes.are_open() && was_open, "the one that is used most lately stays");
+    }
+}
+
+#[tokio::test]
+async fn vectors_beyond_the_memory_are_closed() {
+    // Each has one vector of two numbers.
+    let bounds = Bounds { open: 8, memory: 2 * 8, idle: Duration::ZERO };
+    let many = Many::new(5, Question::Answers).await.reopened_with(bounds, Question::Answers).await;
+    for number in (0..5).chain(0..5) {
+        assert_eq!(many.found(number).await, (vec![word(number)], BOTH));
+        many.settled(2).await;
     }
 }
 
