@@ -25,6 +25,8 @@ pub struct Query<'a> {
     pub threshold: Option<f32>,
     /// Share of meaning against words, 0 to 1, instead of the collections' own. At 0 or 1 one of them alone finds.
     pub dense_weight: Option<f32>,
+    /// Whether the reranker orders the hits, where there is one.
+    pub rerank: bool,
 }
 
 /// A chunk that was found, alive in the store, with what each ranking said of it.
@@ -51,6 +53,7 @@ pub struct Timings {
     pub embed: Option<Duration>,
     pub lexical: Duration,
     pub dense: Option<Duration>,
+    pub rerank: Option<Duration>,
 }
 
 /// A part of a search.
@@ -80,16 +83,20 @@ impl Timings {
             embed: both(self.embed, next.embed),
             lexical: self.lexical + next.lexical,
             dense: both(self.dense, next.dense),
+            rerank: both(self.rerank, next.rerank),
         }
     }
 
-    /// Each stage that there was. The question is embedded while words are looked up, and vectors are compared once it is.
+    /// Each stage that there was. The question is embedded while words are looked up, and vectors are compared once it is;
+    /// what both found is reranked.
     pub fn stages(&self) -> Vec<Stage> {
         let (began, embedded) = (Duration::ZERO, self.embed.unwrap_or_default());
+        let found = self.lexical.max(embedded.saturating_add(self.dense.unwrap_or_default()));
         let stages = [
             ("embed", began, self.embed),
             ("lexical", began, Some(self.lexical)),
             ("dense", embedded, self.dense),
+            ("rerank", found, self.rerank),
         ];
         let stages = stages.into_iter();
         stages.filter_map(|(name, after, took)| Some(Stage { name, after, took: took? })).collect()
@@ -102,6 +109,8 @@ pub struct Found {
     /// Best first.
     pub hits: Vec<Hit>,
     pub by: By,
+    /// Whether a reranker ordered them.
+    pub reranked: bool,
     pub timings: Timings,
 }
 
@@ -117,7 +126,7 @@ struct Ranked {
 /// Searches the scopes together: words and meaning are measured alike in all of them, and their hits are one ranking.
 pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
     if scopes.iter().all(Scope::is_empty) {
-        return Ok(Found { hits: Vec::new(), by: By::BOTH, timings: Timings::default() });
+        return Ok(Found { hits: Vec::new(), by: By::BOTH, reranked: false, timings: Timings::default() });
     }
     let _in_use: Vec<_> = scopes.iter().map(|scope| scope.collection.indexes.uses.begin()).collect();
     let (found, complete) = search_once(catalog, scopes, query).await?;
@@ -150,7 +159,7 @@ async fn search_once(
     let mut hits = read_back(catalog, scopes, &ranking, query.deadline).await?;
     let complete = hits.len() >= query.limit.min(ranking.len());
     hits.truncate(query.limit);
-    Ok((Found { hits, by, timings }, complete))
+    Ok((Found { hits, by, reranked: false, timings }, complete))
 }
 
 /// Several rankings as one: of a chunk that is in several, where it scores best.
@@ -187,7 +196,8 @@ async fn rank(
     text: &str,
 ) -> Result<Ranked, CollectionError> {
     let answer = legs::ask(catalog, scopes, text, query.deadline).await;
-    let timings = Timings { embed: answer.embed, lexical: answer.lexical, dense: answer.dense };
+    let legs::Answer { embed, lexical, dense, .. } = answer;
+    let timings = Timings { embed, lexical, dense, ..Timings::default() };
     // Where there are vectors anywhere, a collection without them is measured by the same rule.
     let compared = answer.scopes.iter().flatten().any(|answered| answered.by.meaning);
     let model = answer.model.as_deref().filter(|_| compared);
