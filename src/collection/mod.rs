@@ -13,6 +13,7 @@ mod known;
 mod lag;
 mod legs;
 mod meaning;
+mod one_thread;
 mod opened;
 mod opening;
 mod relevance;

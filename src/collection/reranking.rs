@@ -2,18 +2,19 @@
 
 use std::time::Instant;
 
+use super::one_thread;
 use super::reranker::Reranker;
-use super::search::{self, Found, Hit, Query};
+use super::search::{Found, Hit, Query};
 use super::{Catalog, CollectionError, Scope, with_headings};
 
 /// Searches the scopes together. Where a reranker is wanted and there, it decides which of the first hits are the best,
 /// and how good they are.
 pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
     let Some(reranker) = catalog.reranker().filter(|_| query.rerank && query.limit > 0) else {
-        return search::search(catalog, scopes, query).await;
+        return one_thread::search(catalog, scopes, query).await;
     };
     let wide = Query { limit: query.limit.max(reranker.depth()), threshold: None, ..query };
-    let mut found = search::search(catalog, scopes, wide).await?;
+    let mut found = one_thread::search(catalog, scopes, wide).await?;
     rerank(reranker, &query, &mut found).await;
     if let Some(threshold) = query.threshold {
         found.hits.retain(|hit| hit.score >= threshold);

@@ -53,6 +53,8 @@ pub struct Timings {
     pub embed: Option<Duration>,
     pub lexical: Duration,
     pub dense: Option<Duration>,
+    /// Reading the hits back from the store.
+    pub read: Option<Duration>,
     pub rerank: Option<Duration>,
 }
 
@@ -83,6 +85,7 @@ impl Timings {
             embed: both(self.embed, next.embed),
             lexical: self.lexical + next.lexical,
             dense: both(self.dense, next.dense),
+            read: both(self.read, next.read),
             rerank: both(self.rerank, next.rerank),
         }
     }
@@ -96,7 +99,8 @@ impl Timings {
             ("embed", began, self.embed),
             ("lexical", began, Some(self.lexical)),
             ("dense", embedded, self.dense),
-            ("rerank", found, self.rerank),
+            ("read", found, self.read),
+            ("rerank", found.saturating_add(self.read.unwrap_or_default()), self.rerank),
         ];
         let stages = stages.into_iter();
         stages.filter_map(|(name, after, took)| Some(Stage { name, after, took: took? })).collect()
@@ -150,13 +154,19 @@ async fn search_once(
     query: Query<'_>,
 ) -> Result<(Found, bool), CollectionError> {
     let ranked = query.texts.iter().map(|text| rank(catalog, scopes, query, text));
-    let Ranked { mut ranking, by, timings } = best_of(try_join_all(ranked).await?);
+    let Ranked { mut ranking, by, mut timings } = best_of(try_join_all(ranked).await?);
     if let Some(threshold) = query.threshold {
         ranking.retain(|(_, fused)| fused.score >= threshold);
     }
-    // A few more than asked for: some may be gone from the store.
     ranking.truncate(query.limit + query.limit / 2 + 8);
-    let mut hits = read_back(catalog, scopes, &ranking, query.deadline).await?;
+    let started = Instant::now();
+    let (first, spare) = ranking.split_at(query.limit.min(ranking.len()));
+    let mut hits = read_back(catalog, scopes, first, query.deadline).await?;
+    // Some may be gone from the store.
+    if hits.len() < first.len() {
+        hits.extend(read_back(catalog, scopes, spare, query.deadline).await?);
+    }
+    timings.read = Some(started.elapsed());
     let complete = hits.len() >= query.limit.min(ranking.len());
     hits.truncate(query.limit);
     Ok((Found { hits, by, reranked: false, timings }, complete))

@@ -71,7 +71,7 @@ fn prompts_row(ranking: &str, prompts: &Prompts) -> Vec<String> {
     let empty = prompts.statuses.get("empty").copied().unwrap_or(0);
     let others = prompts.statuses.iter().filter(|(status, _)| !matches!(status.as_str(), "hit" | "empty"));
     let others: String = others.map(|(status, count)| format!(", {status} {count}")).collect();
-    let stages = ["embed", "lexical", "dense", "rerank", "weave"];
+    let stages = ["embed", "lexical", "dense", "read", "rerank", "weave"];
     let stages: Vec<String> = stages
         .iter()
         .filter_map(|stage| Some(format!("{stage} {:.2}", prompts.stages_ms.get(*stage)?)))
