@@ -35,7 +35,7 @@ pub use connection::{BodyError, Payload};
 pub use error::UpstreamError;
 pub use failures::Failures;
 pub use models::{Model, Models, ReadModels};
-pub use reranking::{RerankApi, RerankSettings, Reranking};
+pub use reranking::{RerankApi, RerankError, RerankSettings, Reranking};
 
 use connection::{Connection, Connector};
 use pool::Pool;

@@ -184,7 +184,13 @@ impl Reranking {
         }
     }
 
-    async fn ask(&self, question: &str, texts: &[String]) -> Result<Vec<f32>, RerankError> {
+    /// Where it is.
+    pub fn base(&self) -> &str {
+        self.upstream.base()
+    }
+
+    /// The same at any time, and why nothing is known.
+    pub async fn ask(&self, question: &str, texts: &[String]) -> Result<Vec<f32>, RerankError> {
         let RerankSettings { api, model, .. } = &self.settings;
         let body = api.request(model.as_deref(), question, texts);
         let mut headers = HeaderMap::new();

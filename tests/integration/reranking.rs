@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::upstream::json_answer;
-use super::world::{Piece, Upstream, World, question_body};
+use super::world::{Piece, Upstream, World, question_body, within};
 
 /// In the order in which words find them: each shorter text counts more.
 const DOCUMENTS: [(&str, &str); 3] = [
@@ -83,6 +83,34 @@ async fn a_chat_is_given_the_best_passages_and_tells_what_it_took() {
     assert!(sources.contains("c.txt") && !sources.contains("a.txt"), "{sources}");
     let timing = reply.header("server-timing").expect("timings");
     assert!(timing.contains("rerank;dur="), "{timing}");
+}
+
+/// What `lastro doctor` says of a reranker at this address.
+async fn examined(reranker: &Upstream) -> String {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_lastro"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LASTRO_")) {
+        command.env_remove(name);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    command.arg("doctor").arg("--rerank-upstream").arg(format!("http://{}", reranker.address));
+    command.args(["--upstream", "http://127.0.0.1:9/v1"]).current_dir(folder.path()).kill_on_drop(true);
+    let done = within(command.output()).await.expect("the command runs");
+    let said = String::from_utf8(done.stdout).expect("text");
+    said.lines().find(|line| line.contains("reranking:")).expect("a line").to_owned()
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_the_reranker() {
+    let reranker = Upstream::start().await;
+    for (answer, says) in [
+        (r#"[{"index":1,"score":0.9},{"index":0,"score":0.1}]"#, "ok"),
+        (r#"[{"index":1,"score":0.1},{"index":0,"score":0.9}]"#, "warn"),
+        (r#"{"error":"no model"}"#, "fail"),
+    ] {
+        reranker.play(json_answer("200 OK", answer));
+        let said = examined(&reranker).await;
+        assert!(said.starts_with(says), "{says}: {said}");
+    }
 }
 
 #[tokio::test]
