@@ -2,6 +2,7 @@
 
 mod housekeeping;
 mod keys;
+mod reranking;
 mod standing;
 mod storage;
 
@@ -29,7 +30,7 @@ use crate::store::{self, DataLock, OpenError, Quota, Quotas, Store, StoreError};
 use crate::tasks;
 use crate::telemetry::{Telemetry, TelemetryError};
 use crate::trace::Traces;
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{Reranking, Upstream, UpstreamError};
 
 pub use keys::{Exposed, KeyError, ListedKey, Wanted, scopes};
 
@@ -56,6 +57,7 @@ pub struct App {
     pub upstream: Arc<Upstream>,
     pub traces: Traces,
     pub embeddings: Option<Embeddings>,
+    reranking: Option<Arc<Reranking>>,
     /// What operators see.
     pub telemetry: Arc<Telemetry>,
     /// Who may do what.
@@ -108,7 +110,12 @@ impl App {
         let keys = Arc::new(keys::open(store.as_ref(), &config.keys).await?);
         let indexes = config.data.join("indexes");
         let bounds = Bounds::of_system(config.open_collections, config.close_collections_after);
-        let catalog = Catalog::open(store.clone(), embeddings.clone(), keys.clone(), indexes, bounds).await?;
+        let mut catalog =
+            Catalog::open(store.clone(), embeddings.clone(), keys.clone(), indexes, bounds).await?;
+        let reranking = config.rerank.clone().map(Reranking::new).transpose()?.map(Arc::new);
+        if let Some(reranking) = &reranking {
+            catalog = catalog.with_reranker(reranking.clone());
+        }
         let catalog = Arc::new(catalog);
         let upstream = Arc::new(Upstream::new(&config.upstream, openai::read_models)?);
         let quotas = Arc::new(Holders { keys: keys.clone(), collection: config.collection_quota });
@@ -127,6 +134,7 @@ impl App {
             catalog,
             upstream,
             embeddings,
+            reranking,
             telemetry,
             keys,
             changing_keys: tokio::sync::Mutex::default(),

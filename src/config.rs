@@ -24,7 +24,7 @@ use crate::rag::RagSettings;
 use crate::reading::{ExtractLimits, Parser};
 use crate::store::Quota;
 use crate::telemetry::TelemetrySettings;
-use crate::upstream::UpstreamSettings;
+use crate::upstream::{RerankSettings, UpstreamSettings};
 
 pub use reference::{example, markdown};
 pub use settings::Options;
@@ -53,6 +53,8 @@ pub struct Config {
     pub default_collection: Option<String>,
     pub embedding: Option<EmbeddingConfig>,
     pub rag: RagSettings,
+    /// The server that reranks.
+    pub rerank: Option<RerankSettings>,
     pub ingest: IngestSettings,
     /// What any one collection may hold.
     pub collection_quota: Quota,
@@ -171,6 +173,14 @@ impl Config {
             default_collection: s.default_collection,
             embedding: s.embedding_model.map(|folder| EmbeddingConfig { folder, device: s.device }),
             rag: RagSettings { passages: s.passages, deadline: s.retrieval_timeout_ms },
+            rerank: s.rerank_upstream.map(|(base, api)| RerankSettings {
+                base,
+                api,
+                model: s.rerank_model,
+                key: s.rerank_key,
+                timeout: s.rerank_timeout_ms,
+                depth: s.rerank_passages,
+            }),
             ingest: IngestSettings {
                 parser: Parser {
                     program,
@@ -247,6 +257,8 @@ mod tests {
             ("cors_origins = [\"*\"]", "no origin"),
             ("upstream = \"localhost:8000\"", "upstream"),
             ("upstream = \"http://localhost:8000\"", "/v1"),
+            ("rerank_upstream = \"localhost:8001\"", "rerank_upstream"),
+            ("rerank_upstream = \"http://h/v1?x\"", "rerank_upstream"),
             ("header_timeout = 0", "more than 0"),
             ("passages = 0", "more than 0"),
             ("passages = 51", "at most 50"),

@@ -15,7 +15,7 @@ pub type Searched = (&'static str, &'static str, Outcome<Filled>);
 /// Asked before measuring.
 const WARM_UP: usize = 20;
 /// The stages in their order; `upstream` is lastro's view of the waiting for the LLM server.
-const STAGES: [&str; 5] = ["embed", "lexical", "dense", "weave", "upstream"];
+const STAGES: [&str; 6] = ["embed", "lexical", "dense", "read", "weave", "upstream"];
 
 /// The stages and the server's memory, for every way to search.
 pub async fn measure(

@@ -75,6 +75,7 @@ async fn ask(data: &Data, question: &Question) -> Outcome<(Duration, Found)> {
         floor: true,
         threshold: None,
         dense_weight: None,
+        rerank: false,
     };
     let began = Instant::now();
     let found = search(&data.catalog, &[scope], query).await?;

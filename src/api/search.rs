@@ -45,6 +45,7 @@ pub async fn search(
         floor: false,
         threshold: request.ranking.score_threshold,
         dense_weight: request.ranking.dense_weight(),
+        rerank: request.ranking.wants_reranker(),
     };
     let label = scope.collection.label();
     let found = find(&app.catalog, &[scope], query).await?;

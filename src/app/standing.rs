@@ -27,6 +27,7 @@ impl App {
         Ok(Standing {
             upstream_errors: self.upstream.failures().counts(),
             upstream_up: self.upstream.failures().is_up(),
+            rerank_failures: self.reranking.as_ref().map(|reranking| reranking.failures()),
             queued_documents: holdings.jobs,
             completed_documents: ended.completed,
             failed_documents: ended.failed,

@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use super::known::Known;
 use super::lag::Lag;
 use super::opened::{Bounds, Opened};
+use super::reranker::Reranker;
 use super::runs::UnderWay;
 use super::{Collection, CollectionError, Settings, is_handle};
 use crate::access::{Access, Keys};
@@ -46,6 +47,7 @@ pub struct Catalog {
     pub(super) store: Arc<dyn Store>,
     /// Where there is none, words alone find.
     pub(super) embeddings: Option<Embeddings>,
+    reranker: Option<Arc<dyn Reranker>>,
     /// Told of collections that are gone.
     keys: Arc<Keys>,
     pub(super) indexes: Arc<Path>,
@@ -81,6 +83,7 @@ impl Catalog {
         Ok(Self {
             store,
             embeddings,
+            reranker: None,
             keys,
             indexes: indexes.into(),
             known,
@@ -97,6 +100,15 @@ impl Catalog {
     /// The store behind it.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// The same with a reranker.
+    pub fn with_reranker(self, reranker: Arc<dyn Reranker>) -> Self {
+        Self { reranker: Some(reranker), ..self }
+    }
+
+    pub(super) fn reranker(&self) -> Option<&dyn Reranker> {
+        self.reranker.as_deref()
     }
 
     pub(super) fn embeddings(&self) -> Option<&Embeddings> {

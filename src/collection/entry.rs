@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::indexes::Indexes;
 use super::{CollectionError, Settings};
-use crate::store::{CollectionId, CollectionRecord, Origin};
+use crate::store::{CollectionId, CollectionRecord, Origin, Revision};
 use crate::system::now;
 
 /// A collection that can be searched. Its indexes may lag behind the store and never lie:
@@ -29,6 +29,8 @@ pub struct Collection {
     /// One at a time reads what the store says of it and takes that over.
     pub(super) describing: tokio::sync::Mutex<()>,
     pub(super) indexes: Indexes,
+    /// At a revision, tokens that all of its documents together exceed in a prompt.
+    exceeds: Mutex<Option<(Revision, u64)>>,
 }
 
 struct Described {
@@ -79,6 +81,7 @@ impl Collection {
             described: RwLock::new(Described::of(record)?),
             describing: tokio::sync::Mutex::default(),
             indexes: Indexes::new(indexes, &record.id),
+            exceeds: Mutex::default(),
         })
     }
 
@@ -104,6 +107,26 @@ impl Collection {
     /// JSON object of the client's own.
     pub fn metadata(&self) -> String {
         self.described.read().metadata.clone()
+    }
+
+    /// The revision that its words follow, if they are open: [`Self::exceeds`] is noted and asked for it.
+    pub fn revision(&self) -> Option<Revision> {
+        self.indexes.words.revision()
+    }
+
+    /// Whether all of its documents together are known to take more than so many tokens of a prompt. What is deleted counts
+    /// until its words are gone.
+    pub fn exceeds(&self, tokens: u64) -> bool {
+        let known = *self.exceeds.lock();
+        known.is_some_and(|(revision, known)| known >= tokens && Some(revision) == self.revision())
+    }
+
+    /// Notes that they took more at this revision, which was read before they were counted.
+    pub fn note_exceeds(&self, revision: Revision, tokens: u64) {
+        let mut known = self.exceeds.lock();
+        if !known.is_some_and(|(of, known)| of == revision && known >= tokens) {
+            *known = Some((revision, tokens));
+        }
     }
 
     /// Notes that it is used.

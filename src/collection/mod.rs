@@ -13,9 +13,12 @@ mod known;
 mod lag;
 mod legs;
 mod meaning;
+mod one_thread;
 mod opened;
 mod opening;
 mod relevance;
+mod reranker;
+mod reranking;
 mod runs;
 mod scope;
 mod search;
@@ -30,8 +33,10 @@ pub use error::CollectionError;
 pub use indexed_text::with_headings;
 pub use legs::By;
 pub use opened::Bounds;
+pub use reranker::Reranker;
+pub use reranking::search;
 pub use scope::Scope;
-pub use search::{Found, Hit, Query, Stage, Timings, search};
+pub use search::{Found, Hit, Query, Stage, Timings};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
 #[cfg(test)]

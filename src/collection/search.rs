@@ -25,6 +25,8 @@ pub struct Query<'a> {
     pub threshold: Option<f32>,
     /// Share of meaning against words, 0 to 1, instead of the collections' own. At 0 or 1 one of them alone finds.
     pub dense_weight: Option<f32>,
+    /// Whether the reranker orders the hits, where there is one.
+    pub rerank: bool,
 }
 
 /// A chunk that was found, alive in the store, with what each ranking said of it.
@@ -51,6 +53,9 @@ pub struct Timings {
     pub embed: Option<Duration>,
     pub lexical: Duration,
     pub dense: Option<Duration>,
+    /// Reading the hits back from the store.
+    pub read: Option<Duration>,
+    pub rerank: Option<Duration>,
 }
 
 /// A part of a search.
@@ -80,16 +85,22 @@ impl Timings {
             embed: both(self.embed, next.embed),
             lexical: self.lexical + next.lexical,
             dense: both(self.dense, next.dense),
+            read: both(self.read, next.read),
+            rerank: both(self.rerank, next.rerank),
         }
     }
 
-    /// Each stage that there was. The question is embedded while words are looked up, and vectors are compared once it is.
+    /// Each stage that there was. The question is embedded while words are looked up, and vectors are compared once it is;
+    /// what both found is reranked.
     pub fn stages(&self) -> Vec<Stage> {
         let (began, embedded) = (Duration::ZERO, self.embed.unwrap_or_default());
+        let found = self.lexical.max(embedded.saturating_add(self.dense.unwrap_or_default()));
         let stages = [
             ("embed", began, self.embed),
             ("lexical", began, Some(self.lexical)),
             ("dense", embedded, self.dense),
+            ("read", found, self.read),
+            ("rerank", found.saturating_add(self.read.unwrap_or_default()), self.rerank),
         ];
         let stages = stages.into_iter();
         stages.filter_map(|(name, after, took)| Some(Stage { name, after, took: took? })).collect()
@@ -102,6 +113,8 @@ pub struct Found {
     /// Best first.
     pub hits: Vec<Hit>,
     pub by: By,
+    /// Whether a reranker ordered them.
+    pub reranked: bool,
     pub timings: Timings,
 }
 
@@ -117,7 +130,7 @@ struct Ranked {
 /// Searches the scopes together: words and meaning are measured alike in all of them, and their hits are one ranking.
 pub async fn search(catalog: &Catalog, scopes: &[Scope], query: Query<'_>) -> Result<Found, CollectionError> {
     if scopes.iter().all(Scope::is_empty) {
-        return Ok(Found { hits: Vec::new(), by: By::BOTH, timings: Timings::default() });
+        return Ok(Found { hits: Vec::new(), by: By::BOTH, reranked: false, timings: Timings::default() });
     }
     let _in_use: Vec<_> = scopes.iter().map(|scope| scope.collection.indexes.uses.begin()).collect();
     let (found, complete) = search_once(catalog, scopes, query).await?;
@@ -141,16 +154,22 @@ async fn search_once(
     query: Query<'_>,
 ) -> Result<(Found, bool), CollectionError> {
     let ranked = query.texts.iter().map(|text| rank(catalog, scopes, query, text));
-    let Ranked { mut ranking, by, timings } = best_of(try_join_all(ranked).await?);
+    let Ranked { mut ranking, by, mut timings } = best_of(try_join_all(ranked).await?);
     if let Some(threshold) = query.threshold {
         ranking.retain(|(_, fused)| fused.score >= threshold);
     }
-    // A few more than asked for: some may be gone from the store.
     ranking.truncate(query.limit + query.limit / 2 + 8);
-    let mut hits = read_back(catalog, scopes, &ranking, query.deadline).await?;
+    let started = Instant::now();
+    let (first, spare) = ranking.split_at(query.limit.min(ranking.len()));
+    let mut hits = read_back(catalog, scopes, first, query.deadline).await?;
+    // Some may be gone from the store.
+    if hits.len() < first.len() {
+        hits.extend(read_back(catalog, scopes, spare, query.deadline).await?);
+    }
+    timings.read = Some(started.elapsed());
     let complete = hits.len() >= query.limit.min(ranking.len());
     hits.truncate(query.limit);
-    Ok((Found { hits, by, timings }, complete))
+    Ok((Found { hits, by, reranked: false, timings }, complete))
 }
 
 /// Several rankings as one: of a chunk that is in several, where it scores best.
@@ -187,7 +206,8 @@ async fn rank(
     text: &str,
 ) -> Result<Ranked, CollectionError> {
     let answer = legs::ask(catalog, scopes, text, query.deadline).await;
-    let timings = Timings { embed: answer.embed, lexical: answer.lexical, dense: answer.dense };
+    let legs::Answer { embed, lexical, dense, .. } = answer;
+    let timings = Timings { embed, lexical, dense, ..Timings::default() };
     // Where there are vectors anywhere, a collection without them is measured by the same rule.
     let compared = answer.scopes.iter().flatten().any(|answered| answered.by.meaning);
     let model = answer.model.as_deref().filter(|_| compared);

@@ -131,6 +131,7 @@ impl World {
             floor: true,
             threshold: None,
             dense_weight: None,
+            rerank: false,
         };
         search(&self.catalog, &[scope], query).await
     }

@@ -70,6 +70,10 @@ pub async fn eval(
         let problem = "needs an embedding model: name its folder with --embedding-model";
         return Err(CommandError::Usage(format!("the ranking '{ranking}' {problem}")));
     }
+    if arguments.rankings.iter().any(|ranking| ranking.needs_reranker()) && config.rerank.is_none() {
+        let problem = "the ranking 'reranked' needs a reranker: name its address with --rerank-upstream";
+        return Err(CommandError::Usage(problem.to_owned()));
+    }
     // Before anything is computed.
     let earlier = arguments.compare.as_deref().map(read_report).transpose()?;
     let mut json = arguments.json.as_deref().map(created).transpose()?;

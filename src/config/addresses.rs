@@ -3,7 +3,8 @@
 use http::HeaderValue;
 use reqwest::Url;
 
-use super::values::{Origin, PublicUrl, UpstreamKey, UpstreamUrl, Value};
+use super::values::{Origin, PublicUrl, RerankUrl, UpstreamKey, UpstreamUrl, Value};
+use crate::upstream::RerankApi;
 
 impl Value for UpstreamUrl {
     type Checked = String;
@@ -21,6 +22,36 @@ impl Value for UpstreamUrl {
             return Err(format!("{base} must end in /v1, as in http://127.0.0.1:8000/v1"));
         }
         Ok(base.to_owned())
+    }
+}
+
+impl Value for RerankUrl {
+    /// What stands before `/rerank` or `/score`, and how relevance is asked for there.
+    type Checked = (String, RerankApi);
+
+    fn check(self) -> Result<(String, RerankApi), String> {
+        let text = self.0.trim_end_matches('/');
+        let url = Url::parse(text).map_err(|error| format!("{text}: {error}"))?;
+        if !is_http(&url) {
+            return Err(format!("{text} must begin with http:// or https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not hold a name or a password: keys belong into rerank_key".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(format!("{text} must be an address alone, as in http://127.0.0.1:8001/v1"));
+        }
+        if let Some(base) = text.strip_suffix("/score") {
+            return Ok((base.to_owned(), RerankApi::Score));
+        }
+        let base = text.strip_suffix("/rerank").unwrap_or(text);
+        let is_versioned = base.ends_with("/v1") || base.ends_with("/v2");
+        let api = if is_versioned { RerankApi::Rerank } else { RerankApi::Inference };
+        Ok((base.to_owned(), api))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

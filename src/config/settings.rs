@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::values::{
-    Count, Days, KeyEntry, Mib, Milliseconds, Most, Origin, Passages, PublicUrl, Seconds, SyncedFolder,
-    Tokens, UpstreamKey, UpstreamUrl,
+    Count, Days, KeyEntry, Mib, Milliseconds, Most, Origin, Passages, PublicUrl, RerankUrl, Seconds,
+    SyncedFolder, Tokens, UpstreamKey, UpstreamUrl,
 };
 use super::windows::Windows;
 use crate::embed::DeviceChoice;
@@ -112,6 +112,28 @@ settings! {
     /// `auto` is a GPU if this build and machine have one. On the CPU, the model takes the processors that the process was
     /// given, or as many as `RAYON_NUM_THREADS` says.
     device: DeviceChoice = "auto";
+
+    /// Server that puts the best passages of a search into the order of a reranking model.
+    ///
+    /// An address that ends in `/v1` or `/v2` is asked at `/rerank` as vLLM, Jina and Cohere answer it; one that ends in
+    /// `/score` as vLLM does; any other, such as `http://127.0.0.1:8082`, at `/rerank` as text-embeddings-inference does.
+    /// That server is sent questions and the text of passages. `lastro eval` shows what it gains.
+    rerank_upstream: RerankUrl, or "none, and passages stay in the order of the search", as r#""http://127.0.0.1:8001/v1""#;
+
+    /// Model that reranks.
+    rerank_model: String, or "the server's own", as r#""BAAI/bge-reranker-v2-m3""#;
+
+    /// Key that the reranking server asks for.
+    #[arg(hide_env_values = true)]
+    rerank_key: UpstreamKey, or "none", as r#""secret""#;
+
+    /// Milliseconds after which passages stay in the order of the search.
+    ///
+    /// The same holds where the server fails. It is not asked again for five seconds then.
+    rerank_timeout_ms: Milliseconds = 1000;
+
+    /// Passages of a search that are reranked.
+    rerank_passages: Passages = 32;
 }
 
 "Documents" {

@@ -148,6 +148,8 @@ texts! {
     UpstreamUrl;
     /// The key of the LLM server.
     UpstreamKey;
+    /// The address of a server that reranks.
+    RerankUrl;
     /// The address under which clients reach this server.
     PublicUrl;
     /// An origin of web pages.

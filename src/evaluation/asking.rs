@@ -17,7 +17,7 @@ use super::subject::Subject;
 use crate::access::Access;
 use crate::app::App;
 use crate::collection::{Hit, Query, Scope, search};
-use crate::openai::{ChatRequest, ModelApi};
+use crate::openai::{ChatRequest, ModelApi, WITHOUT_RERANKER};
 use crate::prompt::{Passages, Window, estimate_passage};
 use crate::rag::Grounding;
 use crate::selection::{Asked, Body, Selected, Selection, Selector};
@@ -62,9 +62,12 @@ impl Asker<'_> {
             floor: false,
             threshold: None,
             dense_weight: ranking.weights().map(|(meaning, _)| meaning),
+            rerank: ranking.needs_reranker(),
         };
         let found = search(&self.app.catalog, &[scope], query).await?;
-        let as_asked = found.by.words && (found.by.meaning || !ranking.needs_meaning());
+        let as_asked = found.by.words
+            && (found.by.meaning || !ranking.needs_meaning())
+            && (found.reranked || !ranking.needs_reranker());
         Ok((found.hits, as_asked))
     }
 
@@ -98,6 +101,7 @@ impl Asker<'_> {
         let began = Instant::now();
         let (mut selected, request) = self.select(body).await?;
         selected.ranking.hybrid = ranking.weights();
+        selected.ranking.ranker = (!ranking.needs_reranker()).then_some(WITHOUT_RERANKER);
         let settings = self.app.config.rag;
         let grounding = Grounding { catalog: &self.app.catalog, window: &self.window, settings };
         let grounded = grounding.ground(&request, &selected).await?;

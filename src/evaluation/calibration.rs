@@ -102,6 +102,7 @@ async fn ask(
         floor: false,
         threshold: None,
         dense_weight: None,
+        rerank: false,
     };
     let found = search(&app.catalog, &[scope], query).await?;
     let hits: Hits =

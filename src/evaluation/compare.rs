@@ -43,27 +43,27 @@ pub fn compare(earlier: &Report, now: &Report) -> String {
         let _ = write!(text, "\n  {said}");
     }
     text.push('\n');
-    let mut rows = vec![
-        ["", "earlier", "now", "difference", "95 % of draws", "better / worse"].map(str::to_owned).to_vec(),
-    ];
+    let mut rows = Rows::default();
     for ranking in now.rankings.keys() {
         for (name, value) in Measures::ALL {
             let pairs = pairs(&both, *ranking, |outcome| outcome.measures.as_ref().map(value));
-            rows.extend(difference(&format!("{ranking} {name}"), &pairs));
+            rows.add(&format!("{ranking} {name}"), &pairs);
         }
         let found = pairs(&both, *ranking, |outcome| {
             let prompt = outcome.prompt.as_ref().filter(|prompt| prompt.has_answers)?;
             Some(f64::from(u8::from(prompt.read.until_answer.is_some())))
         });
-        rows.extend(difference(&format!("{ranking} answer in the prompt"), &found));
+        rows.add(&format!("{ranking} answer in the prompt"), &found);
         let tokens = pairs(&both, *ranking, |outcome| Some(outcome.prompt.as_ref()?.read.tokens as f64));
-        rows.extend(difference(&format!("{ranking} tokens"), &tokens));
+        rows.add(&format!("{ranking} tokens"), &tokens);
         let empty = pairs(&both, *ranking, |outcome| {
             Some(f64::from(u8::from(outcome.prompt.as_ref()?.status == "empty")))
         });
-        rows.extend(difference(&format!("{ranking} empty"), &empty));
+        rows.add(&format!("{ranking} empty"), &empty);
+        let ms = pairs(&both, *ranking, |outcome| Some(outcome.prompt.as_ref()?.ms));
+        rows.add(&format!("{ranking} ms"), &ms);
     }
-    let _ = write!(text, "\n{}", aligned(&rows));
+    text.push_str(&rows.text());
     if let Some(ranking) = now.rankings.keys().next_back() {
         text.push_str(&worst(&both, *ranking));
     }
@@ -82,6 +82,8 @@ fn differing(earlier: &Report, now: &Report) -> String {
         }
     };
     add("model", model(a), model(b));
+    let reranker = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+    add("reranker", reranker(&a.reranker), reranker(&b.reranker));
     add("passages", a.passages.to_string(), b.passages.to_string());
     add("window", a.window.to_string(), b.window.to_string());
     if all.is_empty() {
@@ -97,25 +99,48 @@ fn pairs(both: &[(&Asked, &Asked)], ranking: Ranking, value: impl Fn(&Outcome) -
     both.iter().filter_map(|(before, after)| Some((of(before)?, of(after)?))).collect()
 }
 
-/// A row of the table; none where nothing can be compared.
-fn difference(name: &str, pairs: &Pairs) -> Option<Vec<String>> {
-    if pairs.is_empty() {
-        return None;
+/// The table, and what did not change.
+#[derive(Default)]
+struct Rows {
+    changed: Vec<Vec<String>>,
+    unchanged: Vec<String>,
+}
+
+impl Rows {
+    /// Compares the values of a measure, if there are any.
+    fn add(&mut self, name: &str, pairs: &Pairs) {
+        let mean = |value: fn(&(f64, f64)) -> f64| pairs.iter().map(value).sum::<f64>() / pairs.len() as f64;
+        let changes: Vec<f64> = pairs.iter().map(|(before, after)| after - before).collect();
+        let up = changes.iter().filter(|change| **change > LEAST).count();
+        let down = changes.iter().filter(|change| **change < -LEAST).count();
+        if up + down == 0 {
+            self.unchanged.extend((!pairs.is_empty()).then(|| name.to_owned()));
+            return;
+        }
+        let (before, after) = (mean(|pair| pair.0), mean(|pair| pair.1));
+        let (low, high) = interval(&changes);
+        self.changed.push(vec![
+            name.to_owned(),
+            format!("{before:.4}"),
+            format!("{after:.4}"),
+            format!("{:+.4}", after - before),
+            format!("{low:+.4} .. {high:+.4}"),
+            format!("{up} / {down}"),
+        ]);
     }
-    let mean = |value: fn(&(f64, f64)) -> f64| pairs.iter().map(value).sum::<f64>() / pairs.len() as f64;
-    let (before, after) = (mean(|pair| pair.0), mean(|pair| pair.1));
-    let changes: Vec<f64> = pairs.iter().map(|(before, after)| after - before).collect();
-    let better = changes.iter().filter(|change| **change > LEAST).count();
-    let worse = changes.iter().filter(|change| **change < -LEAST).count();
-    let (low, high) = interval(&changes);
-    Some(vec![
-        name.to_owned(),
-        format!("{before:.4}"),
-        format!("{after:.4}"),
-        format!("{:+.4}", after - before),
-        format!("{low:+.4} .. {high:+.4}"),
-        format!("{better} / {worse}"),
-    ])
+
+    fn text(mut self) -> String {
+        let mut text = String::new();
+        if !self.changed.is_empty() {
+            let names = ["", "earlier", "now", "difference", "95 % of draws", "up / down"];
+            self.changed.insert(0, names.map(str::to_owned).to_vec());
+            let _ = write!(text, "\n{}", aligned(&self.changed));
+        }
+        if !self.unchanged.is_empty() {
+            let _ = writeln!(text, "\nunchanged: {}", self.unchanged.join(", "));
+        }
+        text
+    }
 }
 
 /// Where the mean lies in 95 of 100 draws of as many changes, with repetition.
@@ -210,7 +235,7 @@ mod tests {
         let text = compare(&earlier, &now);
         assert!(text.contains("over the 3 questions of both"), "{text}");
         assert!(text.contains("0.6667  0.5833     -0.0833"), "{text}");
-        assert!(text.contains("1 / 2"), "{text}");
+        assert!(text.contains("1 / 2") && text.contains("unchanged: fused MRR@10, "), "{text}");
         let worse: Vec<_> = text.lines().filter(|line| line.contains("rank 2")).collect();
         assert_eq!(worse.len(), 2, "{text}");
         assert!(worse[0].contains("-0.5000") && worse[0].ends_with("what is a?"), "{text}");

@@ -12,13 +12,15 @@ pub enum Ranking {
     Words,
     /// By meaning alone.
     Meaning,
-    /// As a chat does it, without a reranker.
+    /// As a chat does it without a reranker.
     Fused,
+    /// As a chat does it with one.
+    Reranked,
 }
 
 impl Ranking {
     /// All of them, from the simplest on.
-    pub const ALL: [Self; 3] = [Self::Words, Self::Meaning, Self::Fused];
+    pub const ALL: [Self; 4] = [Self::Words, Self::Meaning, Self::Fused, Self::Reranked];
 
     /// In one word.
     pub fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Ranking {
             Self::Words => "words",
             Self::Meaning => "meaning",
             Self::Fused => "fused",
+            Self::Reranked => "reranked",
         }
     }
 
@@ -34,13 +37,18 @@ impl Ranking {
         match self {
             Self::Words => Some((0.0, 1.0)),
             Self::Meaning => Some((1.0, 0.0)),
-            Self::Fused => None,
+            Self::Fused | Self::Reranked => None,
         }
+    }
+
+    /// Whether it needs a reranker.
+    pub fn needs_reranker(self) -> bool {
+        self == Self::Reranked
     }
 
     /// Whether it needs an embedding model to be itself.
     pub fn needs_meaning(self) -> bool {
-        self != Self::Words
+        matches!(self, Self::Meaning | Self::Fused)
     }
 }
 

@@ -47,6 +47,8 @@ pub struct About {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     pub embedding_model: Option<Model>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reranker: Option<String>,
     /// Passages wanted, unless the collection says otherwise.
     pub passages: usize,
     /// Tokens of the model that would answer.

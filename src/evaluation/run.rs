@@ -37,7 +37,11 @@ pub struct Evaluation<'a> {
 pub async fn evaluate(evaluation: Evaluation<'_>) -> Result<Report, EvaluationError> {
     let Evaluation { app, subject, mut dataset, rankings, mut candidates, progress } = evaluation;
     let model = app.embeddings.as_ref().map(Embeddings::info).and_then(Result::ok);
-    let all = || Ranking::ALL.into_iter().filter(|ranking| model.is_some() || !ranking.needs_meaning());
+    let reranks = app.config.rerank.is_some();
+    let is_there = |ranking: &Ranking| {
+        (model.is_some() || !ranking.needs_meaning()) && (reranks || !ranking.needs_reranker())
+    };
+    let all = || Ranking::ALL.into_iter().filter(is_there);
     let rankings = rankings.unwrap_or_else(|| all().collect());
     let prompted = prompted(&rankings);
     let window = app.models(None).tokens(None, Instant::now() + PATIENCE).await.unwrap_or(UNKNOWN_WINDOW);
@@ -96,6 +100,10 @@ pub async fn evaluate(evaluation: Evaluation<'_>) -> Result<Report, EvaluationEr
                 name: model.name.clone(),
                 fingerprint: model.fingerprint.clone(),
                 device: model.device.clone(),
+            }),
+            reranker: app.config.rerank.as_ref().map(|rerank| {
+                let model = rerank.model.as_deref().unwrap_or("its own model");
+                format!("{model} at {}", rerank.base)
             }),
             passages: app.config.rag.passages,
             window,

@@ -71,7 +71,7 @@ fn prompts_row(ranking: &str, prompts: &Prompts) -> Vec<String> {
     let empty = prompts.statuses.get("empty").copied().unwrap_or(0);
     let others = prompts.statuses.iter().filter(|(status, _)| !matches!(status.as_str(), "hit" | "empty"));
     let others: String = others.map(|(status, count)| format!(", {status} {count}")).collect();
-    let stages = ["embed", "lexical", "dense", "rerank", "weave"];
+    let stages = ["embed", "lexical", "dense", "read", "rerank", "weave"];
     let stages: Vec<String> = stages
         .iter()
         .filter_map(|stage| Some(format!("{stage} {:.2}", prompts.stages_ms.get(*stage)?)))
@@ -87,7 +87,7 @@ fn prompts_row(ranking: &str, prompts: &Prompts) -> Vec<String> {
     ]
 }
 
-/// Columns as wide as their widest cell: names to the left, figures to the right.
+/// Columns as wide as their widest cell: words to the left, figures to the right.
 pub fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -95,13 +95,18 @@ pub fn aligned(rows: &[Vec<String>]) -> String {
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
+    let is_of_words = |column: usize| {
+        let mut cells = rows.iter().skip(1).filter_map(|row| row.get(column));
+        column == 0 || cells.any(|cell| cell.starts_with(char::is_alphabetic))
+    };
+    let words: Vec<bool> = (0..columns).map(is_of_words).collect();
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
-        for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let _ = match at {
-                0 => write!(line, "{cell:<width$}"),
-                _ => write!(line, "  {cell:>width$}"),
+        for ((cell, width), is_of_words) in row.iter().zip(&widths).zip(&words) {
+            let _ = match is_of_words {
+                true => write!(line, "{cell:<width$}  "),
+                false => write!(line, "{cell:>width$}  "),
             };
         }
         text.push_str(line.trim_end());
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn figures_stand_below_one_another() {
-        let rows = [row(["over 9", "nDCG@10", "x"]), row(["words", ".9", ""])];
-        assert_eq!(aligned(&rows), "over 9  nDCG@10  x\nwords        .9\n");
+        let rows = [row(["over 9", "nDCG@10", "of which"]), row(["words", ".9", "a 1"])];
+        assert_eq!(aligned(&rows), "over 9  nDCG@10  of which\nwords        .9  a 1\n");
     }
 }

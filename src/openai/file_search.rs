@@ -14,8 +14,10 @@ const RESULTS: std::ops::RangeInclusive<u64> = 1..=50;
 const DEFAULT_RESULTS: usize = 10;
 /// Queries of one search.
 const MOST_QUERIES: usize = 32;
-/// Rankers by their names. There is one ranking here, so that they mean the same.
-const RANKERS: [&str; 4] = ["auto", "none", "default-2024-11-15", "default_2024_08_21"];
+/// The ranker that is none.
+pub const WITHOUT_RERANKER: &str = "none";
+/// Rankers by their names. `none` does without the reranker; the others mean the same.
+const RANKERS: [&str; 4] = ["auto", WITHOUT_RERANKER, "default-2024-11-15", "default_2024_08_21"];
 
 /// A `file_search` tool: the collections that a request is to be grounded in, and how.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,6 +62,11 @@ impl FileSearch {
 }
 
 impl Ranking {
+    /// Whether the reranker is wanted, where there is one.
+    pub fn wants_reranker(&self) -> bool {
+        self.ranker != Some(WITHOUT_RERANKER)
+    }
+
     /// The share of meaning, 0 to 1, where weights are given.
     pub fn dense_weight(&self) -> Option<f32> {
         self.hybrid.map(|(embedding, text)| embedding / (embedding + text))

@@ -26,7 +26,7 @@ pub use chat::{
 };
 pub use embeddings::{Cut, EmbeddingsList, EmbeddingsRequest, EncodingFormat, InputType, embeddings_model};
 pub use error::{ErrorBody, ErrorDetail};
-pub use file_search::{FileSearch, Ranking, SearchRequest};
+pub use file_search::{FileSearch, Ranking, SearchRequest, WITHOUT_RERANKER};
 pub use files::{FileFields, FileObject, FileUpload, Purpose};
 pub use filter::{Comparison, Filter};
 pub use keys::{CreateKey, GrantKey, KeyLimits, KeyObject};

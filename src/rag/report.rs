@@ -114,6 +114,8 @@ mod tests {
             embed: Some(Duration::from_micros(123_456_789)),
             lexical: Duration::MAX,
             dense: Some(Duration::MAX),
+            read: Some(Duration::MAX),
+            rerank: Some(Duration::MAX),
         };
         Grounded {
             body: bytes::Bytes::new(),
@@ -140,10 +142,21 @@ mod tests {
     #[test]
     fn stages_begin_when_what_they_need_is_there() {
         let ms = Duration::from_millis;
-        let search = Timings { embed: Some(ms(5)), lexical: ms(9), dense: Some(ms(2)) };
+        let (embed, dense, read, rerank) = (Some(ms(5)), Some(ms(2)), Some(ms(1)), Some(ms(4)));
+        let search = Timings { embed, lexical: ms(9), dense, read, rerank };
         let stages = Spent { search: Some(search), weave: ms(1) }.stages();
         let after: Vec<_> = stages.iter().map(|stage| (stage.name, stage.after)).collect();
-        assert_eq!(after, [("embed", ms(0)), ("lexical", ms(0)), ("dense", ms(5)), ("weave", ms(9))]);
+        assert_eq!(
+            after,
+            [
+                ("embed", ms(0)),
+                ("lexical", ms(0)),
+                ("dense", ms(5)),
+                ("read", ms(9)),
+                ("rerank", ms(10)),
+                ("weave", ms(14))
+            ]
+        );
     }
 
     #[test]

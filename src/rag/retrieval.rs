@@ -111,7 +111,7 @@ impl<'a> Retrieval<'a> {
         let text = self.search_text();
         let texts = [text.as_str()];
         let limit = passages.iter().map(|passage| passage.chunks.len()).sum();
-        let query = Query { limit, ..self.query(&texts) };
+        let query = Query { limit, rerank: false, ..self.query(&texts) };
         match search(self.catalog, &self.scopes, query).await {
             Ok(found) => {
                 passages::score(passages, &found.hits);
@@ -138,6 +138,7 @@ impl<'a> Retrieval<'a> {
             floor: false,
             threshold: None,
             dense_weight: self.ranking.dense_weight(),
+            rerank: self.ranking.wants_reranker(),
         }
     }
 

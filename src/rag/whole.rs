@@ -59,8 +59,16 @@ async fn tokens_within(
     deadline: Instant,
 ) -> Result<Option<u64>, CollectionError> {
     let id = &scope.collection.id;
+    let of_all = scope.documents.is_none();
+    if of_all && scope.collection.exceeds(most) {
+        return Ok(None);
+    }
+    let revision = scope.collection.revision().filter(|_| of_all);
     let sizes = store.whole_sizes(id, keys(scope).as_deref(), most, MOST_BYTES_PER_TOKEN, deadline).await?;
-    let Some(sizes) = sizes else { return Ok(None) };
+    let Some(sizes) = sizes else {
+        revision.into_iter().for_each(|revision| scope.collection.note_exceeds(revision, most));
+        return Ok(None);
+    };
     let mut sum = sizes.iter().filter_map(|size| size.tokens).sum::<u64>();
     // Read by a lastro that did not count.
     for size in sizes.iter().filter(|size| size.tokens.is_none()) {

@@ -28,7 +28,7 @@ const TOKENS: &[f64] = &[64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192
 /// How the grounding of an answer can have gone; `none`: no collection was chosen.
 pub const GROUNDINGS: [&str; 9] =
     ["none", "hit", "lexical", "dense", "empty", "skipped", "no_room", "off", "error"];
-const STAGE_NAMES: [&str; 4] = ["embed", "lexical", "dense", "weave"];
+const STAGE_NAMES: [&str; 6] = ["embed", "lexical", "dense", "read", "rerank", "weave"];
 
 metrics! {
     /// What is counted as it happens.

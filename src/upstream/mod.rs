@@ -13,6 +13,7 @@ mod models;
 mod path;
 mod pool;
 mod redirect;
+mod reranking;
 mod socket;
 
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ pub use connection::{BodyError, Payload};
 pub use error::UpstreamError;
 pub use failures::Failures;
 pub use models::{Model, Models, ReadModels};
+pub use reranking::{RerankApi, RerankError, RerankSettings, Reranking};
 
 use connection::{Connection, Connector};
 use pool::Pool;

@@ -49,6 +49,26 @@ async fn of_a_larger_one_the_best_passages_go_in() {
     }
 }
 
+/// That all of a collection is too much is remembered until it changes.
+#[tokio::test]
+async fn what_is_left_after_a_deletion_goes_in_whole() {
+    let world = World::start("").await;
+    let small = [("lamp.txt", "The lamp is lit at dusk."), ("book.txt", "The book is kept in the tower.")];
+    world.upload("manual", &small).await;
+    let is_whole = async || {
+        let reply = world.chat("manual", "When is the lamp lit?", &[]).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        world.upstream.last().text().contains("The book is kept")
+    };
+    assert!(is_whole().await);
+    let large = world.upload("manual", &[("manual.md", &long_document(200))]).await;
+    assert!(!is_whole().await && !is_whole().await);
+    let large = large[0]["id"].as_str().expect("an id");
+    let deleted = world.delete(&format!("/v1/vector_stores/manual/documents/{large}")).await;
+    assert_eq!(deleted.status, 200, "{}", deleted.text());
+    assert!(is_whole().await && is_whole().await);
+}
+
 #[tokio::test]
 async fn a_question_about_the_whole_gets_the_outline() {
     let world = World::start("window = 2000\npassages = 2").await;

@@ -58,6 +58,7 @@ mod relay;
 mod relevance;
 mod request_ids;
 mod requests;
+mod reranking;
 mod responses;
 mod restarts;
 mod restores;

@@ -59,6 +59,7 @@ impl Many {
             floor: false,
             threshold: None,
             dense_weight: None,
+            rerank: false,
         };
         let found = search(&self.world.catalog, &[scope], query).await.expect("found");
         (found.hits.into_iter().map(|hit| hit.chunk.chunk.text).collect(), found.by)

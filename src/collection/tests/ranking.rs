@@ -17,6 +17,7 @@ fn query<'a>(texts: &'a [&'a str]) -> Query<'a> {
         floor: false,
         threshold: None,
         dense_weight: None,
+        rerank: false,
     }
 }
 

@@ -12,6 +12,7 @@ mod mounts;
 mod originals;
 mod pdf;
 mod report;
+mod reranking;
 mod store;
 mod upstream;
 
@@ -60,6 +61,7 @@ pub async fn doctor(
 
 async fn examine(config: &Config, wanted: Examination, report: &mut Report) -> Result<(), CommandError> {
     upstream::check(config, wanted.ask, report).await;
+    reranking::check(config, report).await;
     data::check(&config.data, report);
     let found = store::check(&config.data, report).await?;
     originals::check(&config.data, config.trash, report);

@@ -16,6 +16,8 @@ pub struct Standing {
     pub upstream_errors: Vec<(&'static str, u64)>,
     /// Whether the LLM server answered when it was last spoken to.
     pub upstream_up: Option<bool>,
+    /// Since the start, where there is a reranking server.
+    pub rerank_failures: Option<u64>,
     pub queued_documents: u64,
     /// Since the start.
     pub completed_documents: u64,
@@ -48,6 +50,8 @@ metrics! {
         upstream_errors: IntCounterVec = "lastro_upstream_errors_total" by ["reason"];
         /// Whether the LLM server could be reached when it was last spoken to.
         upstream_up: IntGaugeVec = "lastro_upstream_up";
+        /// Searches that the reranking server was asked for in vain.
+        rerank_failures: IntCounter = "lastro_rerank_failures_total";
         /// Documents that wait to be read or embedded, or are just now.
         queued_documents: IntGauge = "lastro_ingestion_queue_documents";
         /// Documents that were ingested, by outcome.
@@ -85,6 +89,7 @@ impl Gauges {
         for (reason, total) in now.upstream_errors {
             count(self.upstream_errors.with_label_values(&[reason]), total);
         }
+        count(self.rerank_failures.clone(), now.rerank_failures.unwrap_or(0));
         count(self.ingested.with_label_values(&["completed"]), now.completed_documents);
         count(self.ingested.with_label_values(&["failed"]), now.failed_documents);
         maybe(&self.upstream_up, now.upstream_up.map(i64::from));
