@@ -351,8 +351,12 @@ async fn what_is_deleted_after_a_first_fill_was_cut_off_leaves_the_index() {
         world.catalog.sync(&world.collection).await.expect("synced");
         let gone = world.add(&["ballast"]).await;
         let told = world.store.chunk_changes(&world.collection.id, ChunkMark::default(), usize::MAX).await;
-        let row =
-            |chunk: IndexedChunk| LexicalRow { chunk: chunk.id, document: chunk.document, text: chunk.text };
+        let row = |chunk: IndexedChunk| LexicalRow {
+            chunk: chunk.id,
+            document: chunk.document,
+            language: None,
+            text: chunk.text,
+        };
         let added = told.expect("changes").added.into_iter().map(row).collect();
         let part = LexicalBatch { revision: 0, removed: Vec::new(), added };
         world.collection.indexes.words.answering().expect("an index").apply(&part).expect("a part");

@@ -9,7 +9,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 const STORE: &str = "a-store";
 
 fn row(chunk: u64, document: i64, text: &str) -> LexicalRow {
-    LexicalRow { chunk, document, text: text.to_owned() }
+    LexicalRow { chunk, document, language: None, text: text.to_owned() }
 }
 
 fn batch(revision: u64, added: Vec<LexicalRow>) -> LexicalBatch {
@@ -21,7 +21,11 @@ fn removal(revision: u64, removed: &[u64]) -> LexicalBatch {
 }
 
 fn begun(path: &Path, language: Option<&str>) -> Result<LexicalIndex, IndexError> {
-    LexicalIndex::begin_beside(path, STORE, language)?.take_place(path)
+    LexicalIndex::begin_beside(path, STORE, languages(language))?.take_place(path)
+}
+
+fn languages(language: Option<&str>) -> Languages {
+    language.map_or(Languages::Own, |language| Languages::OwnOr(language.to_owned()))
 }
 
 fn opened(path: &Path) -> Result<LexicalIndex, Box<dyn std::error::Error>> {
@@ -43,7 +47,9 @@ fn terms(path: &Path) -> Result<BTreeSet<String>, Box<dyn std::error::Error>> {
             let words = segment.inverted_index(field)?;
             let mut stream = words.terms().stream()?;
             while stream.advance() {
-                terms.insert(String::from_utf8_lossy(stream.key()).into_owned());
+                let term = String::from_utf8_lossy(stream.key()).into_owned();
+                // Stems are marked with their language.
+                terms.insert(term.rsplit(':').next().unwrap_or_default().to_owned());
             }
         }
     }
@@ -68,7 +74,7 @@ fn changes_are_found_and_survive_reopening() -> Outcome {
     index.apply(&removal(4, &[1]))?;
     drop(index);
     let index = opened(&path)?;
-    assert_eq!((index.revision()?, index.language()), (4, Some("pt")));
+    assert_eq!((index.revision()?, index.languages()), (4, &languages(Some("pt"))));
     assert!(found(&index, "declaração")?.is_empty());
     assert_eq!(index.search("alunos", 10, &[2].into_iter().collect())?[0].chunk, 2);
     Ok(())
@@ -80,7 +86,7 @@ fn what_says_nothing_about_this_store_is_not_opened() -> Outcome {
     let path = folder.path().join("lexical");
     assert!(LexicalIndex::open(&path, STORE)?.is_none(), "there is none");
     begun(&path, None)?.apply(&batch(1, vec![row(1, 1, "ballast")]))?;
-    assert_eq!(opened(&path)?.language(), None);
+    assert_eq!(opened(&path)?.languages(), &Languages::Own);
     assert!(LexicalIndex::open(&path, "another-store")?.is_none());
     assert!(LexicalIndex::open(&path, "a")?.is_none());
     // As they were before stores had identities.
@@ -128,9 +134,9 @@ fn a_new_index_takes_the_place_of_one_that_answers_until_then() -> Outcome {
     let old = begun(&path, Some("en"))?;
     old.apply(&batch(1, vec![row(1, 1, "ballast")]))?;
     // A process that ended while it built one.
-    drop(LexicalIndex::begin_beside(&path, STORE, Some("pt"))?);
-    assert_eq!(opened(&path)?.language(), Some("en"));
-    let new = LexicalIndex::begin_beside(&path, STORE, Some("pt"))?;
+    drop(LexicalIndex::begin_beside(&path, STORE, languages(Some("pt")))?);
+    assert_eq!(opened(&path)?.languages(), &languages(Some("en")));
+    let new = LexicalIndex::begin_beside(&path, STORE, languages(Some("pt")))?;
     new.apply(&batch(7, vec![row(1, 1, "ballast"), row(2, 1, "keel")]))?;
     assert_eq!(found(&old, "ballast")?, [1]);
     let new = new.take_place(&path)?;
@@ -140,7 +146,7 @@ fn a_new_index_takes_the_place_of_one_that_answers_until_then() -> Outcome {
     drop((old, new));
     assert_eq!((opened(&path)?.revision()?, files(folder.path())?), (8, 1));
 
-    drop(LexicalIndex::begin_beside(&path, STORE, None)?);
+    drop(LexicalIndex::begin_beside(&path, STORE, languages(None))?);
     fs::create_dir(folder.path().join("lexical.old"))?;
     LexicalIndex::clear_leftovers(&path)?;
     assert_eq!((opened(&path)?.revision()?, files(folder.path())?), (8, 1));
