@@ -214,7 +214,7 @@ impl Cut {
                 return;
             }
         }
-        let is_name = piece.chars().all(|c| c.is_alphabetic());
+        let is_name = piece.chars().all(|c| c.is_alphabetic() && !is_without_spaces(c));
         self.label = is_name.then(|| {
             let of = |(_, names): &&(&str, &[&str])| names.contains(&lower.as_str());
             LABELS.iter().find(of).map_or_else(|| folded(&lower), |(label, _)| (*label).to_owned())

@@ -102,3 +102,6 @@ pub(super) fn ask(text: &str, languages: &BTreeSet<String>) -> Vec<Asked> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,9 +89,11 @@ fn what_says_nothing_about_this_store_is_not_opened() -> Outcome {
     assert_eq!(opened(&path)?.languages(), &Languages::Own);
     assert!(LexicalIndex::open(&path, "another-store")?.is_none());
     assert!(LexicalIndex::open(&path, "a")?.is_none());
-    // As they were before stores had identities.
-    fs::write(path.join("format"), "lexical 1 -")?;
-    assert!(LexicalIndex::open(&path, STORE)?.is_none());
+    // As they were before stores had identities, and before the terms of today.
+    for before in ["lexical 1 -", "lexical 2 a-store -", "lexical 2 a-store pt"] {
+        fs::write(path.join("format"), before)?;
+        assert!(LexicalIndex::open(&path, STORE)?.is_none(), "{before}");
+    }
     Ok(())
 }
 
@@ -242,6 +244,94 @@ fn room_is_looked_for_and_left() -> Outcome {
     fs::write(folder.path().join("vs_2"), "")?;
     let error = LexicalIndex::check_room(&folder.path().join("vs_2/lexical"));
     assert!(matches!(error, Err(IndexError::Io(_))), "{error:?}");
+    Ok(())
+}
+
+#[test]
+fn each_chunk_has_a_language_of_its_own() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let rows = || {
+        let texts = [
+            (1, Some("en"), "The long declarations of the captain"),
+            (2, Some("pt"), "As declarações do capitão sobre o longo caminho"),
+            (3, None, "declarações"),
+        ];
+        let row = |(chunk, language, text): (u64, Option<&str>, &str)| LexicalRow {
+            language: language.map(str::to_owned),
+            ..row(chunk, 1, text)
+        };
+        batch(1, texts.map(row).to_vec())
+    };
+    let index = |name: &str, languages: Languages| -> Result<LexicalIndex, Box<dyn std::error::Error>> {
+        let path = folder.path().join(name);
+        LexicalIndex::begin_beside(&path, STORE, languages.clone())?.take_place(&path)?.apply(&rows())?;
+        let opened = opened(&path)?;
+        assert_eq!(opened.languages(), &languages);
+        Ok(opened)
+    };
+    let own = index("own", Languages::Own)?;
+    assert_eq!(found(&own, "qual é a declaração?")?, [2]);
+    assert_eq!(found(&own, "what did they declare?")?, [1]);
+    assert_eq!(found(&own, "how long is the path?")?, [1], "no stem of another language");
+    let first = index("first", Languages::OwnOr("pt".into()))?;
+    assert_eq!(found(&first, "qual é a declaração?")?.len(), 2);
+    let only = index("only", Languages::Only("en".into()))?;
+    assert_eq!(found(&only, "qual é a declaração?")?, [0u64; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_letter_with_a_question_behind_it_is_answered() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("en"))?;
+    let mut rows: Vec<_> =
+        (1..=40).map(|n| row(n, 1, &format!("Paragraph {n} of the report on pumps."))).collect();
+    rows.push(row(99, 2, "The warranty of a valve ends after two winters."));
+    index.apply(&batch(1, rows))?;
+    let report = "Dear all, the report on pumps has a paragraph on each pump. ".repeat(160);
+    for question in [
+        format!("{report}When does the warranty of the valve end? Regards"),
+        format!("When does the warranty of the valve end? {report}"),
+    ] {
+        assert_eq!(found(&index, &question)?.first(), Some(&99));
+        let statistics = index.statistics(&question)?;
+        let matched = index.matches(&question, 10, &Filter::Everything, &statistics)?;
+        assert!(
+            matched.found.first().is_some_and(|best| best.chunk == 99 && best.coverage > 0.9),
+            "{matched:?}"
+        );
+    }
+    // Ten thousand words that ask nothing.
+    let words: String = (0..10_000).map(|n| format!("word{n} ")).collect();
+    assert!(found(&index, &words)?.is_empty());
+    assert!(!found(&index, &format!("{words} warranty"))?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn words_in_the_order_of_the_question_count() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("en"))?;
+    index.apply(&batch(
+        1,
+        vec![
+            row(1, 1, "a pump behind the tower and a valve of steel"),
+            row(2, 1, "a valve behind the tower and a pump of steel"),
+            row(3, 1, "a steel pump behind the valve and a tower"),
+        ],
+    ))?;
+    for (question, best) in
+        [("steel pump", 3), ("valve behind the tower", 2), ("\"pump behind the tower\"", 1)]
+    {
+        let found = index.search(question, 10, &Filter::Everything)?;
+        assert_eq!(found.first().map(|found| found.chunk), Some(best), "{question}: {found:?}");
+        let statistics = index.statistics(question)?;
+        let matched = index.matches_of(question, &[1, 2, 3], &statistics)?;
+        for found in &found {
+            let of = matched.iter().flatten().find(|matched| matched.chunk == found.chunk);
+            assert_eq!(of.map(|matched| matched.score), Some(found.score), "{question}");
+        }
+    }
     Ok(())
 }
 
