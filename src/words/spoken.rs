@@ -63,6 +63,11 @@ impl Spoken {
         most > 0 && SETS.iter().enumerate().filter(likeliest).any(|(_, (_, set))| set.contains(word))
     }
 
+    /// Whether no language has more of its stop words among them than this one.
+    pub fn is_likeliest(&self, language: &str) -> bool {
+        self.most() >= TELLING && self.count(language) == Some(self.most())
+    }
+
     /// The likeliest of the languages that are known well, where it stands alone.
     pub fn language(&self) -> Option<&'static str> {
         let most = self.most();
