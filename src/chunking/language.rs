@@ -16,8 +16,8 @@ pub(super) fn language(extracted: &Extracted) -> Option<String> {
         return Some(code.to_owned());
     }
     // Letters say little of a short text, and its stop words more, in the languages that have a list of them: of the first
-    // eight words of 1,289 texts (XQuAD en and es, FaQuAD, SQuAD-pt, SciFact) whatlang is sure of 48 %, and the stop words
-    // know nine of ten of the others, 0.4 % of all wrongly.
+    // eight words of 1,529 texts (XQuAD en and es, FaQuAD, SQuAD-pt, SciFact) whatlang is sure of 621. With the stop words
+    // 1,368 are told rightly, and 18 wrongly.
     let lower = sample.to_lowercase();
     let words: Vec<&str> =
         lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();

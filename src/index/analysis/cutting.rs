@@ -189,37 +189,40 @@ impl Cut {
 
     /// A number with the word before it, as one: `art. 5`, `RDC nº 50`, `Windows 10`, `inciso IV`.
     fn number(&mut self, piece: &str, at: usize) {
-        let lower = piece.to_lowercase();
-        let number: String = piece
-            .split(['/', '-', ','])
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches(['o', 'a', 'º', 'ª'])
-            .chars()
-            .filter(|c| *c != '.')
-            .collect();
-        let is_number =
-            !number.is_empty() && number.len() <= 12 && number.bytes().all(|b| b.is_ascii_digit());
-        if let Some(label) = &self.label {
-            let roman = || roman(piece).filter(|_| ROMAN.contains(&label.as_str())).map(|n| n.to_string());
-            if let Some(number) = is_number.then_some(number).or_else(roman) {
-                let text = format!("{label}{number}");
-                let known = LABELS.iter().any(|(known, _)| known == label);
+        if let Some(before) = &self.label {
+            let is_abbreviation = piece.len() > 1 && piece.bytes().all(|b| b.is_ascii_uppercase());
+            let label = label(before);
+            let roman = || roman(piece).filter(|_| ROMAN.contains(&label)).map(|n| n.to_string());
+            if let Some(number) = arabic(piece).or_else(roman) {
+                let known = LABELS.iter().any(|(known, _)| *known == label);
+                let text = folded(label) + &number;
                 self.push_whole(text, at, if known { Kind::Code } else { Kind::Numbered });
                 self.label = None;
                 return;
             }
-            let is_abbreviation = piece.len() > 1 && piece.bytes().all(|b| b.is_ascii_uppercase());
-            if NUMBER_MARKS.contains(&lower.as_str()) && !is_abbreviation {
+            if !is_abbreviation && NUMBER_MARKS.contains(&piece.to_lowercase().as_str()) {
                 return;
             }
         }
         let is_name = piece.chars().all(|c| c.is_alphabetic() && !is_without_spaces(c));
-        self.label = is_name.then(|| {
-            let of = |(_, names): &&(&str, &[&str])| names.contains(&lower.as_str());
-            LABELS.iter().find(of).map_or_else(|| folded(&lower), |(label, _)| (*label).to_owned())
-        });
+        self.label = is_name.then(|| piece.to_lowercase());
     }
+}
+
+/// What stands for a label in all its spellings.
+fn label(word: &str) -> &str {
+    let of = |(_, names): &&(&str, &[&str])| names.contains(&word);
+    LABELS.iter().find(of).map_or(word, |(label, _)| label)
+}
+
+/// The digits of a number without its marks: of `11.788/2008` those before the stroke, of `5o` those before the letter.
+fn arabic(piece: &str) -> Option<String> {
+    if !piece.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let number = piece.split(['/', '-', ',']).next().unwrap_or_default().trim_end_matches(['o', 'a']);
+    let digits: String = number.chars().filter(|c| *c != '.').collect();
+    (digits.len() <= 12 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 
 /// A piece without the marks around it, save those that make its name: `.net`, `c++`, `c#`.

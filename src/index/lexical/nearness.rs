@@ -58,14 +58,19 @@ pub(super) fn add(
             places.push(Places::of(index.read_postings(term, IndexRecordOption::WithFreqsAndPositions)?));
         }
         for candidate in of_segment {
-            places.iter_mut().for_each(|places| places.move_to(candidate.address.doc_id));
+            let document = candidate.address.doc_id;
+            let is_here: Vec<bool> = places.iter_mut().map(|places| places.move_to(document)).collect();
             for (first, second, gap, weight) in &weighed {
+                if !(is_here[*first] && is_here[*second]) {
+                    continue;
+                }
+                places[*first].read();
+                places[*second].read();
                 let after = &places[*second].found;
                 let stands = |at: &&u32| after.binary_search(&(**at + gap)).is_ok();
                 let times = places[*first].found.iter().filter(stands).count();
                 if times > 0 {
-                    let length = lengths.fieldnorm_id(candidate.address.doc_id);
-                    candidate.score += WEIGHT * weight.score(length, times as u32);
+                    candidate.score += WEIGHT * weight.score(lengths.fieldnorm_id(document), times as u32);
                 }
             }
         }
@@ -76,6 +81,7 @@ pub(super) fn add(
 /// Where a term stands in one chunk after the other.
 struct Places {
     postings: Option<SegmentPostings>,
+    /// Empty until they are read.
     found: Vec<u32>,
 }
 
@@ -84,13 +90,16 @@ impl Places {
         Self { postings, found: Vec::new() }
     }
 
-    fn move_to(&mut self, document: DocId) {
+    /// Goes on to a chunk, and says whether it has the term.
+    fn move_to(&mut self, document: DocId) -> bool {
         self.found.clear();
-        let Some(postings) = &mut self.postings else { return };
-        if postings.doc() < document {
-            postings.seek(document);
-        }
-        if postings.doc() == document {
+        let Some(postings) = &mut self.postings else { return false };
+        postings.doc() == document || (postings.doc() < document && postings.seek(document) == document)
+    }
+
+    /// Reads the places in this chunk, once.
+    fn read(&mut self) {
+        if let Some(postings) = self.postings.as_mut().filter(|_| self.found.is_empty()) {
             postings.positions(&mut self.found);
         }
     }
