@@ -19,8 +19,10 @@ use tantivy::query::{
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
 };
+use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Score, Searcher, SegmentReader, Term};
 
+use super::analysis::placed::Placed;
 use super::filter::Filter;
 use super::{IndexError, Scored};
 use nearness::Candidate;
@@ -31,6 +33,9 @@ pub use folder::Glance;
 pub use languages::Languages;
 pub use statistics::Statistics;
 pub use writing::{LexicalBatch, LexicalRow};
+
+/// The name of what cuts a text into its terms again.
+const TERMS: &str = "terms";
 
 /// The words of one collection.
 ///
@@ -69,6 +74,7 @@ struct Fields {
 
 impl LexicalIndex {
     fn with(folder: PathBuf, index: Index, languages: Languages) -> Result<Self, IndexError> {
+        index.tokenizers().register(TERMS, TextAnalyzer::from(Placed));
         let (_, fields) = schema();
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let (unseen, unchecked) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -188,7 +194,7 @@ fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();
     // What comes in is terms already.
     let terms = |option| {
-        let indexing = TextFieldIndexing::default().set_tokenizer("raw").set_index_option(option);
+        let indexing = TextFieldIndexing::default().set_tokenizer(TERMS).set_index_option(option);
         TextOptions::default().set_indexing_options(indexing)
     };
     let marks = TextFieldIndexing::default()

@@ -10,6 +10,7 @@
 
 mod cutting;
 mod normal;
+pub(super) mod placed;
 mod plurals;
 mod stems;
 
@@ -30,6 +31,7 @@ pub(super) struct Folded {
 /// A text's terms.
 #[derive(Debug, Default)]
 pub(super) struct Analysed {
+    /// In the order of their places.
     pub folded: Vec<Folded>,
     /// Marked with the language.
     pub stems: Vec<String>,
@@ -41,7 +43,9 @@ pub(super) fn analyse(text: &str, language: Option<&str>) -> Analysed {
     let words: Vec<&str> =
         pieces.iter().filter(|piece| has_stem(piece)).map(|piece| piece.text.as_str()).collect();
     let stems = Stems::of(language).of_words(&words);
-    let folded = pieces.iter().map(folded).collect();
+    let mut folded: Vec<Folded> = pieces.iter().map(folded).collect();
+    // What is written in one piece stands where its first word stands.
+    folded.sort_by_key(|folded| folded.at);
     Analysed { folded, stems }
 }
 

@@ -1,7 +1,8 @@
 //! The stems of a language's words.
 
-use tantivy::tokenizer::{Language, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream, Tokenizer};
+use tantivy::tokenizer::{Language, Stemmer, StopWordFilter, TextAnalyzer, TokenStream};
 
+use super::placed::Placed;
 use super::{normal, plurals};
 use crate::words::{has_stop_words, is_stop_word};
 
@@ -46,7 +47,7 @@ impl Stems {
         let code = code.and_then(known);
         let language = code.and_then(|code| {
             let language = stemmer(code)?;
-            let words = TextAnalyzer::builder(Spaced);
+            let words = TextAnalyzer::builder(Placed);
             let analyzer = match StopWordFilter::new(language).filter(|_| !has_stop_words(code)) {
                 Some(others) => words.filter(others).filter(Stemmer::new(language)).build(),
                 None => words.filter(Stemmer::new(language)).build(),
@@ -75,39 +76,5 @@ impl Stems {
         let mut stems = Vec::new();
         analyzer.clone().token_stream(&text).process(&mut |token| stems.push(marked(&token.text)));
         stems
-    }
-}
-
-/// What stands between spaces.
-#[derive(Clone, Default)]
-struct Spaced;
-
-struct SpacedStream<'a> {
-    words: std::str::SplitAsciiWhitespace<'a>,
-    token: Token,
-}
-
-impl Tokenizer for Spaced {
-    type TokenStream<'a> = SpacedStream<'a>;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> SpacedStream<'a> {
-        SpacedStream { words: text.split_ascii_whitespace(), token: Token::default() }
-    }
-}
-
-impl TokenStream for SpacedStream<'_> {
-    fn advance(&mut self) -> bool {
-        let Some(word) = self.words.next() else { return false };
-        self.token.text.clear();
-        self.token.text.push_str(word);
-        true
-    }
-
-    fn token(&self) -> &Token {
-        &self.token
-    }
-
-    fn token_mut(&mut self) -> &mut Token {
-        &mut self.token
     }
 }

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 
 use tantivy::index::SegmentId;
 use tantivy::indexer::IndexWriterOptions;
-use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexWriter, TantivyDocument, Term};
 
-use super::super::{IndexError, analysis};
+use super::super::IndexError;
+use super::super::analysis::{self, placed};
 use super::LexicalIndex;
 
 /// tantivy's least memory for one indexing thread is 15 MB.
@@ -68,16 +68,14 @@ impl LexicalIndex {
     fn document(&self, row: &LexicalRow) -> TantivyDocument {
         let language = self.languages.of(row.language.as_deref());
         let analysed = analysis::analyse(&row.text, language);
-        let token = |text, position| Token { text, position, ..Token::default() };
-        let terms = |tokens| PreTokenizedString { text: String::new(), tokens };
         let mut document = TantivyDocument::default();
         document.add_u64(self.fields.chunk, row.chunk);
         document.add_i64(self.fields.document, row.document);
         document.add_text(self.fields.language, analysis::mark(language));
-        let stems = analysed.stems.into_iter().map(|stem| token(stem, 0));
-        document.add_pre_tokenized_text(self.fields.stemmed, terms(stems.collect()));
-        let folded = analysed.folded.into_iter().map(|folded| token(folded.text, folded.at));
-        document.add_pre_tokenized_text(self.fields.folded, terms(folded.collect()));
+        let stems = analysed.stems.iter().enumerate().map(|(at, stem)| (stem.as_str(), at));
+        document.add_text(self.fields.stemmed, placed::text(stems));
+        let folded = analysed.folded.iter().map(|folded| (folded.text.as_str(), folded.at));
+        document.add_text(self.fields.folded, placed::text(folded));
         document
     }
 
