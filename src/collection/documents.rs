@@ -67,9 +67,16 @@ impl Catalog {
         document: &DocumentId,
         attributes: &str,
     ) -> Result<DocumentRecord, CollectionError> {
-        let document = self.store().set_attributes(&collection.id, document, attributes).await?;
+        let (catalog, id, document) = (self.clone(), collection.id.clone(), document.clone());
+        let attributes = attributes.to_owned();
         collection.touch();
-        Ok(document)
+        self.to_its_end(async move {
+            let document = catalog.store().set_attributes(&id, &document, &attributes).await?;
+            // They may name another language for its words.
+            catalog.follow(&id).await;
+            Ok(document)
+        })
+        .await
     }
 
     /// Removes a document: it is found no more when this returns.

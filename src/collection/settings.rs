@@ -11,7 +11,7 @@ pub struct Settings {
     pub title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// ISO 639-1; detected from the first document otherwise.
+    /// ISO 639-1, of all documents; otherwise it is detected for each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// Passages given to the model, 1 to 50.

@@ -286,6 +286,39 @@ async fn an_index_of_another_store_is_built_anew() {
 }
 
 #[tokio::test]
+async fn an_index_of_an_older_format_is_built_anew() {
+    let world = World::new(Question::NoModel).await;
+    world.add(&["ballast"]).await;
+    world.catalog.sync(&world.collection).await.expect("synced");
+    let marker = world.index().join("format");
+    let text = fs::read_to_string(&marker).expect("a marker");
+    let older = text.replacen("lexical 3", "lexical 2", 1);
+    assert_ne!(older, text);
+    fs::write(&marker, older).expect("written");
+    let world = world.reopened(Question::NoModel).await;
+    assert_eq!(world.found("ballast").await.0, ["ballast"]);
+    assert_eq!(fs::read_to_string(&marker).expect("a marker"), text);
+}
+
+#[tokio::test]
+async fn the_language_of_a_document_can_be_set() {
+    let world = World::new(Question::NoModel).await;
+    let collection = &world.collection;
+    let document = world.add(&["As declarações"]).await;
+    world.catalog.sync(collection).await.expect("synced");
+    assert!(world.found("declaração").await.0.is_empty(), "nothing is known of its language");
+    let set = async |attributes: &str| {
+        let set = world.catalog.set_attributes(collection, &document.id, attributes).await;
+        set.expect("attributes").language
+    };
+    assert_eq!(set(r#"{"language":"pt-BR","year":2026}"#).await.as_deref(), Some("pt"));
+    assert_eq!(world.found("declaração").await.0, ["As declarações"]);
+    assert_eq!(set(r#"{"language":"Portuguese"}"#).await, None);
+    assert!(world.found("declaração").await.0.is_empty());
+    assert_eq!(world.found("declarações").await.0, ["As declarações"]);
+}
+
+#[tokio::test]
 async fn while_an_index_for_another_language_cannot_be_built_the_old_one_answers() {
     let world = World::new(Question::NoModel).await;
     world.add(&["As declarações"]).await;
@@ -352,8 +385,12 @@ async fn what_is_deleted_after_a_first_fill_was_cut_off_leaves_the_index() {
         world.catalog.sync(&world.collection).await.expect("synced");
         let gone = world.add(&["ballast"]).await;
         let told = world.store.chunk_changes(&world.collection.id, ChunkMark::default(), usize::MAX).await;
-        let row =
-            |chunk: IndexedChunk| LexicalRow { chunk: chunk.id, document: chunk.document, text: chunk.text };
+        let row = |chunk: IndexedChunk| LexicalRow {
+            chunk: chunk.id,
+            document: chunk.document,
+            language: None,
+            text: chunk.text,
+        };
         let added = told.expect("changes").added.into_iter().map(row).collect();
         let part = LexicalBatch { revision: 0, removed: Vec::new(), added };
         world.collection.indexes.words.answering().expect("an index").apply(&part).expect("a part");

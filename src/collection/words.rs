@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{CollectionError, with_headings};
-use crate::index::{IndexError, LexicalBatch, LexicalIndex, LexicalRow};
+use super::{CollectionError, Settings, with_headings};
+use crate::index::{IndexError, Languages, LexicalBatch, LexicalIndex, LexicalRow};
 use crate::store::{ChunkMark, CollectionRecord, Revision, Store, room};
 use crate::tasks::blocking;
 
@@ -99,7 +99,7 @@ impl Words {
     }
 
     /// Brings the index to the store's revision, opening it where it was not. It is built anew where there is none, or one
-    /// of another language or store, or a damaged one; and for no other reason.
+    /// of other languages or another store, or a damaged one; and for no other reason.
     pub async fn follow(&self, store: &dyn Store, record: &CollectionRecord) -> Result<(), CollectionError> {
         let mut trust = std::mem::take(&mut *self.trust.lock());
         loop {
@@ -133,7 +133,7 @@ impl Words {
             current => current,
         };
         match found {
-            Some(found) if found.index.language() == record.language.as_deref() => {
+            Some(found) if *found.index.languages() == languages(record)? => {
                 let filled = match found.revision < record.revision {
                     true => fill(store, record, &found.index, found.revision).await,
                     false => Ok(found.revision),
@@ -146,7 +146,7 @@ impl Words {
                 filled?;
             }
             found => {
-                // One of another language finds less, and does not lie.
+                // One of other languages finds less, and does not lie.
                 let answers = found.is_some();
                 if let Some(found) = found {
                     self.answer(found.index, found.revision);
@@ -197,10 +197,10 @@ impl Words {
         other_answers: bool,
     ) -> Result<(Arc<LexicalIndex>, Revision), CollectionError> {
         let (folder, identity) = (self.folder.clone(), store.identity().to_owned());
-        let language = record.language.clone();
+        let languages = languages(record)?;
         let begun = blocking(move || {
             make_room(&folder, other_answers)?;
-            LexicalIndex::begin_beside(&folder, &identity, language.as_deref())
+            LexicalIndex::begin_beside(&folder, &identity, languages)
         })
         .await?;
         let begun = Arc::new(begun);
@@ -248,6 +248,17 @@ impl Words {
     }
 }
 
+/// The languages of a collection's documents: the one that is set for it, else each document's own. Of one that does
+/// not show its own, it is the first that was detected.
+fn languages(record: &CollectionRecord) -> Result<Languages, CollectionError> {
+    let set = Settings::from_json(&record.settings)?.language;
+    Ok(match (set, record.language.clone()) {
+        (Some(set), _) => Languages::Only(set),
+        (None, Some(first)) => Languages::OwnOr(first),
+        (None, None) => Languages::Own,
+    })
+}
+
 /// Takes over all changes after a revision, part by part.
 async fn fill(
     store: &dyn Store,
@@ -265,6 +276,7 @@ async fn fill(
             let added = changes.added.into_iter().map(|chunk| LexicalRow {
                 chunk: chunk.id,
                 document: chunk.document,
+                language: chunk.language,
                 text: with_headings(&chunk.headings, &chunk.text),
             });
             let batch =

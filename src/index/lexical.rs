@@ -3,16 +3,18 @@
 mod coverage;
 mod errors;
 mod folder;
+mod languages;
+mod nearness;
+mod question;
 mod statistics;
 mod writing;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use tantivy::collector::TopDocs;
 use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, Occur, Query, TermQuery, TermSetQuery,
+    AllQuery, Bm25StatisticsProvider, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, Query, TermSetQuery,
 };
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
@@ -20,18 +22,20 @@ use tantivy::schema::{
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Score, Searcher, SegmentReader, Term};
 
+use super::analysis::placed::Placed;
 use super::filter::Filter;
-use super::{IndexError, Scored, analysis};
+use super::{IndexError, Scored};
+use nearness::Candidate;
+use question::{AskedTerm, Question};
 
 pub use coverage::{Match, Matches};
 pub use folder::Glance;
+pub use languages::Languages;
 pub use statistics::Statistics;
 pub use writing::{LexicalBatch, LexicalRow};
 
-/// Terms of a question beyond these are left out: a pasted page is no better a query.
-const MOST_QUERY_TERMS: usize = 96;
-/// The folded field repeats what the stemmed one says; it is there for spelling.
-const FOLDED_BOOST: f32 = 0.5;
+/// The name of what cuts a text into its terms again.
+const TERMS: &str = "terms";
 
 /// The words of one collection.
 ///
@@ -48,12 +52,10 @@ const FOLDED_BOOST: f32 = 0.5;
 /// All calls block. One at a time may write; any number search meanwhile. Nothing is left to do when it is dropped.
 pub struct LexicalIndex {
     folder: PathBuf,
-    language: Option<String>,
+    languages: Languages,
     index: Index,
     reader: IndexReader,
     fields: Fields,
-    stemmed: TextAnalyzer,
-    folded: TextAnalyzer,
     /// Whether a commit may be there that searches do not see.
     unseen: AtomicBool,
     /// Whether its files are still to be compared with their checksums.
@@ -64,25 +66,24 @@ pub struct LexicalIndex {
 struct Fields {
     chunk: Field,
     document: Field,
+    /// Of each chunk, as a mark of its stems.
+    language: Field,
     stemmed: Field,
     folded: Field,
 }
 
 impl LexicalIndex {
-    fn with(folder: PathBuf, index: Index, language: Option<String>) -> Result<Self, IndexError> {
-        let (stemmed, folded) =
-            (analysis::stemmed(language.as_deref()), analysis::folded(language.as_deref()));
-        index.tokenizers().register("stemmed", stemmed.clone());
-        index.tokenizers().register("folded", folded.clone());
+    fn with(folder: PathBuf, index: Index, languages: Languages) -> Result<Self, IndexError> {
+        index.tokenizers().register(TERMS, TextAnalyzer::from(Placed));
         let (_, fields) = schema();
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let (unseen, unchecked) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { folder, language, index, reader, fields, stemmed, folded, unseen, unchecked })
+        Ok(Self { folder, languages, index, reader, fields, unseen, unchecked })
     }
 
-    /// The language that its words were cut for.
-    pub fn language(&self) -> Option<&str> {
-        self.language.as_deref()
+    /// Which languages its words were cut for.
+    pub fn languages(&self) -> &Languages {
+        &self.languages
     }
 
     /// The revision up to which all changes are in it; 0 for a new index.
@@ -98,40 +99,35 @@ impl LexicalIndex {
 
     /// The `k` best chunks that the filter admits, best first.
     pub fn search(&self, question: &str, k: usize, filter: &Filter) -> Result<Vec<Scored>, IndexError> {
-        let terms = self.terms(question);
-        let found = self.best(&self.reader.searcher(), &terms, k, self.admitted(filter), None)?;
+        let searcher = self.reader.searcher();
+        let question = Question::of(question, self.fields, &searcher, None)?;
+        let found = self.best(&searcher, &question, k, self.admitted(filter), None)?;
         Ok(found.into_iter().map(|(scored, _)| scored).collect())
     }
 
     /// What decides the scores of a question here, for [`Statistics::pooled`].
     pub fn statistics(&self, question: &str) -> Result<Statistics, IndexError> {
-        let terms: Vec<Term> = self.terms(question).into_iter().map(|asked| asked.term).collect();
+        let searcher = self.reader.searcher();
+        let terms = Question::all_terms(question, self.fields, &searcher)?;
         let fields = [self.fields.stemmed, self.fields.folded];
-        Ok(Statistics::of(&self.reader.searcher(), &fields, &terms)?)
+        Ok(Statistics::of(&searcher, &fields, &terms)?)
     }
 
     /// The `k` best chunks, among some or all, and where the searcher finds them.
     fn best(
         &self,
         searcher: &Searcher,
-        terms: &[AskedTerm],
+        question: &Question,
         k: usize,
         among: Option<Box<dyn Query>>,
         statistics: Option<&Statistics>,
     ) -> Result<Vec<(Scored, DocAddress)>, IndexError> {
-        if terms.is_empty() || k == 0 {
-            return Ok(Vec::new());
-        }
-        let clause = |asked: &AskedTerm| -> (Occur, Box<dyn Query>) {
-            let query = TermQuery::new(asked.term.clone(), IndexRecordOption::WithFreqs);
-            (Occur::Should, Box::new(BoostQuery::new(Box::new(query), asked.boost)))
-        };
-        let words = BooleanQuery::new(terms.iter().map(clause).collect());
+        let Some(words) = question.query().filter(|_| k > 0) else { return Ok(Vec::new()) };
         let query: Box<dyn Query> = match among {
-            None => Box::new(words),
+            None => words,
             Some(among) => {
                 let admitted = ConstScoreQuery::new(among, 0.0);
-                Box::new(BooleanQuery::intersection(vec![Box::new(words), Box::new(admitted)]))
+                Box::new(BooleanQuery::intersection(vec![words, Box::new(admitted)]))
             }
         };
         // Every match is scored: with a dozen terms in two fields and this depth, pruning by block maxima costs
@@ -143,13 +139,20 @@ impl LexicalIndex {
                 searcher.search_with_statistics_provider(&*query, &every_match, statistics)?
             }
         };
+        let mut found: Vec<Candidate> =
+            found.into_iter().map(|(score, address)| Candidate { address, score }).collect();
+        let provider: &dyn Bm25StatisticsProvider = match statistics {
+            Some(statistics) => statistics,
+            None => searcher,
+        };
+        nearness::add(&question.pairs, self.fields.folded, searcher, provider, &mut found)?;
         let columns = searcher
             .segment_readers()
             .iter()
             .map(|segment| segment.fast_fields().u64("chunk"))
             .collect::<tantivy::Result<Vec<_>>>()?;
         let mut scored = Vec::with_capacity(found.len());
-        for (score, address) in found {
+        for Candidate { score, address } in found {
             let column = columns.get(address.segment_ord as usize);
             if let Some(chunk) = column.and_then(|column| column.first(address.doc_id)) {
                 scored.push((Scored { chunk, score }, address));
@@ -185,78 +188,30 @@ impl LexicalIndex {
             }
         }
     }
-
-    /// The terms of a question.
-    fn terms(&self, question: &str) -> Vec<AskedTerm> {
-        let mut words = Words::default();
-        let mut all = Vec::new();
-        for (field, analyzer, boost) in
-            [(self.fields.stemmed, &self.stemmed, 1.0), (self.fields.folded, &self.folded, FOLDED_BOOST)]
-        {
-            let mut terms: Vec<(String, usize)> = Vec::new();
-            analyzer.clone().token_stream(question).process(&mut |token| {
-                let word = words.at(token.offset_from, &token.text);
-                if terms.len() < MOST_QUERY_TERMS && !terms.iter().any(|(text, _)| *text == token.text) {
-                    terms.push((token.text.clone(), word));
-                }
-            });
-            all.extend(terms.iter().map(|(text, word)| AskedTerm {
-                term: Term::from_field_text(field, text),
-                boost,
-                word: *word,
-            }));
-        }
-        all
-    }
-}
-
-/// A term of a question.
-struct AskedTerm {
-    term: Term,
-    /// What its score is multiplied by.
-    boost: Score,
-    /// The word of the question that it stands for, by number. Several terms may stand for one.
-    word: usize,
-}
-
-/// The words of a question: each has a number, whichever field reads it, and however often it is asked.
-#[derive(Default)]
-struct Words {
-    /// By where it stands.
-    places: HashMap<usize, usize>,
-    /// By what the first field makes of it.
-    texts: HashMap<String, usize>,
-}
-
-impl Words {
-    fn at(&mut self, place: usize, text: &str) -> usize {
-        if let Some(word) = self.places.get(&place) {
-            return *word;
-        }
-        let next = self.texts.len();
-        let word = *self.texts.entry(text.to_owned()).or_insert(next);
-        self.places.insert(place, word);
-        word
-    }
 }
 
 fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();
-    let text = |tokenizer: &str| {
-        TextOptions::default().set_indexing_options(
-            TextFieldIndexing::default()
-                .set_tokenizer(tokenizer)
-                .set_index_option(IndexRecordOption::WithFreqs),
-        )
+    // What comes in is terms already.
+    let terms = |option| {
+        let indexing = TextFieldIndexing::default().set_tokenizer(TERMS).set_index_option(option);
+        TextOptions::default().set_indexing_options(indexing)
     };
+    let marks = TextFieldIndexing::default()
+        .set_tokenizer("raw")
+        .set_index_option(IndexRecordOption::Basic)
+        .set_fieldnorms(false);
     let fields = Fields {
         chunk: schema.add_u64_field("chunk", INDEXED | FAST | STORED),
         document: schema.add_i64_field("document", INDEXED),
-        stemmed: schema.add_text_field("stemmed", text("stemmed")),
-        folded: schema.add_text_field("folded", text("folded")),
+        language: schema.add_text_field("language", TextOptions::default().set_indexing_options(marks)),
+        stemmed: schema.add_text_field("stemmed", terms(IndexRecordOption::WithFreqs)),
+        folded: schema.add_text_field("folded", terms(IndexRecordOption::WithFreqsAndPositions)),
     };
     (schema.build(), fields)
 }
 
+#[cfg(test)]
+mod pairs;
 #[cfg(test)]
 mod tests;

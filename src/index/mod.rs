@@ -20,7 +20,7 @@ mod vectors;
 use tokio::task::JoinError;
 
 pub use filter::Filter;
-pub use lexical::{Glance, LexicalBatch, LexicalIndex, LexicalRow, Match, Matches, Statistics};
+pub use lexical::{Glance, Languages, LexicalBatch, LexicalIndex, LexicalRow, Match, Matches, Statistics};
 pub use opening::{open_vectors, remove_vectors};
 pub use vectors::{VectorBatch, VectorIndex, VectorRow, Vectors};
 

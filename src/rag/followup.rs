@@ -10,15 +10,13 @@ mod words;
 use std::borrow::Cow;
 
 use crate::openai::{Role, Turn};
-use crate::words::{beginning, is_without_spaces, one_line};
+use crate::words::{asked, beginning, end, is_without_spaces, one_line};
 use words::Word;
 
 pub(super) use words::words;
 
 /// Longer questions say what they are about, in bytes.
 const LONGEST: usize = 240;
-/// Of an earlier question, so many bytes are taken.
-const LONGEST_PART: usize = 400;
 /// Of the beginning and the end of a long text, so many bytes are looked at.
 const LOOKED_AT: usize = 16 << 10;
 /// How many questions back the topic may lie.
@@ -112,7 +110,7 @@ fn refers_to_one_of_several(said: &[Word], before: &Exchange<'_>) -> bool {
                 Some(next) if next.folded == "feira" => false,
                 Some(next) if next.is_subject() => {
                     let start: String = next.folded.chars().take(4).collect();
-                    words(shortened(before.question)).iter().any(|word| word.folded.starts_with(&start))
+                    words(asked(before.question)).iter().any(|word| word.folded.starts_with(&start))
                 }
                 _ => true,
             }
@@ -179,7 +177,7 @@ fn asked_back(answer: &str) -> Option<&str> {
 fn topic(question: &str, said: &[Word], exchanges: &[Exchange<'_>]) -> Vec<String> {
     let mut parts = Vec::new();
     for (n, exchange) in exchanges.iter().enumerate().rev().take(DEPTH) {
-        let part = shortened(exchange.question);
+        let part = asked(exchange.question);
         let words = words(part);
         let leans = n > 0 && leans(part, &words, &exchanges[n - 1]);
         if !leans || words.iter().any(Word::is_subject) {
@@ -196,25 +194,6 @@ fn topic(question: &str, said: &[Word], exchanges: &[Exchange<'_>]) -> Vec<Strin
         parts.push(offer.to_owned());
     }
     parts
-}
-
-/// The question within a long text, or its end.
-fn shortened(text: &str) -> &str {
-    if text.len() <= LONGEST_PART {
-        return text;
-    }
-    let asks = |sentence: &&str| sentence.ends_with('?') && sentence.len() <= LONGEST_PART;
-    let asked = |text| sentences(text).filter(asks).last();
-    asked(end(text, LOOKED_AT)).or_else(|| asked(beginning(text, LOOKED_AT))).unwrap_or_else(|| {
-        let end = end(text, LONGEST_PART);
-        end.split_once(' ').map_or(end, |(_, whole)| whole)
-    })
-}
-
-/// At most so many bytes before a text's end.
-fn end(text: &str, most: usize) -> &str {
-    let from = (text.len().saturating_sub(most)..text.len()).find(|at| text.is_char_boundary(*at));
-    &text[from.unwrap_or(text.len())..]
 }
 
 /// An earlier question without what the new one replaces.

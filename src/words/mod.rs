@@ -1,5 +1,6 @@
 //! The words and sentences of any text.
 
+mod asked;
 mod sentences;
 mod spoken;
 mod stop_words;
@@ -8,7 +9,9 @@ mod tongue;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+pub use asked::asked;
 pub use sentences::sentences;
+pub use spoken::{Spoken, has_stop_words, is_stop_word, spoken};
 pub use tongue::is_in;
 
 /// A text in lower case without accents. Letters of their own, as `ø` and `ß`, stay.
@@ -25,6 +28,12 @@ pub fn one_line(text: &str) -> String {
 pub fn beginning(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rfind(|at| text.is_char_boundary(*at));
     &text[..end.unwrap_or_default()]
+}
+
+/// The end of a text: as many whole characters as these bytes hold.
+pub fn end(text: &str, bytes: usize) -> &str {
+    let from = (text.len().saturating_sub(bytes)..text.len()).find(|at| text.is_char_boundary(*at));
+    &text[from.unwrap_or(text.len())..]
 }
 
 /// Tells whether a character is of a script that is written without spaces: Thai, Lao, Burmese, Khmer, Chinese,

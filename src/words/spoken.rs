@@ -16,6 +16,11 @@ static SETS: LazyLock<Vec<(&'static str, HashSet<String>)>> = LazyLock::new(|| {
     LANGUAGES.iter().map(|language| (*language, all(language).iter().flat_map(both).collect())).collect()
 });
 
+/// Whether the stop words of a language are known well.
+pub fn has_stop_words(language: &str) -> bool {
+    LANGUAGES.contains(&language)
+}
+
 /// Whether a word in lower case is a stop word of a language that is known well.
 pub fn is_stop_word(language: &str, word: &str) -> bool {
     SETS.iter().any(|(known, set)| *known == language && set.contains(word))
@@ -49,6 +54,18 @@ impl Spoken {
     pub fn may_be(&self, language: &str) -> bool {
         let (most, own) = (self.most(), self.count(language));
         most < TELLING || own.is_none_or(|own| 2 * own >= most)
+    }
+
+    /// Whether a word says nothing of its own in one of the languages that these words are likeliest of.
+    pub fn is_stop(&self, word: &str) -> bool {
+        let most = self.most();
+        let likeliest = |(n, _): &(usize, &(&str, HashSet<String>))| self.counts.get(*n) == Some(&most);
+        most > 0 && SETS.iter().enumerate().filter(likeliest).any(|(_, (_, set))| set.contains(word))
+    }
+
+    /// Whether no language has more of its stop words among them than this one.
+    pub fn is_likeliest(&self, language: &str) -> bool {
+        self.most() >= TELLING && self.count(language) == Some(self.most())
     }
 
     /// The likeliest of the languages that are known well, where it stands alone.

@@ -6,7 +6,7 @@ use tantivy::query::TermSetQuery;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocSet, Searcher, Term};
 
-use super::{AskedTerm, LexicalIndex, Statistics};
+use super::{AskedTerm, LexicalIndex, Question, Statistics};
 use crate::index::filter::Filter;
 use crate::index::{IndexError, Scored};
 
@@ -43,9 +43,10 @@ impl LexicalIndex {
         filter: &Filter,
         statistics: &Statistics,
     ) -> Result<Matches, IndexError> {
-        let (searcher, terms) = (self.reader.searcher(), self.terms(question));
-        let found = self.best(&searcher, &terms, k, self.admitted(filter), Some(statistics))?;
-        let words = AskedWords::of(&terms, statistics);
+        let searcher = self.reader.searcher();
+        let question = Question::of(question, self.fields, &searcher, Some(statistics))?;
+        let found = self.best(&searcher, &question, k, self.admitted(filter), Some(statistics))?;
+        let words = AskedWords::of(&question.asked, statistics);
         let (known, weight) = (words.known(statistics), share(words.whole, statistics.rarest()));
         Ok(Matches { found: words.matched(&searcher, found)?, known, weight })
     }
@@ -58,11 +59,12 @@ impl LexicalIndex {
         chunks: &[u64],
         statistics: &Statistics,
     ) -> Result<Vec<Option<Match>>, IndexError> {
-        let (searcher, terms) = (self.reader.searcher(), self.terms(question));
+        let searcher = self.reader.searcher();
+        let question = Question::of(question, self.fields, &searcher, Some(statistics))?;
         let ids = chunks.iter().map(|chunk| Term::from_field_u64(self.fields.chunk, *chunk));
         let among = Some(Box::new(TermSetQuery::new(ids)) as _);
-        let found = self.best(&searcher, &terms, chunks.len(), among, Some(statistics))?;
-        let matched = AskedWords::of(&terms, statistics).matched(&searcher, found)?;
+        let found = self.best(&searcher, &question, chunks.len(), among, Some(statistics))?;
+        let matched = AskedWords::of(&question.asked, statistics).matched(&searcher, found)?;
         let matched: HashMap<u64, Match> = matched.into_iter().map(|found| (found.chunk, found)).collect();
         Ok(chunks.iter().map(|chunk| matched.get(chunk).copied()).collect())
     }

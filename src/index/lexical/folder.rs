@@ -10,10 +10,10 @@ use serde::de::IgnoredAny;
 use tantivy::Index;
 
 use super::super::IndexError;
-use super::{LexicalIndex, schema};
+use super::{Languages, LexicalIndex, schema};
 
 /// Raised when the fields or the analysis change: an index of another format is rebuilt.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The file that says what the index was made for. tantivy knows nothing of it.
 const MARKER: &str = "format";
 /// Bytes that a small index takes while it is written.
@@ -22,14 +22,13 @@ const ROOM: usize = 1 << 20;
 const CHECKED_AT_ONCE: u64 = 16 << 20;
 
 /// What an index is made for.
-fn marker(store: &str, language: Option<&str>) -> String {
-    format!("lexical {FORMAT} {store} {}", language.unwrap_or("-"))
+fn marker(store: &str, languages: &str) -> String {
+    format!("lexical {FORMAT} {store} {languages}")
 }
 
-/// The language of an index of this format that was made for this store.
-fn language_of(text: &str, store: &str) -> Option<Option<String>> {
-    let language = text.strip_prefix(&marker(store, Some("")))?;
-    Some((language != "-").then(|| language.to_owned()))
+/// The languages of an index of this format that was made for this store.
+fn languages_of(text: &str, store: &str) -> Option<Languages> {
+    text.strip_prefix(&marker(store, "")).map(Languages::read)
 }
 
 /// What the folder of an index says of it.
@@ -64,7 +63,7 @@ impl LexicalIndex {
             read => read.map(Some),
         };
         let (Some(text), Some(meta)) = (read(MARKER)?, read("meta.json")?) else { return Ok(None) };
-        if language_of(&String::from_utf8_lossy(&text), store).is_none() {
+        if languages_of(&String::from_utf8_lossy(&text), store).is_none() {
             return Ok(None);
         }
         let meta: Meta = serde_json::from_slice(&meta).map_err(|e| IndexError::Damaged(e.to_string()))?;
@@ -87,8 +86,8 @@ impl LexicalIndex {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             read => read?,
         };
-        let Some(language) = language_of(&String::from_utf8_lossy(&text), store) else { return Ok(None) };
-        let opened = Self::with(folder.to_owned(), Index::open_in_dir(folder)?, language)?;
+        let Some(languages) = languages_of(&String::from_utf8_lossy(&text), store) else { return Ok(None) };
+        let opened = Self::with(folder.to_owned(), Index::open_in_dir(folder)?, languages)?;
         if Self::size(folder)? <= CHECKED_AT_ONCE {
             opened.check()?;
         } else {
@@ -121,19 +120,18 @@ impl LexicalIndex {
 
     /// Begins an empty index beside a folder. It takes the folder's place by [`Self::take_place`], and until then what
     /// is there goes on answering.
-    pub fn begin_beside(folder: &Path, store: &str, language: Option<&str>) -> Result<Self, IndexError> {
+    pub fn begin_beside(folder: &Path, store: &str, languages: Languages) -> Result<Self, IndexError> {
         let beside = beside(folder);
         remove_folder(&beside)?;
         fs::create_dir_all(&beside)?;
         let index = Index::create_in_dir(&beside, schema().0)?;
-        let begun = Self::with(beside.clone(), index, language.map(str::to_owned))?;
-        fs::write(beside.join(MARKER), marker(store, language))?;
-        Ok(begun)
+        fs::write(beside.join(MARKER), marker(store, &languages.text()))?;
+        Self::with(beside, index, languages)
     }
 
     /// Puts an index that was begun beside a folder into its place. Who still searches in the old one finishes there.
     pub fn take_place(self, folder: &Path) -> Result<Self, IndexError> {
-        let (beside, language) = (self.folder.clone(), self.language.clone());
+        let (beside, languages) = (self.folder.clone(), self.languages.clone());
         drop(self);
         let old = old(folder);
         remove_folder(&old)?;
@@ -143,7 +141,7 @@ impl LexicalIndex {
         }
         // Killed here, the next start finds no index, and builds one.
         fs::rename(&beside, folder)?;
-        let opened = Self::with(folder.to_owned(), Index::open_in_dir(folder)?, language)?;
+        let opened = Self::with(folder.to_owned(), Index::open_in_dir(folder)?, languages)?;
         remove_folder(&old)?;
         Ok(opened)
     }

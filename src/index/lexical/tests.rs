@@ -9,7 +9,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 const STORE: &str = "a-store";
 
 fn row(chunk: u64, document: i64, text: &str) -> LexicalRow {
-    LexicalRow { chunk, document, text: text.to_owned() }
+    LexicalRow { chunk, document, language: None, text: text.to_owned() }
 }
 
 fn batch(revision: u64, added: Vec<LexicalRow>) -> LexicalBatch {
@@ -21,7 +21,11 @@ fn removal(revision: u64, removed: &[u64]) -> LexicalBatch {
 }
 
 fn begun(path: &Path, language: Option<&str>) -> Result<LexicalIndex, IndexError> {
-    LexicalIndex::begin_beside(path, STORE, language)?.take_place(path)
+    LexicalIndex::begin_beside(path, STORE, languages(language))?.take_place(path)
+}
+
+fn languages(language: Option<&str>) -> Languages {
+    language.map_or(Languages::Own, |language| Languages::OwnOr(language.to_owned()))
 }
 
 fn opened(path: &Path) -> Result<LexicalIndex, Box<dyn std::error::Error>> {
@@ -43,7 +47,9 @@ fn terms(path: &Path) -> Result<BTreeSet<String>, Box<dyn std::error::Error>> {
             let words = segment.inverted_index(field)?;
             let mut stream = words.terms().stream()?;
             while stream.advance() {
-                terms.insert(String::from_utf8_lossy(stream.key()).into_owned());
+                let term = String::from_utf8_lossy(stream.key()).into_owned();
+                // Stems are marked with their language.
+                terms.insert(term.rsplit(':').next().unwrap_or_default().to_owned());
             }
         }
     }
@@ -68,7 +74,7 @@ fn changes_are_found_and_survive_reopening() -> Outcome {
     index.apply(&removal(4, &[1]))?;
     drop(index);
     let index = opened(&path)?;
-    assert_eq!((index.revision()?, index.language()), (4, Some("pt")));
+    assert_eq!((index.revision()?, index.languages()), (4, &languages(Some("pt"))));
     assert!(found(&index, "declaração")?.is_empty());
     assert_eq!(index.search("alunos", 10, &[2].into_iter().collect())?[0].chunk, 2);
     Ok(())
@@ -80,12 +86,14 @@ fn what_says_nothing_about_this_store_is_not_opened() -> Outcome {
     let path = folder.path().join("lexical");
     assert!(LexicalIndex::open(&path, STORE)?.is_none(), "there is none");
     begun(&path, None)?.apply(&batch(1, vec![row(1, 1, "ballast")]))?;
-    assert_eq!(opened(&path)?.language(), None);
+    assert_eq!(opened(&path)?.languages(), &Languages::Own);
     assert!(LexicalIndex::open(&path, "another-store")?.is_none());
     assert!(LexicalIndex::open(&path, "a")?.is_none());
-    // As they were before stores had identities.
-    fs::write(path.join("format"), "lexical 1 -")?;
-    assert!(LexicalIndex::open(&path, STORE)?.is_none());
+    // As they were before stores had identities, and before the terms of today.
+    for before in ["lexical 1 -", "lexical 2 a-store -", "lexical 2 a-store pt"] {
+        fs::write(path.join("format"), before)?;
+        assert!(LexicalIndex::open(&path, STORE)?.is_none(), "{before}");
+    }
     Ok(())
 }
 
@@ -128,9 +136,9 @@ fn a_new_index_takes_the_place_of_one_that_answers_until_then() -> Outcome {
     let old = begun(&path, Some("en"))?;
     old.apply(&batch(1, vec![row(1, 1, "ballast")]))?;
     // A process that ended while it built one.
-    drop(LexicalIndex::begin_beside(&path, STORE, Some("pt"))?);
-    assert_eq!(opened(&path)?.language(), Some("en"));
-    let new = LexicalIndex::begin_beside(&path, STORE, Some("pt"))?;
+    drop(LexicalIndex::begin_beside(&path, STORE, languages(Some("pt")))?);
+    assert_eq!(opened(&path)?.languages(), &languages(Some("en")));
+    let new = LexicalIndex::begin_beside(&path, STORE, languages(Some("pt")))?;
     new.apply(&batch(7, vec![row(1, 1, "ballast"), row(2, 1, "keel")]))?;
     assert_eq!(found(&old, "ballast")?, [1]);
     let new = new.take_place(&path)?;
@@ -140,7 +148,7 @@ fn a_new_index_takes_the_place_of_one_that_answers_until_then() -> Outcome {
     drop((old, new));
     assert_eq!((opened(&path)?.revision()?, files(folder.path())?), (8, 1));
 
-    drop(LexicalIndex::begin_beside(&path, STORE, None)?);
+    drop(LexicalIndex::begin_beside(&path, STORE, languages(None))?);
     fs::create_dir(folder.path().join("lexical.old"))?;
     LexicalIndex::clear_leftovers(&path)?;
     assert_eq!((opened(&path)?.revision()?, files(folder.path())?), (8, 1));
@@ -236,6 +244,94 @@ fn room_is_looked_for_and_left() -> Outcome {
     fs::write(folder.path().join("vs_2"), "")?;
     let error = LexicalIndex::check_room(&folder.path().join("vs_2/lexical"));
     assert!(matches!(error, Err(IndexError::Io(_))), "{error:?}");
+    Ok(())
+}
+
+#[test]
+fn each_chunk_has_a_language_of_its_own() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let rows = || {
+        let texts = [
+            (1, Some("en"), "The long declarations of the captain"),
+            (2, Some("pt"), "As declarações do capitão sobre o longo caminho"),
+            (3, None, "declarações"),
+        ];
+        let row = |(chunk, language, text): (u64, Option<&str>, &str)| LexicalRow {
+            language: language.map(str::to_owned),
+            ..row(chunk, 1, text)
+        };
+        batch(1, texts.map(row).to_vec())
+    };
+    let index = |name: &str, languages: Languages| -> Result<LexicalIndex, Box<dyn std::error::Error>> {
+        let path = folder.path().join(name);
+        LexicalIndex::begin_beside(&path, STORE, languages.clone())?.take_place(&path)?.apply(&rows())?;
+        let opened = opened(&path)?;
+        assert_eq!(opened.languages(), &languages);
+        Ok(opened)
+    };
+    let own = index("own", Languages::Own)?;
+    assert_eq!(found(&own, "qual é a declaração?")?, [2]);
+    assert_eq!(found(&own, "what did they declare?")?, [1]);
+    assert_eq!(found(&own, "how long is the path?")?, [1], "no stem of another language");
+    let first = index("first", Languages::OwnOr("pt".into()))?;
+    assert_eq!(found(&first, "qual é a declaração?")?.len(), 2);
+    let only = index("only", Languages::Only("en".into()))?;
+    assert_eq!(found(&only, "qual é a declaração?")?, [0u64; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_letter_with_a_question_behind_it_is_answered() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("en"))?;
+    let mut rows: Vec<_> =
+        (1..=40).map(|n| row(n, 1, &format!("Paragraph {n} of the report on pumps."))).collect();
+    rows.push(row(99, 2, "The warranty of a valve ends after two winters."));
+    index.apply(&batch(1, rows))?;
+    let report = "Dear all, the report on pumps has a paragraph on each pump. ".repeat(160);
+    for question in [
+        format!("{report}When does the warranty of the valve end? Regards"),
+        format!("When does the warranty of the valve end? {report}"),
+    ] {
+        assert_eq!(found(&index, &question)?.first(), Some(&99));
+        let statistics = index.statistics(&question)?;
+        let matched = index.matches(&question, 10, &Filter::Everything, &statistics)?;
+        assert!(
+            matched.found.first().is_some_and(|best| best.chunk == 99 && best.coverage > 0.9),
+            "{matched:?}"
+        );
+    }
+    // Ten thousand words that ask nothing.
+    let words: String = (0..10_000).map(|n| format!("word{n} ")).collect();
+    assert!(found(&index, &words)?.is_empty());
+    assert!(!found(&index, &format!("{words} warranty"))?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn words_in_the_order_of_the_question_count() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let index = begun(&folder.path().join("lexical"), Some("en"))?;
+    index.apply(&batch(
+        1,
+        vec![
+            row(1, 1, "a pump behind the tower and a valve of steel"),
+            row(2, 1, "a valve behind the tower and a pump of steel"),
+            row(3, 1, "a steel pump behind the valve and a tower"),
+        ],
+    ))?;
+    for (question, best) in
+        [("steel pump", 3), ("valve behind the tower", 2), ("\"pump behind the tower\"", 1)]
+    {
+        let found = index.search(question, 10, &Filter::Everything)?;
+        assert_eq!(found.first().map(|found| found.chunk), Some(best), "{question}: {found:?}");
+        let statistics = index.statistics(question)?;
+        let matched = index.matches_of(question, &[1, 2, 3], &statistics)?;
+        for found in &found {
+            let of = matched.iter().flatten().find(|matched| matched.chunk == found.chunk);
+            assert_eq!(of.map(|matched| matched.score), Some(found.score), "{question}");
+        }
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use tantivy::indexer::IndexWriterOptions;
 use tantivy::{IndexWriter, TantivyDocument, Term};
 
 use super::super::IndexError;
+use super::super::analysis::{self, placed};
 use super::LexicalIndex;
 
 /// tantivy's least memory for one indexing thread is 15 MB.
@@ -19,6 +20,8 @@ const WRITER_MEMORY: usize = 32 << 20;
 pub struct LexicalRow {
     pub chunk: u64,
     pub document: i64,
+    /// Of the text, as an ISO 639-1 code; none where it is not known.
+    pub language: Option<String>,
     /// Headings and text.
     pub text: String,
 }
@@ -46,12 +49,7 @@ impl LexicalIndex {
             writer.delete_term(Term::from_field_u64(self.fields.chunk, *chunk));
         }
         for row in &batch.added {
-            let mut document = TantivyDocument::default();
-            document.add_u64(self.fields.chunk, row.chunk);
-            document.add_i64(self.fields.document, row.document);
-            document.add_text(self.fields.stemmed, &row.text);
-            document.add_text(self.fields.folded, &row.text);
-            if let Err(error) = writer.add_document(document) {
+            if let Err(error) = writer.add_document(self.document(row)) {
                 // It says that the thread which writes has ended; that thread says why.
                 return Err(writer.prepare_commit().err().unwrap_or(error).into());
             }
@@ -64,6 +62,21 @@ impl LexicalIndex {
         self.reader.reload()?;
         self.unseen.store(false, Ordering::Relaxed);
         if batch.removed.is_empty() { Ok(()) } else { self.collect_garbage() }
+    }
+
+    /// A chunk as it is indexed.
+    fn document(&self, row: &LexicalRow) -> TantivyDocument {
+        let language = self.languages.of(row.language.as_deref());
+        let analysed = analysis::analyse(&row.text, language);
+        let mut document = TantivyDocument::default();
+        document.add_u64(self.fields.chunk, row.chunk);
+        document.add_i64(self.fields.document, row.document);
+        document.add_text(self.fields.language, analysis::mark(language));
+        let stems = analysed.stems.iter().enumerate().map(|(at, stem)| (stem.as_str(), at));
+        document.add_text(self.fields.stemmed, placed::text(stems));
+        let folded = analysed.folded.iter().map(|folded| (folded.text.as_str(), folded.at));
+        document.add_text(self.fields.folded, placed::text(folded));
+        document
     }
 
     /// Whether its files still hold words of chunks that were removed.

@@ -124,9 +124,9 @@ fn of_a_long_turn_its_question_is_taken() {
     let asked = format!("{page}Who repairs the pump? {page}");
     assert_eq!(searched(&[&asked, "Ada.", "why?"]), "why? Who repairs the pump?");
     let text = searched(&[&page, "I see.", "why?"]);
-    assert!(text.len() <= "why? ".len() + LONGEST_PART && text.ends_with("The pump is red."), "{text}");
+    assert!(text.len() <= "why? ".len() + 400 && text.ends_with("The pump is red."), "{text}");
     let letters = "é".repeat(5_000);
-    assert!(searched(&[&letters, "I see.", "why?"]).len() <= 5 + LONGEST_PART);
+    assert!(searched(&[&letters, "I see.", "why?"]).len() <= 5 + 400);
 }
 
 #[test]

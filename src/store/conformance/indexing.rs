@@ -11,6 +11,7 @@ where
 {
     changes_are_told_since_a_revision_and_ids_are_never_used_twice(&empty().await).await;
     chunks_are_told_in_parts_that_end_within_revisions(&empty().await).await;
+    chunks_are_told_anew_with_another_language(&empty().await).await;
     vectors_of_deleted_chunks_are_dropped(&empty().await).await;
     many_vectors_are_told_by_whole_revisions(&empty().await).await;
 }
@@ -90,6 +91,26 @@ async fn chunks_are_told_in_parts_that_end_within_revisions(store: &dyn Store) {
     assert_eq!((rest.removed, rest.more), (all[..40].to_vec(), false));
     let again = store.chunk_changes(&c.id, rest.until, ALL).await.expect("nothing");
     assert_eq!((again.added.len(), again.removed.len(), again.until), (0, 0, rest.until));
+}
+
+async fn chunks_are_told_anew_with_another_language(store: &dyn Store) {
+    let c = collection(store, "c").await;
+    let document = add(store, &c.id, b"one").await.document;
+    store.commit_chunks(document.key, read(&["alpha", "beta"]), Quotas::default()).await.expect("commit");
+    let first = all_changes(store, &c.id, 0).await;
+    let languages =
+        |changes: &ChunkChanges| changes.added.iter().map(|chunk| chunk.language.clone()).collect::<Vec<_>>();
+    assert_eq!(languages(&first), [Some("en".to_owned()), Some("en".to_owned())]);
+    let set = async |attributes: &str| {
+        store.set_attributes(&c.id, &document.id, attributes).await.expect("attributes").language
+    };
+    assert_eq!(set(r#"{"year":2026}"#).await.as_deref(), Some("en"));
+    assert!(all_changes(store, &c.id, first.until.revision).await.added.is_empty());
+    assert_eq!(set(r#"{"language":"pt-BR"}"#).await.as_deref(), Some("pt"));
+    let anew = all_changes(store, &c.id, first.until.revision).await;
+    assert_eq!(languages(&anew), [Some("pt".to_owned()), Some("pt".to_owned())]);
+    let ids = |changes: &ChunkChanges| changes.added.iter().map(|chunk| chunk.id).collect::<Vec<_>>();
+    assert_eq!((ids(&anew), anew.removed.len()), (ids(&first), 0));
 }
 
 async fn vectors_of_deleted_chunks_are_dropped(store: &dyn Store) {

@@ -34,6 +34,8 @@ pub struct ChunkChanges {
 pub struct IndexedChunk {
     pub id: ChunkId,
     pub document: DocumentKey,
+    /// Of the document, where it is known.
+    pub language: Option<String>,
     pub headings: Vec<String>,
     pub text: String,
 }

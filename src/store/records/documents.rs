@@ -44,6 +44,22 @@ pub fn compared_name(name: &str) -> String {
     name.nfc().collect()
 }
 
+/// A document's language: the one that its attributes name as `language`, in two letters or as in `pt-BR`, else the one
+/// that was detected.
+pub fn language_of(attributes: &str, detected: Option<String>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        language: serde_json::Value,
+    }
+    let named = serde_json::from_str::<Named>(attributes).ok();
+    let code = named.and_then(|named| {
+        let name = named.language.as_str()?.to_ascii_lowercase();
+        let code = name.split(['-', '_']).next()?;
+        (code.len() == 2 && code.bytes().all(|b| b.is_ascii_lowercase())).then(|| code.to_owned())
+    });
+    code.or(detected)
+}
+
 /// Where a document stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -115,6 +131,7 @@ pub struct DocumentRecord {
     pub status: Status,
     pub failure: Option<Failure>,
     pub warning: Option<Warning>,
+    /// By [`language_of`].
     pub language: Option<String>,
     pub pages: Option<u32>,
     pub chunks: u32,

@@ -193,8 +193,9 @@ pub(super) fn of_chunks(
     let (revision, id) = since.part.unwrap_or((since.revision, i64::MAX as u64));
     // In the order of the index, whose entries end in the id: nothing is sorted, and nothing is read beyond the part.
     let mut statement = t.prepare_cached(
-        "SELECT id, document, headings, text, revision FROM chunks
-         WHERE collection = ?1 AND revision >= ?2 AND (revision > ?2 OR id > ?3) ORDER BY revision, id",
+        "SELECT c.id, c.document, c.headings, c.text, c.revision, d.attributes, d.language
+         FROM chunks c CROSS JOIN documents d ON d.key = c.document
+         WHERE c.collection = ?1 AND c.revision >= ?2 AND (c.revision > ?2 OR c.id > ?3) ORDER BY c.revision, c.id",
     )?;
     let mut rows = statement.query(params![collection.0, revision as i64, id as i64])?;
     let (mut added, mut bytes, mut last) = (Vec::new(), 0, None);
@@ -207,6 +208,7 @@ pub(super) fn of_chunks(
         let chunk = IndexedChunk {
             id: row.get::<_, i64>(0)? as u64,
             document: row.get(1)?,
+            language: language_of(&row.get::<_, String>(5)?, row.get(6)?),
             text: row.get(3)?,
             headings: strings(&row.get::<_, String>(2)?)?,
         };

@@ -5,8 +5,8 @@ use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::departed::{Departed, EVERYBODY};
-use super::not_found;
 use super::pages::{self, Listed};
+use super::{not_found, raise_revision};
 use crate::store::*;
 use crate::system::now;
 
@@ -33,7 +33,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DocumentRecord> {
         status: status.parse().map_err(|_| InvalidColumnType(6, "status".to_owned(), Type::Text))?,
         failure: code.map(|code| Failure { code, message: message.unwrap_or_default() }),
         warning: warning.map(|code| Warning { code, message: warned.unwrap_or_default() }),
-        language: row.get(9)?,
+        language: language_of(&row.get::<_, String>(13)?, row.get(9)?),
         pages: row.get(10)?,
         chunks: row.get(11)?,
         created_at: row.get(12)?,
@@ -148,9 +148,16 @@ pub(super) fn set_attributes(
     id: &DocumentId,
     attributes: &str,
 ) -> Result<DocumentRecord> {
+    let before = one(t, collection, id)?.language;
     t.prepare_cached("UPDATE documents SET attributes = ?3 WHERE collection = ?1 AND file = ?2")?
         .execute([&collection.0, &id.0, attributes])?;
     let document = one(t, collection, id)?;
+    if document.language != before {
+        // The indexes take its words in once more.
+        let revision = raise_revision(t, &collection.0)?;
+        t.prepare_cached("UPDATE chunks SET revision = ?2 WHERE document = ?1 AND revision > 0")?
+            .execute(params![document.key, revision])?;
+    }
     // A version that waits to take its place has its attributes too.
     t.prepare_cached(
         "UPDATE documents SET attributes = ?4 WHERE collection = ?1 AND name = ?2 AND key > ?3 AND waits = 1",

@@ -157,7 +157,7 @@ impl State {
             bytes += chunk.text.len();
             last = Some((*revision, id));
             let (headings, text) = (chunk.headings.clone(), chunk.text.clone());
-            changes.added.push(IndexedChunk { id, document: *document, headings, text });
+            changes.added.push(IndexedChunk { id, document: *document, language: None, headings, text });
         }
         changes.until = match last {
             // Within a revision only what is before it is told whole.
