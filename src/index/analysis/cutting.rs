@@ -5,6 +5,8 @@ use crate::words::is_without_spaces;
 
 /// Longer runs of letters are encoded data, not words.
 const LONGEST: usize = 80;
+/// Of longer pieces, only the words are terms.
+const LONGEST_JOINED: usize = 400;
 /// Marks that may join words to one piece.
 const JOINS: &[char] = &['.', '-', '/', '\\', '_', '@', '+', '#', ':', '&', ',', '=', '~', '%'];
 /// Marks between pieces that are each a piece of their own: of a path, an address, an assignment.
@@ -112,7 +114,7 @@ impl Cut {
         } else {
             self.words(piece);
         }
-        let is_joined = piece.contains(|c: char| !is_of_word(c));
+        let is_joined = piece.len() <= LONGEST_JOINED && piece.contains(|c: char| !is_of_word(c));
         if is_joined {
             self.whole(piece, first);
             let parts: Vec<&str> = piece.split(PARTS).filter(|part| !part.is_empty()).collect();
