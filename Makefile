@@ -1,6 +1,6 @@
 # Variables of `make demo`: UPSTREAM, UPSTREAM_KEY, DEMO_LLM, LLM_PORT, LISTEN, DATA, STREAMLIT_PORT (scripts/demo explains them).
 .DEFAULT_GOAL := help
-.PHONY: help demo streamlit stop build test test-vllm test-schema test-browser test-image lint lint-deploy bench-figures bench-retrieval bench-start bench-ttft clean-tools
+.PHONY: help demo streamlit stop build test test-vllm test-schema test-browser test-image lint lint-deploy miri bench-figures bench-retrieval bench-start bench-ttft clean-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,10 @@ lint-deploy: ## Check Dockerfiles, Compose, Kubernetes and Cloud Run files again
 lint: ## Check the formatting, and let clippy warn of nothing
 	cargo fmt --all --check
 	cargo clippy --release --all-targets --locked -- -D warnings
+
+# Takes long, and wants `rustup component add --toolchain nightly miri rust-src`.
+miri: ## Run the tests of the crate of unsafe code in Miri
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --package lastro-kernels --locked
 
 bench-figures: ## Measure start, memory, ingestion and search
 	cargo bench --locked --bench figures
