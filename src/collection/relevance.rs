@@ -12,7 +12,7 @@ use crate::words::is_in;
 ///
 /// Of 1,278 questions over their own documents (FaQuAD, SQuAD-pt, Cranfield, XQuAD in English and Spanish, the sample
 /// collections) 0.4 % have none with so much, and of 2,718 others in the same language 54 %: words tell less than vectors.
-/// Of SciFact's first 300, which this was not chosen by, 1.3 % have none.
+/// Of SciFact's first 300 1.3 % have none; because of them it is not .33, at which 2.7 % had none.
 const COVERED: f32 = 0.3;
 /// A question that says more than so many words that no chunk has tells a story beside: it counts as if it said so much.
 ///

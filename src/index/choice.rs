@@ -1,4 +1,4 @@
-//! The choice between comparing vectors one by one and walking a graph, and all that was measured for it.
+//! The choice between comparing vectors one by one and walking a graph.
 
 /// When a collection's vectors are compared one by one, and when a graph is walked.
 #[derive(Clone, Copy, Debug)]
@@ -9,8 +9,9 @@ pub(super) struct Choice {
     pub graph_from: usize,
 }
 
-/// What is in use.
-pub(super) const MEASURED: Choice = Choice { keep_from: 4_096, graph_from: 20_000 };
+/// What is in use. A scan of 20,000 vectors of 384 dimensions takes about what a walk does; where exactly they meet, on which
+/// machine, was not measured.
+pub(super) const IN_USE: Choice = Choice { keep_from: 4_096, graph_from: 20_000 };
 
 /// How an index stands.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::IndexError;
-use super::choice::MEASURED;
+use super::choice::IN_USE;
 use super::hnsw::Hnsw;
 use super::vectors::{VectorIndex, Vectors};
 
@@ -13,7 +13,7 @@ use super::vectors::{VectorIndex, Vectors};
 /// Few vectors are compared one by one. Once there are many, a graph of them is built beside that, and given up again where
 /// few are left, as `choice.rs` says.
 pub async fn open_vectors(vectors: &Vectors) -> Result<Arc<dyn VectorIndex>, IndexError> {
-    Ok(Arc::new(Hnsw::open(vectors, MEASURED).await?))
+    Ok(Arc::new(Hnsw::open(vectors, IN_USE).await?))
 }
 
 /// Deletes the files of a vector index. One that is open goes on answering, and is not closed. To delete what is not there
