@@ -103,7 +103,11 @@ impl Catalog {
         tokio::spawn(async move {
             let _one_at_a_time = catalog.checking.lock().await;
             let checked = index.clone();
-            let Err(error) = blocking(move || checked.check()).await else { return };
+            let checked = match blocking(move || checked.check()).await {
+                Err(IndexError::Busy) => collection.indexes.check(&index).await,
+                checked => checked,
+            };
+            let Err(error) = checked else { return };
             tracing::warn!(%error, collection = collection.label(), "an index was compared with its checksums");
             if matches!(error, IndexError::Damaged(_)) {
                 collection.indexes.words.distrust(&index, Trust::None);
