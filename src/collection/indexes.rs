@@ -142,9 +142,10 @@ impl Indexes {
         Ok(true)
     }
 
-    /// Deletes both for good, once nobody works on the words.
+    /// Deletes both for good, once nobody works on them: who reads vectors then would write them down again.
     pub async fn discard(&self) -> Result<(), CollectionError> {
         let _nobody_else = self.words_runs.pause().await;
+        let _either = self.meaning_runs.pause().await;
         self.words.discard().await?;
         drop(self.meaning.take());
         let folder = self.folder.clone();
