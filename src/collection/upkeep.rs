@@ -43,8 +43,16 @@ impl Catalog {
 
     pub(super) async fn sync_meaning(&self, collection: &Collection) -> Result<(), CollectionError> {
         let Some(Ok(model)) = self.embeddings.as_ref().map(Embeddings::info) else { return Ok(()) };
+        let catalog = self.clone();
         let follow = move |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
-            collection.indexes.meaning.follow(&*store, &collection.id, model).await
+            let meaning = &collection.indexes.meaning;
+            let followed = meaning.follow(&*store, &collection.id, model).await;
+            if followed.is_err() {
+                // Who asked may have left: others wait anew, and it is tried again.
+                meaning.was_read();
+                catalog.lag.note(&collection.id, true);
+            }
+            followed
         };
         self.run(collection, |collection| &collection.indexes.meaning_runs, follow).await
     }
