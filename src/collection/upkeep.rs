@@ -125,7 +125,8 @@ impl Catalog {
         purged
     }
 
-    /// Brings words up to the store where they are behind: whoever removed something last may not have come to it.
+    /// Brings words up to the store where they are behind: whoever removed something last may not have come to it. Those
+    /// that are not open are behind where that failed before.
     async fn follow_removals(&self) {
         let records = match self.store.collections().await {
             Ok(records) => records,
@@ -133,7 +134,7 @@ impl Catalog {
         };
         for record in records {
             let Some(collection) = self.by_id(&record.id) else { continue };
-            if collection.indexes.words_lag(record.revision)
+            if (collection.indexes.words_lag(record.revision) || self.lags(&record.id))
                 && let Err(error) = self.sync_words(&collection).await
             {
                 tracing::warn!(%error, collection = collection.label(), "the words lag behind for now");
