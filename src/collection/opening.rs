@@ -99,9 +99,13 @@ impl Catalog {
     /// agree.
     pub(super) fn check_later(&self, collection: &Arc<Collection>) {
         let Some(index) = collection.indexes.words.unchecked() else { return };
+        // One that is closed before its turn comes is not kept in memory for it.
+        let waiting = Arc::downgrade(&index);
+        drop(index);
         let (catalog, collection) = (self.clone(), collection.clone());
         tokio::spawn(async move {
             let _one_at_a_time = catalog.checking.lock().await;
+            let Some(index) = waiting.upgrade() else { return };
             let checked = index.clone();
             let checked = match blocking(move || checked.check()).await {
                 Err(IndexError::Busy) => collection.indexes.check(&index).await,
