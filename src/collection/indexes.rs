@@ -1,6 +1,7 @@
 //! The two indexes of one collection, and what is done to both.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::CollectionError;
@@ -8,7 +9,7 @@ use super::meaning::Meaning;
 use super::runs::Runs;
 use super::uses::Uses;
 use super::words::Words;
-use crate::index::LexicalIndex;
+use crate::index::{IndexError, LexicalIndex};
 use crate::store::{CollectionId, Revision, Store, StoreError};
 use crate::tasks::blocking;
 
@@ -50,6 +51,15 @@ impl Indexes {
     pub async fn purge(&self) -> Result<(), CollectionError> {
         let _nobody_else = self.words_runs.pause().await;
         self.words.purge().await
+    }
+
+    /// Compares the files of an index of words with their checksums, with nobody who writes, if it still answers.
+    pub async fn check(&self, index: &Arc<LexicalIndex>) -> Result<(), IndexError> {
+        let _nobody_writes = self.words_runs.pause().await;
+        match self.words.answering().filter(|answering| Arc::ptr_eq(answering, index)) {
+            Some(index) => blocking(move || index.check()).await,
+            None => Ok(()),
+        }
     }
 
     /// Lets the store forget the removals that both indexes have followed, once no file holds words of them: a start finds
@@ -132,9 +142,10 @@ impl Indexes {
         Ok(true)
     }
 
-    /// Deletes both for good, once nobody works on the words.
+    /// Deletes both for good, once nobody works on them: who reads vectors then would write them down again.
     pub async fn discard(&self) -> Result<(), CollectionError> {
         let _nobody_else = self.words_runs.pause().await;
+        let _either = self.meaning_runs.pause().await;
         self.words.discard().await?;
         drop(self.meaning.take());
         let folder = self.folder.clone();

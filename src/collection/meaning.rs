@@ -156,7 +156,12 @@ impl Meaning {
             folder: self.folder.clone(),
         };
         let index = open_vectors(&wanted).await?;
-        if is_of(record, &*index) || index.is_empty() {
+        let stands = match index.is_empty() {
+            true => index.revision() <= record.revision,
+            // Rows of no revision are a part of a first fill, of which nobody tells what was removed since.
+            false => index.revision() > 0 && is_of(record, &*index),
+        };
+        if stands {
             return Ok(index);
         }
         // Ahead of the store, or so far behind that nobody knows what was removed.

@@ -108,7 +108,8 @@ impl Opened {
             // Beyond the memory alone, to close what takes none helps nobody.
             if open > self.bounds.open || of_it > 0 {
                 open -= 1;
-                bytes -= of_it;
+                // It may have grown since they were summed up.
+                bytes = bytes.saturating_sub(of_it);
                 closed.push(collection.clone());
             }
         }

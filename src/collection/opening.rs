@@ -99,11 +99,19 @@ impl Catalog {
     /// agree.
     pub(super) fn check_later(&self, collection: &Arc<Collection>) {
         let Some(index) = collection.indexes.words.unchecked() else { return };
+        // One that is closed before its turn comes is not kept in memory for it.
+        let waiting = Arc::downgrade(&index);
+        drop(index);
         let (catalog, collection) = (self.clone(), collection.clone());
         tokio::spawn(async move {
             let _one_at_a_time = catalog.checking.lock().await;
+            let Some(index) = waiting.upgrade() else { return };
             let checked = index.clone();
-            let Err(error) = blocking(move || checked.check()).await else { return };
+            let checked = match blocking(move || checked.check()).await {
+                Err(IndexError::Busy) => collection.indexes.check(&index).await,
+                checked => checked,
+            };
+            let Err(error) = checked else { return };
             tracing::warn!(%error, collection = collection.label(), "an index was compared with its checksums");
             if matches!(error, IndexError::Damaged(_)) {
                 collection.indexes.words.distrust(&index, Trust::None);

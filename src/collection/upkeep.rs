@@ -43,8 +43,16 @@ impl Catalog {
 
     pub(super) async fn sync_meaning(&self, collection: &Collection) -> Result<(), CollectionError> {
         let Some(Ok(model)) = self.embeddings.as_ref().map(Embeddings::info) else { return Ok(()) };
+        let catalog = self.clone();
         let follow = move |collection: Arc<Collection>, store: Arc<dyn Store>| async move {
-            collection.indexes.meaning.follow(&*store, &collection.id, model).await
+            let meaning = &collection.indexes.meaning;
+            let followed = meaning.follow(&*store, &collection.id, model).await;
+            if followed.is_err() {
+                // Who asked may have left: others wait anew, and it is tried again.
+                meaning.was_read();
+                catalog.lag.note(&collection.id, true);
+            }
+            followed
         };
         self.run(collection, |collection| &collection.indexes.meaning_runs, follow).await
     }
@@ -117,7 +125,8 @@ impl Catalog {
         purged
     }
 
-    /// Brings words up to the store where they are behind: whoever removed something last may not have come to it.
+    /// Brings words up to the store where they are behind: whoever removed something last may not have come to it. Those
+    /// that are not open are behind where that failed before.
     async fn follow_removals(&self) {
         let records = match self.store.collections().await {
             Ok(records) => records,
@@ -125,7 +134,7 @@ impl Catalog {
         };
         for record in records {
             let Some(collection) = self.by_id(&record.id) else { continue };
-            if collection.indexes.words_lag(record.revision)
+            if (collection.indexes.words_lag(record.revision) || self.lags(&record.id))
                 && let Err(error) = self.sync_words(&collection).await
             {
                 tracing::warn!(%error, collection = collection.label(), "the words lag behind for now");

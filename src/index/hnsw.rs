@@ -38,7 +38,7 @@ use async_trait::async_trait;
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use self::shared::{Shared, Writer};
+use self::shared::{Shared, Writer, batches};
 use self::state::{State, merged};
 use super::choice::Choice;
 use super::filter::Filter;
@@ -219,7 +219,8 @@ async fn apply(shared: &Arc<Shared>, batch: VectorBatch, deadline: Instant) -> R
         }
         let state = shared.state();
         if let Some(mut log) = writer.log.take() {
-            let written = batch.clone();
+            let (removed, added) = (batch.removed.clone(), batch.added.clone());
+            let written = batches(removed, added, state.revision(), batch.revision);
             let (log, appended) = blocking(move || {
                 let appended = log.append(&written);
                 Ok::<_, IndexError>((log, appended))

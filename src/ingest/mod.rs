@@ -179,6 +179,7 @@ impl Ingest {
         batch: bool,
     ) -> Result<Attached, CollectionError> {
         let owner = access.owner().map(str::to_owned);
+        let described = attachments.iter().any(|attachment| attachment.attributes.is_some());
         let new = NewAttachments {
             collection: collection.id.clone(),
             quotas: self.quotas.of(owner.as_deref()),
@@ -188,6 +189,10 @@ impl Ingest {
             batch,
         };
         let attached = self.catalog.store().attach(new).await?;
+        if described && attached.documents.iter().any(|document| document.chunks > 0) {
+            // Attributes may name another language for words that are indexed already.
+            self.catalog.follow(&collection.id).await;
+        }
         collection.touch();
         self.wake.notify_one();
         Ok(attached)

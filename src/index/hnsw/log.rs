@@ -14,7 +14,7 @@ const MAGIC: &[u8; 8] = b"LASTRO\x00L";
 const FORMAT: u32 = 1;
 /// Bytes before the origin.
 const HEAD: usize = 40;
-/// A longer record is damage: nobody applies so much at once.
+/// A longer record is damage: what is applied at once is written in several.
 const LONGEST: usize = 1 << 30;
 
 /// What a log is of.
@@ -94,16 +94,22 @@ impl Log {
     }
 
     /// Adds changes: all of them or, with an error, none.
-    pub fn append(&mut self, batch: &VectorBatch) -> Result<(), IndexError> {
-        let mut bytes = Vec::new();
-        record(batch, &mut bytes)?;
-        if let Err(error) = self.file.write_all(&bytes) {
+    pub fn append(&mut self, batches: &[VectorBatch]) -> Result<(), IndexError> {
+        let (mut bytes, mut length) = (Vec::new(), self.length);
+        let written = batches.iter().try_for_each(|batch| {
+            bytes.clear();
+            record(batch, &mut bytes)?;
+            self.file.write_all(&bytes)?;
+            length += bytes.len() as u64;
+            Ok::<_, IndexError>(())
+        });
+        if let Err(error) = written {
             self.file.set_len(self.length)?;
             self.file.seek(SeekFrom::Start(self.length))?;
-            return Err(error.into());
+            return Err(error);
         }
-        self.length += bytes.len() as u64;
-        self.rows += batch.added.len();
+        self.length = length;
+        self.rows += batches.iter().map(|batch| batch.added.len()).sum::<usize>();
         Ok(())
     }
 

@@ -139,8 +139,9 @@ async fn catch_up(
     changes: &mut Vec<VectorBatch>,
 ) -> Result<(), IndexError> {
     for batch in unseen {
+        let from = state.revision();
         state.apply(batch.clone()).await?;
-        changes.push(batch);
+        changes.extend(batches(batch.removed, batch.added, from, batch.revision));
     }
     Ok(())
 }

@@ -187,3 +187,25 @@ async fn a_collection_moves_over_and_back() {
     let again = Hnsw::open(&vectors(folder.path()), SMALL).await.expect("opened");
     assert_eq!((again.revision(), again.len()), (4, 20));
 }
+
+#[tokio::test]
+async fn what_is_applied_at_once_is_written_in_several_records() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scanned = Choice { keep_from: 0, graph_from: usize::MAX };
+    let open = || async { Hnsw::open(&vectors(folder.path()), scanned).await.expect("opened") };
+    let add = async |index: &Hnsw, revision: u64, chunks: std::ops::Range<u64>| {
+        let batch = VectorBatch { revision, removed: vec![], added: chunks.map(row).collect() };
+        index.apply(batch, soon()).await.expect("applied");
+    };
+    let index = open().await;
+    add(&index, 1, 0..1).await;
+    add(&index, 2, 1..10_000).await;
+    drop(index);
+    let log = folder.path().join("vectors").join("vectors-0.log");
+    let log = std::fs::OpenOptions::new().write(true).open(log).expect("a log");
+    log.set_len(log.metadata().expect("a length").len() - 1).expect("cut");
+    let index = open().await;
+    assert_eq!((index.revision(), index.len()), (1, 1 + 8192), "a part, which is applied again");
+    add(&index, 2, 1..10_000).await;
+    assert_eq!((index.revision(), index.len()), (2, 10_000));
+}

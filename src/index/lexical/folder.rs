@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use tantivy::Index;
+use tantivy::directory::error::OpenReadError;
+use tantivy::{Index, TantivyError};
 
 use super::super::IndexError;
 use super::{Languages, LexicalIndex, schema};
@@ -108,14 +109,28 @@ impl LexicalIndex {
         self.unchecked.load(Ordering::Relaxed)
     }
 
-    /// Compares all files with their checksums, which reads them.
+    /// Compares all files with their checksums, which reads them. Who writes meanwhile removes files: where one was gone
+    /// before it was compared, and is not of the index any more, it is [`IndexError::Busy`].
     pub fn check(&self) -> Result<(), IndexError> {
-        let damaged = self.index.validate_checksum()?;
+        let damaged = match self.index.validate_checksum() {
+            Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(gone)))
+                if !self.names(&gone)? =>
+            {
+                return Err(IndexError::Busy);
+            }
+            checked => checked?,
+        };
         if let Some(path) = damaged.iter().next() {
             return Err(IndexError::Damaged(format!("checksum of {}", path.display())));
         }
         self.unchecked.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether a file is of the index as it stands now.
+    pub(super) fn names(&self, file: &Path) -> Result<bool, IndexError> {
+        let files = self.index.load_metas()?.list_segment_files();
+        Ok(file.file_name().is_some_and(|name| files.contains(Path::new(name))))
     }
 
     /// Begins an empty index beside a folder. It takes the folder's place by [`Self::take_place`], and until then what

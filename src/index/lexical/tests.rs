@@ -236,6 +236,28 @@ fn what_a_process_left_that_ended_while_it_wrote_is_removed_on_opening() -> Outc
 }
 
 #[test]
+fn a_file_that_goes_while_it_is_compared_is_no_damage() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("lexical");
+    let index = begun(&path, None)?;
+    index.apply(&batch(1, vec![row(1, 1, "ballast"), row(2, 1, "keel")]))?;
+    index.check()?;
+    let before = index.index.load_metas()?.list_segment_files();
+    let named = before.iter().next().ok_or("no file")?;
+    assert!(index.names(&path.join(named))?);
+    index.apply(&removal(2, &[1]))?;
+    index.purge()?;
+    assert!(!index.names(&path.join(named))?, "another file has its words");
+    index.check()?;
+    let files = index.index.load_metas()?.list_segment_files();
+    let gone = files.iter().find(|file| path.join(file).exists()).ok_or("no file")?;
+    drop(index);
+    fs::remove_file(path.join(gone))?;
+    assert!(matches!(LexicalIndex::open(&path, STORE), Err(IndexError::Damaged(_))), "it is of the index");
+    Ok(())
+}
+
+#[test]
 fn room_is_looked_for_and_left() -> Outcome {
     let folder = tempfile::tempdir()?;
     LexicalIndex::check_room(&folder.path().join("vs_1/lexical"))?;
