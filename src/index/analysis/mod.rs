@@ -16,6 +16,7 @@ mod stems;
 
 use std::collections::BTreeSet;
 
+use crate::words::has_stop_words;
 pub(super) use cutting::Kind;
 use cutting::Piece;
 use stems::Stems;
@@ -87,9 +88,11 @@ pub(super) fn ask(text: &str, languages: &BTreeSet<String>) -> Vec<Asked> {
         .filter(|language| spoken.may_be(language))
         .map(|language| Stems::of(Some(language)))
         .collect();
+    // One stop word of another language than the documents' shows no other language: "sea level", "síndrome de Down".
+    let other = spoken.tells() || !languages.iter().all(|language| has_stop_words(language));
     let asked = |piece: &Piece| {
         let stop = piece.kind == Kind::Word
-            && (spoken.is_stop(&piece.text) || stems.iter().any(|s| s.is_stop(&piece.text)));
+            && ((other && spoken.is_stop(&piece.text)) || stems.iter().any(|s| s.is_stop(&piece.text)));
         let stems = match !stop && has_stem(piece) {
             true => stems.iter().flat_map(|stems| stems.of_words(&[&piece.text])).collect(),
             false => Vec::new(),
