@@ -105,6 +105,7 @@ fn questions_are_read_in_the_languages_that_they_may_be_of() {
     // A single stop word of another language.
     assert_eq!(stems("sea level", &["en"]), ["en:sea", "en:level"]);
     assert_eq!(stems("síndrome de Down", &["pt"]).len(), 2);
+    assert!(stems("who won the war?", &["de", "en"]).contains(&"en:war".to_owned()));
     // Marks that no language has are of documents whose language is not known.
     assert_eq!(stems("long valve", &[""]), [":long", ":valve"]);
     assert!(ask("o que é isso?", &languages(&["pt"])).iter().all(|asked| asked.stop));
