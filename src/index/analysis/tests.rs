@@ -102,8 +102,11 @@ fn questions_are_read_in_the_languages_that_they_may_be_of() {
     assert_eq!(stems("how long is the course?", &["pt"]), Vec::<String>::new());
     assert_eq!(stems("how long is the course?", &["en", "pt"]), ["en:long", "en:cours"]);
     assert_eq!(stems("valve", &["en", "pt"]).len(), 2);
+    assert_eq!(stems("o que é a TI?", &["pt"]).len(), 1);
     // "I" is no number that the question would be about.
-    assert!(ask("the section I need", &languages(&["en"])).iter().all(|asked| asked.folded.kind != Kind::Code));
+    assert!(
+        ask("the section I need", &languages(&["en"])).iter().all(|asked| asked.folded.kind != Kind::Code)
+    );
     // A single stop word of another language.
     assert_eq!(stems("sea level", &["en"]), ["en:sea", "en:level"]);
     assert_eq!(stems("síndrome de Down", &["pt"]).len(), 2);
