@@ -18,7 +18,7 @@ pub(super) fn excerpt<'a>(text: &'a str, question: &str, room: u64) -> &'a str {
     let asked = stems(question);
     let words: Vec<Vec<usize>> = sentences
         .iter()
-        .map(|s| stems(s).iter().filter_map(|stem| asked.iter().position(|a| a == stem)).collect())
+        .map(|s| stems(s).iter().filter_map(|stem| asked.binary_search(stem).ok()).collect())
         .collect();
     let (mut best, mut best_words) = (0..0, None);
     for start in 0..sentences.len() {

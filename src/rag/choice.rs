@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::collection::Hit;
 use crate::store::{DocumentKey, NewChunk};
+use crate::words::{asked, end};
 use copies::{Copies, Likeness};
 use joined::Joined;
 pub(super) use joined::LONGEST_JOINED;
@@ -25,6 +26,8 @@ use worth::{ENOUGH, ENOUGH_FOR_A_PART, LEAST, NEW, Rarity};
 const CROWDED: f32 = 0.7;
 /// Of two copies whose scores are this close, the newer one is shown.
 const SAME_SCORE: f32 = 0.98;
+/// Of a long text with a question in it, so many bytes of its end are looked at.
+const LOOKED_AT: usize = 16 << 10;
 
 /// How many passages are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,11 +151,13 @@ struct Waiting {
 
 impl<'a> Choosing<'a> {
     fn new(question: &str, hits: &'a [Candidate<'a>], wanted: Wanted) -> Self {
-        let asked = Asked::of(question);
+        let text = end(question, LOOKED_AT);
+        // As many words as are looked for are those of the question, before those of a letter around it.
+        let asked = Asked::of(&[asked(question), text].join(" "));
         let said: Vec<Said> = hits.iter().map(|hit| asked.said_by(&hit.chunk.text)).collect();
         let rarity = Rarity::among(&said, asked.len());
         let worth = worth::of(hits, &said, &rarity);
-        let enough = if parts::has_parts(question) { ENOUGH_FOR_A_PART } else { ENOUGH };
+        let enough = if parts::has_parts(text) { ENOUGH_FOR_A_PART } else { ENOUGH };
         let waiting = worth.iter().enumerate();
         Self {
             hits,

@@ -32,10 +32,6 @@ const PHRASES: &[&str] = &[
     "key takeaways",
     "table of contents",
     "which topics",
-    "which documents",
-    "what documents",
-    "list the documents",
-    "list of documents",
     "what topics",
     // Portuguese
     "resum",
@@ -63,20 +59,71 @@ const PHRASES: &[&str] = &[
     "sumario do",
     "sumario dest",
     "sintese d",
-    "quais documentos",
-    "que documentos",
-    "quais sao os documentos",
-    "liste os documentos",
-    "lista de documentos",
     // Spanish
     "de que va",
     "sobre que trata",
     "de que habla",
     "puntos principales",
     "vision general",
+];
+
+/// What asks which documents there are, and not which ones somebody needs for something: one of these,
+const LISTS: &[&str] = &[
+    "which documents",
+    "what documents",
+    "list the documents",
+    "list all documents",
+    "list of documents",
+    "quais documentos",
+    "que documentos",
+    "quais sao os documentos",
+    "liste os documentos",
+    "lista de documentos",
     "cuales documentos",
     "cuales son los documentos",
     "lista de los documentos",
+];
+/// and behind it nothing but one of these.
+const HELD: &[&str] = &[
+    "",
+    "please",
+    "here",
+    "available",
+    "are there",
+    "are here",
+    "are available",
+    "are these",
+    "you have",
+    "do you have",
+    "do you have access to",
+    "do you know",
+    "can you see",
+    "por favor",
+    "aqui",
+    "ha",
+    "ha aqui",
+    "existem",
+    "disponiveis",
+    "estao disponiveis",
+    "estao aqui",
+    "sao esses",
+    "sao estes",
+    "tem",
+    "tem aqui",
+    "temos",
+    "temos aqui",
+    "voce tem",
+    "voce tem aqui",
+    "vc tem",
+    "voce conhece",
+    "que voce tem",
+    "disponibles",
+    "estan disponibles",
+    "hay",
+    "hay aqui",
+    "existen",
+    "tienes",
+    "que tienes",
 ];
 
 /// Longer questions say what they want to know.
@@ -90,7 +137,14 @@ pub(super) fn is_about_the_whole(question: &str) -> bool {
     let folded: String =
         folded(question).map(|c| if c.is_alphanumeric() || c == ';' { c } else { ' ' }).collect();
     let words = format!(" {}", one_line(&folded));
-    PHRASES.iter().any(|phrase| words.contains(&format!(" {phrase}")))
+    PHRASES.iter().any(|phrase| words.contains(&format!(" {phrase}"))) || asks_what_is_held(&words)
+}
+
+/// Whether words ask which documents there are.
+fn asks_what_is_held(words: &str) -> bool {
+    let behind = |phrase: &&str| words.split_once(&format!(" {phrase}")).map(|(_, behind)| behind);
+    let mut behind = LISTS.iter().filter_map(behind);
+    behind.any(|rest| (rest.is_empty() || rest.starts_with(' ')) && HELD.contains(&rest.trim()))
 }
 
 #[cfg(test)]
@@ -110,6 +164,9 @@ mod tests {
             "Do que se trata?",
             "QUAL É O ASSUNTO DO TEXTO?",
             "Quais documentos você tem?",
+            "Oi! Quais são os documentos disponíveis?",
+            "Which documents do you have?",
+            "List the documents, please.",
         ] {
             assert!(is_about_the_whole(whole), "{whole}");
         }
@@ -117,6 +174,11 @@ mod tests {
             "Qual é o prazo de matrícula?",
             "What is the fee for late registration?",
             "Who presumably wrote chapter 3?",
+            "Quais documentos são necessários para a matrícula?",
+            "Que documentos preciso levar para o visto?",
+            "What documents do I need for a visa?",
+            "¿Cuáles son los documentos para la beca?",
+            "Lista de documentos para o visto de estudante",
             "",
         ] {
             assert!(!is_about_the_whole(part), "{part}");

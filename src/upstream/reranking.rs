@@ -73,6 +73,14 @@ pub enum RerankError {
     Nonsense(String),
 }
 
+impl RerankError {
+    /// Whether it refused this question, being too long for its model, and may answer the next.
+    fn is_of_this_question(&self) -> bool {
+        let Self::Status { status: 400 | 413, body } = self else { return false };
+        ["length", "too long"].iter().any(|said| body.contains(said))
+    }
+}
+
 impl RerankApi {
     fn path(self) -> &'static str {
         match self {
@@ -173,6 +181,11 @@ impl Reranking {
                 }
                 Some(relevance)
             }
+            Err(error) if error.is_of_this_question() => {
+                failed.count += 1;
+                tracing::info!(%error, server = self.upstream.base(), "passages stay in their own order");
+                None
+            }
             Err(error) => {
                 failed.count += 1;
                 if failed.last.replace(Instant::now()).is_none() {
@@ -210,6 +223,15 @@ impl Reranking {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_that_is_too_long_says_nothing_of_others() {
+        let refused = |status, body: &str| RerankError::Status { status, body: body.to_owned() };
+        let long = "This model's maximum context length is 512 tokens. However, you requested 700 tokens.";
+        assert!(refused(400, long).is_of_this_question());
+        assert!(!refused(500, long).is_of_this_question());
+        assert!(!refused(400, r#"{"error":"no such model"}"#).is_of_this_question());
+    }
 
     #[test]
     fn each_api_is_asked_in_its_own_words() {

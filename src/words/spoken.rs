@@ -56,6 +56,11 @@ impl Spoken {
         most < TELLING || own.is_none_or(|own| 2 * own >= most)
     }
 
+    /// Whether there are stop words enough to show a language.
+    pub fn tells(&self) -> bool {
+        self.most() >= TELLING
+    }
+
     /// Whether a word says nothing of its own in one of the languages that these words are likeliest of.
     pub fn is_stop(&self, word: &str) -> bool {
         let most = self.most();

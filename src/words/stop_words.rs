@@ -1,7 +1,7 @@
 //! Words that say how a sentence is built and not what it is about, in the languages that we know best.
 //!
 //! The lists were read word by word. Left out on purpose: Portuguese `fora` (outside) and Spanish `estado` (state),
-//! which such lists often hold as forms of verbs.
+//! which such lists often hold as forms of verbs, and `ti` (you), which is written for a department of computing.
 
 /// Languages that there is a list of.
 pub(super) const LANGUAGES: &[&str] = &["en", "es", "pt"];
@@ -466,7 +466,6 @@ const PORTUGUESE: &[&str] = &[
     "teu",
     "teus",
     "teve",
-    "ti",
     "tinha",
     "tinham",
     "tive",
@@ -832,7 +831,6 @@ const SPANISH: &[&str] = &[
     "teníamos",
     "tenían",
     "tenías",
-    "ti",
     "tiene",
     "tienen",
     "tienes",

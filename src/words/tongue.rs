@@ -1,5 +1,6 @@
 //! Whether a question is in the language of what it is asked of, as far as a few words show it.
 
+use super::end;
 use super::spoken::{is_stop_word, spoken};
 
 /// Languages by the codes that texts are noted with, and by those that they are detected with.
@@ -37,10 +38,13 @@ const FEWEST_WORDS: usize = 4;
 /// Of 2,000 questions over their own documents (FaQuAD, SQuAD-pt, XQuAD en and es, Cranfield) 99 % have a known share
 /// over 0.5; of XQuAD's German, Spanish and English questions over documents in another one, 95 % have less.
 const KNOWN: f32 = 0.5;
+/// Of a long text, so many bytes of its end are looked at, once for each collection that is asked.
+const LOOKED_AT: usize = 4 << 10;
 
 /// Whether a question is in a language, a two-letter code. `known` is the share of the question's words that documents in
 /// that language have, each weighed by its rarity.
 pub fn is_in(question: &str, language: &str, known: f32) -> bool {
+    let question = end(question, LOOKED_AT);
     let lower = question.to_lowercase();
     let words: Vec<&str> =
         lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();

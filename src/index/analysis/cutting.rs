@@ -30,6 +30,9 @@ const LABELS: &[(&str, &[&str])] = &[
 const ROMAN: &[&str] =
     &["art", "inciso", "cap", "sec", "tit", "anexo", "livro", "libro", "book", "parte", "part"];
 
+/// English labels: behind one of them "I" may be who asks.
+const BEFORE_I: &[&str] = &["article", "chapter", "section", "title", "annex", "appendix"];
+
 /// A word or piece, and at which word of the text it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
@@ -196,7 +199,8 @@ impl Cut {
             let label = label(before);
             let roman = || roman(piece).filter(|_| ROMAN.contains(&label)).map(|n| n.to_string());
             if let Some(number) = arabic(piece).or_else(roman) {
-                let known = LABELS.iter().any(|(known, _)| *known == label);
+                let known = LABELS.iter().any(|(known, _)| *known == label)
+                    && !(piece == "I" && BEFORE_I.contains(&before.as_str()));
                 let text = folded(label) + &number;
                 self.push_whole(text, at, if known { Kind::Code } else { Kind::Numbered });
                 self.label = None;

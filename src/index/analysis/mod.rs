@@ -16,6 +16,7 @@ mod stems;
 
 use std::collections::BTreeSet;
 
+use crate::words::has_stop_words;
 pub(super) use cutting::Kind;
 use cutting::Piece;
 use stems::Stems;
@@ -82,14 +83,20 @@ pub(super) fn ask(text: &str, languages: &BTreeSet<String>) -> Vec<Asked> {
     let words: Vec<&str> =
         pieces.iter().filter(|piece| piece.kind == Kind::Word).map(|piece| piece.text.as_str()).collect();
     let spoken = crate::words::spoken(&words);
-    let stems: Vec<Stems> = languages
-        .iter()
-        .filter(|language| spoken.may_be(language))
-        .map(|language| Stems::of(Some(language)))
+    let possible = || languages.iter().filter(|language| spoken.may_be(language));
+    let stems: Vec<Stems> = possible().map(|language| Stems::of(Some(language))).collect();
+    // Where a question shows its language, "war" is no German.
+    let is_shown = spoken.language().is_some();
+    let with_stops: Vec<&Stems> = possible()
+        .zip(&stems)
+        .filter(|(language, _)| !is_shown || has_stop_words(language))
+        .map(|(_, stems)| stems)
         .collect();
+    // One stop word of another language than the documents' shows no other language: "sea level", "síndrome de Down".
+    let other = spoken.tells() || !languages.iter().all(|language| has_stop_words(language));
     let asked = |piece: &Piece| {
         let stop = piece.kind == Kind::Word
-            && (spoken.is_stop(&piece.text) || stems.iter().any(|s| s.is_stop(&piece.text)));
+            && ((other && spoken.is_stop(&piece.text)) || with_stops.iter().any(|s| s.is_stop(&piece.text)));
         let stems = match !stop && has_stem(piece) {
             true => stems.iter().flat_map(|stems| stems.of_words(&[&piece.text])).collect(),
             false => Vec::new(),

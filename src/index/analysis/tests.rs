@@ -102,6 +102,15 @@ fn questions_are_read_in_the_languages_that_they_may_be_of() {
     assert_eq!(stems("how long is the course?", &["pt"]), Vec::<String>::new());
     assert_eq!(stems("how long is the course?", &["en", "pt"]), ["en:long", "en:cours"]);
     assert_eq!(stems("valve", &["en", "pt"]).len(), 2);
+    assert_eq!(stems("o que é a TI?", &["pt"]).len(), 1);
+    // "I" is no number that the question would be about.
+    assert!(
+        ask("the section I need", &languages(&["en"])).iter().all(|asked| asked.folded.kind != Kind::Code)
+    );
+    // A single stop word of another language.
+    assert_eq!(stems("sea level", &["en"]), ["en:sea", "en:level"]);
+    assert_eq!(stems("síndrome de Down", &["pt"]).len(), 2);
+    assert!(stems("who won the war?", &["de", "en"]).contains(&"en:war".to_owned()));
     // Marks that no language has are of documents whose language is not known.
     assert_eq!(stems("long valve", &[""]), [":long", ":valve"]);
     assert!(ask("o que é isso?", &languages(&["pt"])).iter().all(|asked| asked.stop));

@@ -104,7 +104,12 @@ impl<'a> AskedWords<'a> {
     fn of(terms: &'a [AskedTerm], statistics: &Statistics) -> Self {
         let mut words: Vec<(Vec<&Term>, f32)> = Vec::new();
         words.resize_with(terms.iter().map(|asked| asked.word + 1).max().unwrap_or(0), Default::default);
+        // A part that no chunk has says nothing beside its whole: `WhatsApp`, where all write `whatsapp`.
+        let mut says = vec![false; words.len()];
         for asked in terms {
+            says[asked.word] |= !asked.is_part || statistics.knows(&asked.term);
+        }
+        for asked in terms.iter().filter(|asked| says[asked.word]) {
             let (stands_for, rarity) = &mut words[asked.word];
             // A word is as common as the commonest of its spellings.
             let known = statistics.rarity(&asked.term);
@@ -112,7 +117,8 @@ impl<'a> AskedWords<'a> {
             stands_for.push(&asked.term);
         }
         let whole = words.iter().map(|(_, rarity)| rarity).sum();
-        let ideal = terms.iter().map(|asked| asked.boost * statistics.rarity(&asked.term)).sum();
+        let saying = terms.iter().filter(|asked| says[asked.word]);
+        let ideal = saying.map(|asked| asked.boost * statistics.rarity(&asked.term)).sum();
         Self { words, whole, ideal }
     }
 

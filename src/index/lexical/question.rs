@@ -45,6 +45,8 @@ pub(super) struct AskedTerm {
     pub boost: Score,
     /// The word of the question that it stands for, by number. Several terms may stand for one.
     pub word: usize,
+    /// Whether that is a part of what the question has in one piece, which is a word of its own.
+    pub is_part: bool,
 }
 
 /// What a question asks of an index.
@@ -196,7 +198,13 @@ impl Words {
     fn terms(&mut self, words: &[Asked], weight: Score) -> Vec<AskedTerm> {
         let mut terms = Vec::new();
         let mut last = None;
+        // Where a name such as `WhatsApp` stands, whose parts stand behind it.
+        let mut name = None;
         for word in words.iter().filter(|word| !word.stop) {
+            if word.folded.kind == Kind::Code {
+                name = Some(word.folded.at);
+            }
+            let is_part = word.part || (word.folded.kind == Kind::Word && name == Some(word.folded.at));
             // A code says something of its own. Other pieces are a spelling of the word before them.
             let number = match (word.folded.kind, last) {
                 (Kind::Joined | Kind::Numbered, Some(last)) => last,
@@ -218,7 +226,8 @@ impl Words {
             let stems =
                 word.stems.iter().map(|stem| (Term::from_field_text(self.fields.stemmed, stem), part));
             let folded = (Term::from_field_text(self.fields.folded, &word.folded.text), part * alike);
-            let of_word = stems.chain([folded]).map(|(term, boost)| AskedTerm { term, boost, word: number });
+            let asked = |(term, boost)| AskedTerm { term, boost, word: number, is_part };
+            let of_word = stems.chain([folded]).map(asked);
             terms.extend(of_word);
         }
         // Two forms of a word may have one stem.

@@ -424,6 +424,7 @@ fn a_chunk_covers_the_words_that_it_has_by_their_rarity() -> Outcome {
         (2, "Declaracoes sem acento"),
         (3, "A bomba e outra bomba"),
         (4, "Nada disso"),
+        (5, "O whatsapp da escola"),
     ];
     // Chunks of several segments, some removed.
     for (chunk, text) in texts {
@@ -442,6 +443,8 @@ fn a_chunk_covers_the_words_that_it_has_by_their_rarity() -> Outcome {
     // Asked twice, and in another form, it is one word; a form that only one field knows counts too.
     assert_eq!(of(&matches("declaração, declarações: a bomba")?, 1), Some(1.0));
     assert_eq!(of(&matches("declaracoes")?, 2), Some(1.0));
+    // The parts of a name say nothing where nobody writes them.
+    assert_eq!(of(&matches("WhatsApp")?, 5), Some(1.0));
     // What occurs nowhere cannot be covered, and is missed.
     let partly = matches("bomba submarina")?;
     assert!(partly.known < 0.6 && of(&partly, 3) == Some(partly.known), "{partly:?}");

@@ -167,6 +167,11 @@ fn of_two_as_good_the_one_that_says_it_in_one_sentence_comes_first() {
     let scattered = "O prazo é longo. Há recursos. A matrícula custa pouco. Isto é tudo.";
     let choice = asked("prazo de matrícula", &[(scattered, 0.9), (ENROLMENT, 0.88)], Wanted::AtMost(8));
     assert_eq!(choice.passages, [[1], [0]]);
+    // Behind a letter of more words than are looked for.
+    let letter = (0..8).map(sentence).collect::<Vec<_>>().join(" ");
+    let question = format!("{letter}. Qual é o prazo de matrícula?");
+    let choice = asked(&question, &[(scattered, 0.9), (ENROLMENT, 0.88)], Wanted::AtMost(8));
+    assert_eq!(choice.passages, [[1], [0]]);
 }
 
 #[test]
