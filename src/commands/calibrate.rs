@@ -48,7 +48,9 @@ pub async fn calibrate(mut config: Config, arguments: CalibrateArguments) -> Res
     };
     let work = async {
         let mut sets = Vec::with_capacity(read.len());
-        for (mut dataset, corpus) in read {
+        for (number, (mut dataset, mut corpus)) in (1..).zip(read) {
+            // Folders of the same name are two collections all the same.
+            corpus.name = format!("{number}-{}", corpus.name);
             let subject = bring_in(&app, corpus, &mut dataset, &progress).await?;
             dataset.keep_judged();
             dataset.sample(arguments.questions as usize);

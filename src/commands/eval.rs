@@ -76,9 +76,9 @@ pub async fn eval(
     }
     // Before anything is computed.
     let earlier = arguments.compare.as_deref().map(read_report).transpose()?;
-    let mut json = arguments.json.as_deref().map(created).transpose()?;
-    let mut candidates = arguments.candidates.as_deref().map(created).transpose()?;
     let read = Read::of(&arguments)?;
+    let json = arguments.json.as_deref().map(opened).transpose()?;
+    let mut candidates = arguments.candidates.as_deref().map(created).transpose()?;
     let temporary = match read {
         Read::Folder(..) if !data_is_named => Some(tempfile::tempdir()?),
         _ => None,
@@ -127,8 +127,10 @@ pub async fn eval(
     if let Some(out) = &mut candidates {
         out.flush()?;
     }
-    if let Some(out) = &mut json {
-        serde_json::to_writer_pretty(&mut *out, &report).map_err(std::io::Error::from)?;
+    if let Some(file) = json {
+        file.set_len(0)?;
+        let mut out = BufWriter::new(file);
+        serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
         out.write_all(b"\n")?;
         out.flush()?;
     }
@@ -206,6 +208,12 @@ fn read_report(path: &Path) -> Result<Report, CommandError> {
     let bytes = std::fs::read(path).map_err(|error| named(error.to_string()))?;
     serde_json::from_slice(&bytes)
         .map_err(|error| named(format!("no report of lastro eval --json, as --compare needs one: {error}")))
+}
+
+/// A file to write to. A report that is in it stays until there is another one.
+fn opened(path: &Path) -> Result<File, CommandError> {
+    let file = File::options().write(true).create(true).truncate(false).open(path);
+    file.map_err(|error| CommandError::Usage(format!("{}: {error}", path.display())))
 }
 
 fn created(path: &Path) -> Result<BufWriter<File>, CommandError> {

@@ -165,7 +165,7 @@ fn records(path: &Path, oddities: &mut Oddities) -> Result<Vec<Map<String, Value
     let mut records = Vec::new();
     for (number, line) in (1..).zip(lines(path)?) {
         let line = line.map_err(EvaluationError::io(path))?;
-        let line = line.trim_start_matches('\u{feff}').trim();
+        let line = line.trim();
         match serde_json::from_str(line) {
             Ok(Value::Object(record)) => records.push(record),
             _ if line.is_empty() => {}
@@ -178,11 +178,12 @@ fn records(path: &Path, oddities: &mut Oddities) -> Result<Vec<Map<String, Value
     Ok(records)
 }
 
-/// The lines of a file. What is no UTF-8 in them is replaced.
+/// The lines of a file, without a mark of its encoding. What is no UTF-8 in them is replaced.
 fn lines(path: &Path) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>, EvaluationError> {
     let file = File::open(path).map_err(EvaluationError::io(path))?;
     let lines = BufReader::new(file).split(b'\n');
-    Ok(lines.map(|line| line.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())))
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').to_owned();
+    Ok(lines.map(move |line| line.map(text)))
 }
 
 fn file(folder: &Path, name: &str) -> Result<PathBuf, EvaluationError> {
@@ -273,8 +274,11 @@ mod tests {
 
     #[test]
     fn judgements_in_trec_columns_are_read_and_missing_ones_are_said() {
-        let with =
-            folder(&[("corpus.jsonl", CORPUS), ("queries.jsonl", QUERIES), ("qrels.tsv", "1 0 a 1\n")]);
+        let with = folder(&[
+            ("corpus.jsonl", CORPUS),
+            ("queries.jsonl", QUERIES),
+            ("qrels.tsv", "\u{feff}1 0 a 1\n"),
+        ]);
         let corpus = read_corpus(with.path()).expect("a corpus");
         assert!(read_folder(with.path(), &corpus).expect("questions").questions[0].is_judged());
         let without = folder(&[("queries.jsonl", QUERIES)]);

@@ -67,7 +67,8 @@ pub enum RerankError {
     Upstream(#[from] UpstreamError),
     #[error("no answer within {0:?}")]
     Late(Duration),
-    #[error("status {status}: {body}")]
+    /// What it answered may repeat what it was sent, as vLLM does with what it takes for a wrong request: no log has it.
+    #[error("status {status}")]
     Status { status: u16, body: String },
     #[error("an answer that is no list of relevance: {0}")]
     Nonsense(String),
@@ -78,6 +79,14 @@ impl RerankError {
     fn is_of_this_question(&self) -> bool {
         let Self::Status { status: 400 | 413, body } = self else { return false };
         ["length", "too long"].iter().any(|said| body.contains(said))
+    }
+
+    /// All of it, for whoever sent nothing secret.
+    pub fn with_answer(&self) -> String {
+        match self {
+            Self::Status { body, .. } if !body.is_empty() => format!("{self}: {body}"),
+            error => error.to_string(),
+        }
     }
 }
 
@@ -118,7 +127,12 @@ impl RerankApi {
             Self::Inference => serde_json::from_slice(answer),
             Self::Rerank | Self::Score => serde_json::from_slice(answer).map(|Listed { results }| results),
         }
-        .map_err(|error| RerankError::Nonsense(error.to_string()))?;
+        .map_err(|error| {
+            // Without what stands there: it may be text of a passage.
+            let what =
+                if error.is_data() { "JSON without an index and a score of each text" } else { "no JSON" };
+            RerankError::Nonsense(what.to_owned())
+        })?;
         let mut relevance: Vec<Option<f32>> = vec![None; texts];
         for One { index, score } in all {
             let place = relevance.get_mut(index).filter(|place| place.is_none());
@@ -170,9 +184,9 @@ impl Reranking {
         if self.failed.lock().last.is_some_and(|last| last.elapsed() < PAUSE) {
             return None;
         }
-        let until = deadline.min(Instant::now() + self.settings.timeout);
-        let asked = tokio::time::timeout_at(until.into(), self.ask(question, texts)).await;
-        let relevance = asked.unwrap_or(Err(RerankError::Late(self.settings.timeout)));
+        let patience = self.settings.timeout.min(deadline.saturating_duration_since(Instant::now()));
+        let asked = tokio::time::timeout(patience, self.ask(question, texts)).await;
+        let relevance = asked.unwrap_or(Err(RerankError::Late(patience)));
         let mut failed = self.failed.lock();
         match relevance {
             Ok(relevance) => {
@@ -268,6 +282,18 @@ mod tests {
         let logits = r#"[{"index": 0, "score": -3.0}, {"index": 1, "score": 4.5}]"#;
         let relevance = RerankApi::Inference.read(logits.as_bytes(), 2).expect("relevance");
         assert!(relevance[0] < 0.05 && relevance[1] > 0.95 && relevance[1] <= 1.0, "{relevance:?}");
+    }
+
+    /// Logs hold no text of questions and documents, whatever a server answers.
+    #[test]
+    fn what_the_server_answered_is_for_those_who_ask_for_it() {
+        let status = RerankError::Status { status: 400, body: "input: a secret".into() };
+        assert_eq!(status.to_string(), "status 400");
+        assert_eq!(status.with_answer(), "status 400: input: a secret");
+        for answer in [r#"{"results": ["a secret"]}"#, r#"{"results": "a secret"}"#, "a secret"] {
+            let error = RerankApi::Rerank.read(answer.as_bytes(), 1).expect_err("nonsense");
+            assert!(!error.with_answer().contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -171,12 +171,15 @@ async fn what_cannot_be_evaluated_says_what_was_expected() {
         (&excerpt, &["--compare", "notes.json"], "no report of lastro eval --json"),
         (&excerpt, &["--ranking", "meaning"], "--embedding-model"),
         (&excerpt, &["--ranking", "best"], "possible values: words, meaning"),
+        (&table, &["--data", "data", "--collection", "nosuch", "--json", "notes.json"], "nosuch"),
     ] {
         let done = eval(folder.path(), dataset, arguments).await;
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(!done.status.success() && said.contains(says), "{dataset:?} {arguments:?}: {said}");
         assert!(done.stdout.is_empty());
     }
+    let notes = std::fs::read_to_string(folder.path().join("notes.json")).expect("a file");
+    assert_eq!(notes, "{}", "what an earlier run has written stays");
 }
 
 /// Questions of one set asked of the documents of another: none can be answered, and what is told is how many were told so.

@@ -13,11 +13,12 @@ const DOCUMENTS: [(&str, &str); 3] = [
 ];
 const WORDS: [&str; 3] = ["a.txt", "b.txt", "c.txt"];
 
-/// A world with a reranker that takes longer than any test only where it is told to.
+/// A world with a reranker, which is waited for as long as a search, unless something else is set.
 async fn world(path: &str, more: &str) -> (World, Upstream) {
     let reranker = Upstream::start().await;
     let address = format!("http://{}{path}", reranker.address);
-    let world = World::start(&format!("rerank_upstream = {address:?}\n{more}")).await;
+    let patience = if more.contains("rerank_timeout_ms") { "" } else { "rerank_timeout_ms = 60000" };
+    let world = World::start(&format!("rerank_upstream = {address:?}\n{patience}\n{more}")).await;
     world.upload("manual", &DOCUMENTS).await;
     (world, reranker)
 }

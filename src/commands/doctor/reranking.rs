@@ -27,7 +27,7 @@ pub async fn check(config: &Config, report: &mut Report) {
     match relevance {
         Err(error) => {
             let advice = "passages stay in the order of the search until it answers: start it, or correct --rerank-upstream, --rerank-model or --rerank-key";
-            report.fail(NAME, format!("{}: {error}", server.base()), advice);
+            report.fail(NAME, format!("{}: {}", server.base(), error.with_answer()), advice);
         }
         Ok(relevance) if relevance[1] <= relevance[0] => {
             let advice =
