@@ -100,7 +100,7 @@ mod tests {
     const BACKGROUND: Background = Background { middle: 0.7, spread: 0.05 };
 
     fn words(score: f32, coverage: f32) -> Option<Match> {
-        Some(Match { chunk: 1, score, share: coverage, coverage })
+        Some(Match { chunk: 1, score, share: coverage, coverage, words: 0.0 })
     }
 
     fn score(words: Option<Match>, cosine: Option<f32>, weight: f32) -> f32 {

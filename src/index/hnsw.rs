@@ -55,7 +55,14 @@ impl Hnsw {
     /// Opens what is kept of these vectors: what of it is damaged or foreign is removed.
     pub(super) async fn open(wanted: &Vectors, choice: Choice) -> Result<Self, IndexError> {
         let vectors = wanted.clone();
-        let found = blocking(move || folder::open(&vectors)).await?;
+        let found = match blocking(move || folder::open(&vectors)).await {
+            // What cannot be kept there can be searched all the same, once it was read from the store.
+            Err(IndexError::Io(error)) => {
+                tracing::warn!(%error, folder = %wanted.folder.display(), "no files of a vector index can be read");
+                folder::Found::default()
+            }
+            found => found?,
+        };
         let state = State::new(found.generation, found.base, wanted).await?;
         for batch in found.batches {
             state.apply(batch).await?;

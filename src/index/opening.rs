@@ -1,5 +1,6 @@
 //! Where vector indexes come from and how they go.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,7 +21,9 @@ pub async fn open_vectors(vectors: &Vectors) -> Result<Arc<dyn VectorIndex>, Ind
 /// is no error.
 pub async fn remove_vectors(folder: &Path) -> Result<(), IndexError> {
     match tokio::fs::remove_dir_all(folder).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(error.into())
+        }
         _ => Ok(()),
     }
 }

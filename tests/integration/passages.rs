@@ -164,7 +164,7 @@ async fn neighbours_are_one_passage_without_what_both_say() {
 
 #[tokio::test]
 async fn a_plain_question_takes_fewer_passages_than_an_order_for_so_many() {
-    let world = World::start("window = 100000").await;
+    let world = World::start("window = 8000").await;
     let document = format!(
         "{}## Keys\n\nThe spare key of the lighthouse hangs behind the blue door.\n",
         long_document(400)

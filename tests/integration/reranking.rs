@@ -7,7 +7,7 @@ use super::world::{Piece, Upstream, World, question_body, within};
 
 /// In the order in which words find them: each shorter text counts more.
 const DOCUMENTS: [(&str, &str); 3] = [
-    ("a.txt", "The valve."),
+    ("a.txt", "The valve is closed."),
     ("b.txt", "The valve is closed at noon."),
     ("c.txt", "The valve is closed at noon, and opened again when the night shift has left the building."),
 ];
@@ -55,7 +55,11 @@ async fn passages_come_in_the_rerankers_order_by_each_api() {
         let asked = reranker.last();
         assert_eq!((asked.target.as_str(), asked.header("authorization")), (target, Some("Bearer a-key")));
         assert_eq!(asked.json()["model"], "a-model");
-        assert!(asked.json()[texts][0].as_str().expect("a text").contains("The valve."), "{}", asked.text());
+        assert!(
+            asked.json()[texts][0].as_str().expect("a text").contains("The valve is closed."),
+            "{}",
+            asked.text()
+        );
         // A threshold is held against the reranker's scores.
         let threshold = json!({ "ranking_options": { "score_threshold": 0.4 } });
         assert_eq!(names(&world, &threshold).await.0, ["c.txt", "b.txt"]);

@@ -41,7 +41,7 @@ async fn help_shows_every_setting_with_its_default() {
     for says in [
         "The LLM server:",
         "Address to listen on [default: 127.0.0.1:8080] [env: LASTRO_LISTEN=]",
-        "Passages given to the model [default: 8]",
+        "Most passages given to the model [default: 8]",
         "[default: none, and search is by words alone]",
     ] {
         assert!(help.contains(says), "no '{says}' in\n{help}");

@@ -9,7 +9,8 @@ use super::world::{Reply, World, long_document};
 async fn ask(world: &World, max_tokens: u64) -> Reply {
     let question = "Which code do the rules for topic5 give?";
     let body = json!({ "model": "test-model", "max_tokens": max_tokens, "messages": [{ "role": "user", "content": question }] });
-    world.post("/c/manual/v1/chat/completions", &[], body.to_string()).await
+    // As many as there is room for.
+    world.post("/c/manual/v1/chat/completions", &[("X-RAG-K", "8")], body.to_string()).await
 }
 
 async fn world(options: &str, models: &str) -> World {

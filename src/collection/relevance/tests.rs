@@ -22,7 +22,8 @@ fn asked<'a>(model: Option<&'a ModelInfo>) -> Asked<'a> {
 }
 
 fn candidate(coverage: Option<f32>, cosine: Option<f32>, anything: Option<f32>) -> Candidate {
-    let words = coverage.map(|coverage| Match { chunk: 1, score: 1.0, share: coverage, coverage });
+    let words =
+        coverage.map(|coverage| Match { chunk: 1, score: 1.0, share: coverage, coverage, words: 0.0 });
     Candidate { words, cosine, anything }
 }
 

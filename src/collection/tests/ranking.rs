@@ -48,7 +48,7 @@ async fn what_one_leg_found_has_the_score_of_the_other() {
     world.embed_as(near.key, &alike(0.9)).await;
     let far = world.add(&["ballast tank"; 150]).await;
     world.embed_as(far.key, &alike(0.2)).await;
-    let long = ["ballast", &"of a ship and its long story ".repeat(30)].concat();
+    let long = ["ballast ", &"of a ship and its long story ".repeat(30)].concat();
     let meant = world.add(&[&long]).await;
     world.embed_as(meant.key, &alike(0.95)).await;
     let bare = world.add(&["ballast"]).await;

@@ -21,6 +21,8 @@ pub struct Match {
     pub share: f32,
     /// The share of the question that the chunk's words are, each weighed by its rarity: 0 to 1, and 1 where it has all.
     pub coverage: f32,
+    /// The share of the question's words that it has, each counting the same.
+    pub words: f32,
 }
 
 /// What words say to a question.
@@ -135,7 +137,7 @@ impl<'a> AskedWords<'a> {
         // In the order in which a segment lists them.
         let mut places: Vec<usize> = (0..found.len()).collect();
         places.sort_unstable_by_key(|place| found[*place].1);
-        let mut parts = vec![0.0f32; found.len()];
+        let mut parts = vec![(0.0f32, 0u32); found.len()];
         for of_segment in places.chunk_by(|a, b| found[*a].1.segment_ord == found[*b].1.segment_ord) {
             let segment = searcher.segment_reader(found[of_segment[0]].1.segment_ord);
             for (terms, rarity) in &self.words {
@@ -150,18 +152,20 @@ impl<'a> AskedWords<'a> {
                         let holds = holders.doc() == document
                             || (holders.doc() < document && holders.seek(document) == document);
                         if holds {
-                            parts[*place] += rarity;
+                            parts[*place] = (parts[*place].0 + rarity, parts[*place].1 + 1);
                         }
                         !holds
                     });
                 }
             }
         }
-        let matches = found.iter().zip(parts).map(|((scored, _), part)| Match {
+        let asked = self.words.iter().filter(|(terms, _)| !terms.is_empty()).count();
+        let matches = found.iter().zip(parts).map(|((scored, _), (part, words))| Match {
             chunk: scored.chunk,
             score: scored.score,
             share: share(scored.score, self.ideal),
             coverage: share(part, self.whole).min(1.0),
+            words: share(words as f32, asked as f32),
         });
         Ok(matches.collect())
     }

@@ -134,7 +134,7 @@ impl State {
             status: document.status,
             failure: document.failure.clone(),
             warning: document.warning.clone(),
-            language: document.language.clone(),
+            language: document.language(),
             pages: document.pages,
             chunks: self.chunks_of(document.key).count() as u32,
             attributes: document.attributes.clone(),
@@ -196,6 +196,11 @@ impl State {
         versions.retain(|version| version.key == key || (version.key > key && version.replaces.is_some()));
         for version in versions {
             self.by_key_mut(version.key)?.attributes = attributes.to_owned();
+        }
+        if self.by_key(key)?.language() != document.language {
+            let revision = self.raise_revision(&document.collection)?;
+            let of_it = self.chunks.values_mut().filter(|chunk| chunk.document == key && chunk.revision > 0);
+            of_it.for_each(|chunk| chunk.revision = revision);
         }
         Ok(())
     }

@@ -157,7 +157,8 @@ impl State {
             bytes += chunk.text.len();
             last = Some((*revision, id));
             let (headings, text) = (chunk.headings.clone(), chunk.text.clone());
-            changes.added.push(IndexedChunk { id, document: *document, language: None, headings, text });
+            let language = self.by_key(*document)?.language();
+            changes.added.push(IndexedChunk { id, document: *document, language, headings, text });
         }
         changes.until = match last {
             // Within a revision only what is before it is told whole.

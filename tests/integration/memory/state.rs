@@ -72,6 +72,12 @@ pub struct Document {
     pub prompt_tokens: Option<u64>,
 }
 
+impl Document {
+    pub fn language(&self) -> Option<String> {
+        language_of(&self.attributes, self.language.clone())
+    }
+}
+
 /// A piece of a document. Revision 0 is that of a version that waits: no index is told of it.
 #[derive(Clone)]
 pub struct Chunk {
