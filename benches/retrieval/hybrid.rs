@@ -72,7 +72,7 @@ async fn ask(data: &Data, question: &Question) -> Outcome<(Duration, Found)> {
         texts: &[&question.text],
         limit: 8,
         deadline: Instant::now() + Duration::from_secs(60),
-        floor: true,
+        floor: lastro::collection::Floor::Full,
         threshold: None,
         dense_weight: None,
         rerank: false,

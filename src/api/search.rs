@@ -42,7 +42,7 @@ pub async fn search(
         texts: &texts,
         limit: request.max_num_results,
         deadline,
-        floor: false,
+        floor: crate::collection::Floor::None,
         threshold: request.ranking.score_threshold,
         dense_weight: request.ranking.dense_weight(),
         rerank: request.ranking.wants_reranker(),

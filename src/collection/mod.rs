@@ -36,7 +36,7 @@ pub use opened::Bounds;
 pub use reranker::Reranker;
 pub use reranking::search;
 pub use scope::Scope;
-pub use search::{Found, Hit, Query, Stage, Timings};
+pub use search::{Floor, Found, Hit, Query, Stage, Timings};
 pub use settings::{OnEmpty, Settings, SettingsError};
 
 #[cfg(test)]

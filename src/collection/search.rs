@@ -11,6 +11,16 @@ use super::relevance::{Asked, Judge, keep_relevant};
 use super::{Catalog, CollectionError, Scope};
 use crate::store::{ChunkId, ChunkRecord};
 
+/// Whether hits that are not about the question are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floor {
+    /// All are shown.
+    None,
+    Full,
+    /// Where there are vectors. A text that is put together of several turns has words that its answer need not have.
+    ByMeaning,
+}
+
 /// What to search for.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -19,8 +29,7 @@ pub struct Query<'a> {
     /// At most so many hits.
     pub limit: usize,
     pub deadline: Instant,
-    /// Whether hits that are not about the question are left out.
-    pub floor: bool,
+    pub floor: Floor,
     /// Least score of a hit, 0 to 1.
     pub threshold: Option<f32>,
     /// Share of meaning against words, 0 to 1, instead of the collections' own. At 0 or 1 one of them alone finds.
@@ -219,7 +228,12 @@ async fn rank(
         let (settings, language) = (scope.collection.settings(), scope.collection.language());
         let language = language.as_deref();
         let speaking = model.filter(|_| by.meaning);
-        let judge = query.floor.then(|| {
+        let judges = match query.floor {
+            Floor::None => false,
+            Floor::Full => true,
+            Floor::ByMeaning => speaking.is_some(),
+        };
+        let judge = judges.then(|| {
             let legs::Answered { known, weight, chunks, .. } = answered;
             let floor = settings.floor;
             Judge::of(&Asked { question: text, model: speaking, floor, language, known, weight, chunks })

@@ -128,7 +128,7 @@ impl World {
             texts: &[question],
             limit: 10,
             deadline: Instant::now() + within,
-            floor: true,
+            floor: Floor::Full,
             threshold: None,
             dense_weight: None,
             rerank: false,

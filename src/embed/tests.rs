@@ -78,11 +78,12 @@ fn the_encoder_agrees_with_candles_own() {
 fn a_gpu_is_given_operands_that_it_multiplies() {
     let folder = tiny_model();
     let model = load(folder.path()).expect("loads");
-    let (before, _) = layouts::looked_at();
+    // Loading a model embeds texts of its own.
+    layouts::looked_at();
     embed(&model, &TEXTS);
     // Six products a layer, two of them for each text.
     let (products, refused) = layouts::looked_at();
-    assert_eq!((products - before, refused), (2 * (4 + 2 * TEXTS.len()), Vec::new()));
+    assert_eq!((products, refused), (2 * (4 + 2 * TEXTS.len()), Vec::new()));
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Asker<'_> {
             texts: &[question],
             limit: DEPTH,
             deadline: Instant::now() + PATIENCE,
-            floor: false,
+            floor: crate::collection::Floor::None,
             threshold: None,
             dense_weight: ranking.weights().map(|(meaning, _)| meaning),
             rerank: ranking.needs_reranker(),

@@ -99,7 +99,7 @@ async fn ask(
         texts: &[question],
         limit: DEPTH,
         deadline: Instant::now() + PATIENCE,
-        floor: false,
+        floor: crate::collection::Floor::None,
         threshold: None,
         dense_weight: None,
         rerank: false,

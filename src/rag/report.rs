@@ -112,10 +112,10 @@ mod tests {
     fn grounded(collections: usize, passages: Vec<Passage>) -> Grounded {
         let search = Timings {
             embed: Some(Duration::from_micros(123_456_789)),
-            lexical: Duration::MAX,
-            dense: Some(Duration::MAX),
-            read: Some(Duration::MAX),
-            rerank: Some(Duration::MAX),
+            lexical: Duration::from_secs(100_000),
+            dense: Some(Duration::from_secs(100_000)),
+            read: Some(Duration::from_secs(100_000)),
+            rerank: Some(Duration::from_secs(100_000)),
         };
         Grounded {
             body: bytes::Bytes::new(),
@@ -134,7 +134,7 @@ mod tests {
             collections: (0..collections).map(|n| format!("{n:064}")).collect(),
             collection_ids: Vec::new(),
             added_tokens: 0,
-            spent: Spent { search: Some(search), weave: Duration::MAX },
+            spent: Spent { search: Some(search), weave: Duration::from_secs(100_000) },
             refuse: false,
         }
     }
@@ -178,7 +178,11 @@ mod tests {
             };
             let grounded = grounded(collections, (0..documents).map(passage).collect());
             let trace = format!("trace_{}", "0".repeat(24));
-            let headers = grounded.headers(Some(&trace), Duration::MAX, Some(Duration::MAX));
+            let headers = grounded.headers(
+                Some(&trace),
+                Duration::from_secs(100_000),
+                Some(Duration::from_secs(100_000)),
+            );
             let bytes: usize = headers.iter().map(|(name, value)| bytes_of(name.as_str(), value.len())).sum();
             assert!(bytes <= MOST_HEADER_BYTES, "{bytes}: {headers:?}");
             let value = |name: &str| {

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::choice::{self, Candidate, Choice, Considered, Wanted};
 use super::{followup, intent, passages};
-use crate::collection::{By, Catalog, CollectionError, Found, Hit, Query, Scope, Timings, search};
+use crate::collection::{By, Catalog, CollectionError, Floor, Found, Hit, Query, Scope, Timings, search};
 use crate::openai::{ChatRequest, Ranking};
 use crate::prompt::Passage;
 use crate::selection::{Selected, matching};
@@ -63,8 +63,13 @@ impl<'a> Retrieval<'a> {
         let of_the_whole = intent::is_about_the_whole(question);
         // Of a whole document no passage is the answer, and none is enough.
         let wanted = if of_the_whole { wanted.exactly() } else { wanted };
+        let floor = match of_the_whole {
+            true => Floor::None,
+            false if text == question => Floor::Full,
+            false => Floor::ByMeaning,
+        };
         let (searched, Choice { passages: chosen, mut considered, .. }) =
-            self.choose(&text, wanted, !of_the_whole).await?;
+            self.choose(&text, wanted, floor).await?;
         let mut found = Vec::new();
         if of_the_whole {
             // "Summarize it": the document that was spoken of.
@@ -85,7 +90,7 @@ impl<'a> Retrieval<'a> {
         &self,
         text: &str,
         wanted: Wanted,
-        floor: bool,
+        floor: Floor,
     ) -> Result<(Found, Choice), CollectionError> {
         let texts = [text];
         let threshold = self.ranking.score_threshold;
@@ -135,7 +140,7 @@ impl<'a> Retrieval<'a> {
             texts,
             limit: 0,
             deadline: self.deadline,
-            floor: false,
+            floor: Floor::None,
             threshold: None,
             dense_weight: self.ranking.dense_weight(),
             rerank: self.ranking.wants_reranker(),

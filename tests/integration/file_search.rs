@@ -202,7 +202,7 @@ async fn a_tool_that_cannot_be_followed_is_refused_and_never_relayed() {
 #[tokio::test]
 async fn max_num_results_is_the_number_of_passages_and_the_header_wins() {
     let world = World::start("window = 100000").await;
-    world.upload("manual", &[("manual.md", &long_document(40))]).await;
+    world.upload("manual", &[("manual.md", &long_document(400))]).await;
     let body = |more: Value| {
         let mut body: Value =
             serde_json::from_str(&question_body("Which rules hold for the keeper?")).expect("JSON");

@@ -44,7 +44,8 @@ async fn of_a_larger_one_the_best_passages_go_in() {
         assert!(prompt.matches("CODE-").count() < 4, "{prompt}");
         let question = format!("Which code do the rules for topic{n} give?");
         let reply = world.chat("manual", &question, &[("X-RAG-K", "3")]).await;
-        assert_eq!(reply.header("x-rag-hits"), Some("3"));
+        // At most so many, of those that are about it.
+        assert!(matches!(reply.header("x-rag-hits"), Some("1" | "2" | "3")));
         assert!(world.upstream.last().text().contains(&format!("CODE-{n}.")));
     }
 }

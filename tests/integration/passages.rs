@@ -170,7 +170,7 @@ async fn a_plain_question_takes_fewer_passages_than_an_order_for_so_many() {
         long_document(400)
     );
     world.upload("manual", &[("station.md", &document)]).await;
-    let question = "Where does the spare key of the lighthouse hang?";
+    let question = "Where does the keeper who closes the valve and waits for the second bell in the tower hang the spare key of the lighthouse?";
     let reply = world.chat("manual", question, &[]).await;
     assert_eq!(reply.header("x-rag-hits"), Some("1"), "{}", world.upstream.last().text());
     assert!(world.upstream.last().text().contains("behind the blue door"));

@@ -9,7 +9,14 @@ use super::world::{Reply, World, long_document};
 async fn ask(world: &World, max_tokens: u64) -> Reply {
     let question = "Which code do the rules for topic5 give?";
     let body = json!({ "model": "test-model", "max_tokens": max_tokens, "messages": [{ "role": "user", "content": question }] });
-    // As many as there is room for.
+    world.post("/c/manual/v1/chat/completions", &[], body.to_string()).await
+}
+
+/// Asks for as many passages as there is room for: each section has most of these words.
+async fn ask_for_many(world: &World) -> Reply {
+    let question =
+        "Which rules has the keeper who closes the valve and waits for the bell before leaving the tower?";
+    let body = json!({ "model": "test-model", "max_tokens": 500, "messages": [{ "role": "user", "content": question }] });
     world.post("/c/manual/v1/chat/completions", &[("X-RAG-K", "8")], body.to_string()).await
 }
 
@@ -113,13 +120,13 @@ async fn token_counts_are_believed_only_when_they_are_some() {
         if let Some(count) = liar {
             world.upstream.tokenize(count);
         }
-        let reply = ask(&world, 500).await;
+        let reply = ask_for_many(&world).await;
         assert_eq!(reply.header("x-rag-status"), Some("lexical"));
         lengths.push(world.upstream.last().body.len());
     }
     assert!(lengths.windows(2).all(|pair| pair[0] == pair[1]), "{lengths:?}");
     world.upstream.tokenize(truthful);
-    ask(&world, 500).await;
+    ask_for_many(&world).await;
     let sent = world.upstream.last().body.len();
     assert!(sent > lengths[0] * 11 / 10, "{sent} is not more than {}", lengths[0]);
     assert!(sent / 4 <= 900, "{sent} bytes are more tokens than the window has");

@@ -56,7 +56,7 @@ impl Many {
             texts: &[&format!("keel{number}")],
             limit: 10,
             deadline: Instant::now() + MINUTE,
-            floor: false,
+            floor: Floor::None,
             threshold: None,
             dense_weight: None,
             rerank: false,

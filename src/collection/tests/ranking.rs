@@ -14,7 +14,7 @@ fn query<'a>(texts: &'a [&'a str]) -> Query<'a> {
         texts,
         limit: 300,
         deadline: Instant::now() + MINUTE,
-        floor: false,
+        floor: Floor::None,
         threshold: None,
         dense_weight: None,
         rerank: false,
