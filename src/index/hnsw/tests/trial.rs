@@ -150,7 +150,8 @@ impl Trial {
     async fn catch_up(&mut self) {
         let from = self.index.revision() as usize;
         assert!(from <= self.history.len());
-        for batch in self.history[from..].to_vec() {
+        let missed = self.history[from..].to_vec();
+        for batch in missed {
             match self.index.apply(batch, soon()).await {
                 Ok(()) => {}
                 Err(IndexError::Damaged(_)) if self.doubtful => return Box::pin(self.begin_anew()).await,
