@@ -205,7 +205,7 @@ async fn max_num_results_is_the_number_of_passages_and_the_header_wins() {
     world.upload("manual", &[("manual.md", &long_document(400))]).await;
     let body = |more: Value| {
         let mut body: Value =
-            serde_json::from_str(&question_body("Which rules hold for the keeper?")).expect("JSON");
+            serde_json::from_str(&question_body("Which rules of topic7 hold for the keeper?")).expect("JSON");
         let mut tool = json!({ "type": "file_search", "vector_store_ids": ["manual"] });
         tool.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         body["tools"] = json!([tool]);

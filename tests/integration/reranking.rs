@@ -7,9 +7,16 @@ use super::world::{Piece, Upstream, World, question_body, within};
 
 /// In the order in which words find them: each shorter text counts more.
 const DOCUMENTS: [(&str, &str); 3] = [
-    ("a.txt", "The valve is closed at noon."),
-    ("b.txt", "The valve is closed at noon, and opened again in the evening."),
-    ("c.txt", "The valve is closed at noon, and opened again when the night shift has left the building."),
+    ("a.txt", "The valve is what they close when the work of the day is done."),
+    (
+        "b.txt",
+        "The valve is what they close when the work of the day is done, and open again when the next one begins.",
+    ),
+    (
+        "c.txt",
+        "The valve is what they close when the work of the day is done, and open again when the night shift has left the \
+         building and the keeper of the house has read the book.",
+    ),
 ];
 const WORDS: [&str; 3] = ["a.txt", "b.txt", "c.txt"];
 
@@ -56,7 +63,7 @@ async fn passages_come_in_the_rerankers_order_by_each_api() {
         assert_eq!((asked.target.as_str(), asked.header("authorization")), (target, Some("Bearer a-key")));
         assert_eq!(asked.json()["model"], "a-model");
         assert!(
-            asked.json()[texts][0].as_str().expect("a text").contains("The valve is closed at noon."),
+            asked.json()[texts][0].as_str().expect("a text").contains("The valve is what they close"),
             "{}",
             asked.text()
         );
