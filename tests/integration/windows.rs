@@ -12,10 +12,10 @@ async fn ask(world: &World, max_tokens: u64) -> Reply {
     world.post("/c/manual/v1/chat/completions", &[], body.to_string()).await
 }
 
-/// Asks for as many passages as there is room for: each section has most of these words.
+/// Asks for as many passages as there is room for: sections far from one another that have most of these words.
 async fn ask_for_many(world: &World) -> Reply {
-    let question =
-        "Which rules has the keeper who closes the valve and waits for the bell before leaving the tower?";
+    let question = "Which rules and which code are written and told by the keeper with the book, the valve and the bell \
+                    for topic5, topic11, topic17, topic23, topic29 and topic35?";
     let body = json!({ "model": "test-model", "max_tokens": 500, "messages": [{ "role": "user", "content": question }] });
     world.post("/c/manual/v1/chat/completions", &[("X-RAG-K", "8")], body.to_string()).await
 }
