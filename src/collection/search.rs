@@ -181,6 +181,13 @@ async fn search_once(
     Ok((Found { hits, by, reranked: false, timings }, complete))
 }
 
+/// Best first. Scores end at 1, which several chunks may have: of these BM25 decides.
+fn best_first(a: &(Key, Fused), b: &(Key, Fused)) -> std::cmp::Ordering {
+    let bm25 = |fused: &Fused| fused.lexical.unwrap_or_default();
+    let scores = b.1.score.total_cmp(&a.1.score).then(bm25(&b.1).total_cmp(&bm25(&a.1)));
+    scores.then(a.0.cmp(&b.0))
+}
+
 /// Several rankings as one: of a chunk that is in several, where it scores best.
 fn best_of(mut all: Vec<Ranked>) -> Ranked {
     let nothing = || Ranked { ranking: Vec::new(), by: By::BOTH, timings: Timings::default() };
@@ -204,7 +211,7 @@ fn best_of(mut all: Vec<Ranked>) -> Ranked {
         first.timings.dense = first.timings.dense.max(ranked.timings.dense);
     }
     first.ranking = best.into_iter().collect();
-    first.ranking.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
+    first.ranking.sort_by(best_first);
     first
 }
 
@@ -256,7 +263,7 @@ async fn rank(
     }
     keep_relevant(&mut ranking, |(_, margin)| *margin);
     let mut ranking: Vec<(Key, Fused)> = ranking.into_iter().map(|(ranked, _)| ranked).collect();
-    ranking.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
+    ranking.sort_by(best_first);
     Ok(Ranked { ranking, by: all_by, timings })
 }
 
