@@ -17,7 +17,7 @@ async fn ask_for_many(world: &World) -> Reply {
     let question = "Which rules and which code are written and told by the keeper with the book, the valve and the bell \
                     for topic5, topic11, topic17, topic23, topic29 and topic35?";
     let body = json!({ "model": "test-model", "max_tokens": 500, "messages": [{ "role": "user", "content": question }] });
-    world.post("/c/manual/v1/chat/completions", &[("X-RAG-K", "8")], body.to_string()).await
+    world.post("/c/manual/v1/chat/completions", &[("X-RAG-K", "20")], body.to_string()).await
 }
 
 async fn world(options: &str, models: &str) -> World {
