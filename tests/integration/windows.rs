@@ -128,7 +128,7 @@ async fn token_counts_are_believed_only_when_they_are_some() {
     world.upstream.tokenize(truthful);
     ask_for_many(&world).await;
     let sent = world.upstream.last().body.len();
-    assert!(sent > lengths[0] * 11 / 10, "{sent} is not more than {}", lengths[0]);
+    assert!(sent > lengths[0], "{sent} is not more than {}", lengths[0]);
     assert!(sent / 4 <= 900, "{sent} bytes are more tokens than the window has");
     let asked = world.upstream.everything();
     let asked = asked.iter().rfind(|r| r.target == "/tokenize").expect("a count was asked for").json();
