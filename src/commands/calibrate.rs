@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::CommandError;
-use super::eval::told;
+use super::measuring::measured;
 use super::output::say;
-use crate::app::App;
 use crate::config::Config;
 use crate::evaluation::{bring_in, calibrate as measure, read_corpus, read_folder};
 
@@ -38,37 +36,19 @@ pub async fn calibrate(mut config: Config, arguments: CalibrateArguments) -> Res
     let folder = tempfile::tempdir()?;
     config.data = folder.path().to_owned();
     config.collections = None;
-    let app = App::open(config).await.map_err(told)?;
-    let background = tokio::spawn(app.clone().work());
-    let bar = ProgressBar::new(0);
-    let progress = |what: &str, done: usize, all: usize| {
-        bar.set_prefix(what.to_owned());
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    };
-    let work = async {
+    let calibrated = measured(config, async |app, progress| {
         let mut sets = Vec::with_capacity(read.len());
         for (number, (mut dataset, mut corpus)) in (1..).zip(read) {
             // Folders of the same name are two collections all the same.
             corpus.name = format!("{number}-{}", corpus.name);
-            let subject = bring_in(&app, corpus, &mut dataset, &progress).await?;
+            let subject = bring_in(&app, corpus, &mut dataset, progress).await?;
             dataset.keep_judged();
             dataset.sample(arguments.questions as usize);
             sets.push((dataset, subject));
         }
-        Ok::<_, CommandError>(measure(&app, &sets, &progress).await?)
-    };
-    let done = tokio::select! {
-        done = work => done,
-        interrupted = tokio::signal::ctrl_c() => {
-            Err(interrupted.map_or_else(CommandError::Io, |()| CommandError::Usage("interrupted".to_owned())))
-        }
-    };
-    bar.finish_and_clear();
-    app.ingest.stop().await;
-    background.abort();
-    app.close().await;
-    let calibrated = done?;
+        Ok(measure(&app, &sets, progress).await?)
+    })
+    .await?;
     say!("{}", calibrated.table)?;
     if let Some(problem) = calibrated.calibration.problem() {
         say!(

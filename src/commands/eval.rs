@@ -6,18 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CommandError;
+use super::measuring::measured;
 use super::output::{self, say};
 use crate::access::Access;
-use crate::app::{App, AppError};
+use crate::app::App;
 use crate::config::Config;
 use crate::evaluation::{
     Dataset, Evaluation, EvaluationError, Ranking, Report, Subject, bring_in, compare, evaluate, look_up,
     read_corpus, read_folder, read_spreadsheet, table,
 };
-use crate::store::OpenError;
 
 /// What to measure, and where to write it.
 #[derive(Args)]
@@ -88,19 +87,8 @@ pub async fn eval(
     }
     // A folder of samples is the server's to sync.
     config.collections = None;
-    let app = App::open(config).await.map_err(told)?;
-    let background = tokio::spawn(app.clone().work());
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{prefix:>10} [{bar:30}] {pos}/{len} {eta}") {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    let progress = |what: &str, done: usize, all: usize| {
-        bar.set_prefix(what.to_owned());
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    };
-    let work = async {
-        let (dataset, subject) = read.brought_in(&app, &arguments, &progress).await?;
+    let report = measured(config, async |app, progress| {
+        let (dataset, subject) = read.brought_in(&app, &arguments, progress).await?;
         let candidates = arguments.candidates.as_deref().zip(candidates.as_mut());
         let report = evaluate(Evaluation {
             app: &app,
@@ -108,22 +96,11 @@ pub async fn eval(
             dataset,
             rankings: Some(arguments.rankings.clone()).filter(|rankings| !rankings.is_empty()),
             candidates: candidates.map(|(path, out)| (path, out as &mut dyn Write)),
-            progress: &progress,
+            progress,
         });
-        Ok::<_, CommandError>(report.await?)
-    };
-    // The data folder is closed, and a temporary one removed, when somebody has waited enough.
-    let done = tokio::select! {
-        done = work => done,
-        interrupted = tokio::signal::ctrl_c() => {
-            Err(interrupted.map_or_else(CommandError::Io, |()| CommandError::Usage("interrupted".to_owned())))
-        }
-    };
-    bar.finish_and_clear();
-    app.ingest.stop().await;
-    background.abort();
-    app.close().await;
-    let report = done?;
+        Ok(report.await?)
+    })
+    .await?;
     if let Some(out) = &mut candidates {
         out.flush()?;
     }
@@ -220,19 +197,5 @@ fn created(path: &Path) -> Result<BufWriter<File>, CommandError> {
     match File::create(path) {
         Ok(file) => Ok(BufWriter::new(file)),
         Err(error) => Err(CommandError::Usage(format!("{}: {error}", path.display()))),
-    }
-}
-
-/// A folder that a server has is not asked through it: what is measured is this program.
-pub(super) fn told(error: AppError) -> CommandError {
-    match error {
-        AppError::Open(OpenError::InUse { path, holder }) => {
-            let holder = holder.unwrap_or_else(|| "another process".to_owned());
-            CommandError::Refused(format!(
-                "the data folder {} is held by {holder}: lastro eval opens it itself, so stop that first, or name another one with --data",
-                path.display()
-            ))
-        }
-        error => error.into(),
     }
 }

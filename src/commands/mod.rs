@@ -10,6 +10,7 @@ mod events;
 mod healthcheck;
 mod ingest;
 mod keys;
+mod measuring;
 mod output;
 mod processors;
 mod search;

@@ -31,6 +31,7 @@ pub use corpus::bring_in;
 pub use dataset::{Corpus, Dataset};
 pub use error::EvaluationError;
 pub use existing::look_up;
+pub use progress::Progress;
 pub use ranking::Ranking;
 pub use report::Report;
 pub use run::{Evaluation, evaluate};
